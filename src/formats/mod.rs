@@ -1,0 +1,135 @@
+//! Published standards as values: one standard a file, a row in [`FORMATS`], no sockets, no disk.
+//!
+//! A format cuts a stream of bytes into records ([`Framing`]) and decodes one record's bytes into
+//! a [`SourceRecord`]. What is odd becomes a [`Warning`], what is impossible a [`DecodeError`];
+//! nothing panics on foreign bytes.
+
+pub mod marc21;
+
+use thiserror::Error;
+
+use crate::record::{Damage, Warning};
+use marc21::Marc;
+
+/// The largest single record that is read; what is larger is rejected as `too_large`.
+pub const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
+
+/// One source record, decoded; kept by the caller and refilled record after record.
+#[derive(Debug)]
+pub enum SourceRecord {
+    /// MARC 21 in any of its serializations.
+    Marc(Marc),
+    /// A JSON document.
+    Json(serde_json::Value),
+}
+
+impl Default for SourceRecord {
+    fn default() -> SourceRecord {
+        SourceRecord::Marc(Marc::default())
+    }
+}
+
+impl SourceRecord {
+    /// An empty MARC record in place of what was here, its memory reused.
+    pub fn marc_mut(&mut self) -> &mut Marc {
+        if !matches!(self, SourceRecord::Marc(_)) {
+            *self = SourceRecord::default();
+        }
+        match self {
+            SourceRecord::Marc(marc) => {
+                marc.clear();
+                marc
+            }
+            SourceRecord::Json(_) => unreachable!("replaced above"),
+        }
+    }
+}
+
+/// Why the bytes of one record could not be understood.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct DecodeError {
+    /// A stable code, `iso2709.directory` and the like.
+    pub code: &'static str,
+    /// What was found and what was expected.
+    pub message: String,
+    /// The record's own identifier, when it could still be read.
+    pub control_number: Option<String>,
+}
+
+impl DecodeError {
+    /// An error of this code, about a record without a known identifier.
+    pub fn new(code: &'static str, message: impl Into<String>) -> DecodeError {
+        DecodeError { code, message: message.into(), control_number: None }
+    }
+}
+
+/// What a [`Framing`] found at the front of the bytes it was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cut {
+    /// `bytes[start..end]` is one record; reading goes on at `next`.
+    Record {
+        /// First byte of the record.
+        start: usize,
+        /// End of the record (exclusive).
+        end: usize,
+        /// Where to go on; at least `end`.
+        next: usize,
+        /// Text to put in at an offset from `start`: namespace declarations of outer elements.
+        insert: Option<(usize, String)>,
+        /// Set when this is known to be no whole record.
+        damage: Option<Damage>,
+    },
+    /// No whole record yet: `skip` bytes are of no use any more; give the rest again, with more.
+    More {
+        /// Bytes that may be dropped.
+        skip: usize,
+    },
+    /// The rest holds no record (only once `at_end`).
+    End,
+}
+
+/// Cuts a stream into records. One value sees one stream, from its beginning.
+pub trait Framing: Send {
+    /// Looks at the next bytes of the stream; `at_end` when no more will come.
+    ///
+    /// Promises: with `at_end` the answer is never `More`; every byte that is not white space or
+    /// markup between records is part of some `Record`, damaged or not; a record larger than
+    /// [`MAX_RECORD_BYTES`] is given as damaged (`too_large`, its first bytes only) and its rest
+    /// skipped.
+    fn cut(&mut self, bytes: &[u8], at_end: bool) -> Cut;
+}
+
+/// Decodes one record's bytes into `record`, adding to `warnings`.
+pub type Decode = fn(&[u8], &mut SourceRecord, &mut Vec<Warning>) -> Result<(), DecodeError>;
+
+/// A row of [`FORMATS`].
+pub struct Format {
+    /// Its name in pipelines and on the command line.
+    pub name: &'static str,
+    /// Its media type.
+    pub media_type: &'static str,
+    /// File name extensions, without the dot.
+    pub extensions: &'static [&'static str],
+    /// Whether a file that begins with these bytes is of this format.
+    pub sniff: fn(&[u8]) -> bool,
+    /// A fresh cutter for one stream.
+    pub framing: fn() -> Box<dyn Framing>,
+    /// Reads one record.
+    pub decode: Decode,
+}
+
+/// Every format that is read, sorted by name.
+pub static FORMATS: &[Format] = &[];
+
+/// The row of this name.
+#[must_use]
+pub fn by_name(name: &str) -> Option<&'static Format> {
+    FORMATS.iter().find(|format| format.name == name)
+}
+
+/// The row that a file's first bytes (uncompressed) speak for.
+#[must_use]
+pub fn sniff(first_bytes: &[u8]) -> Option<&'static Format> {
+    FORMATS.iter().find(|format| (format.sniff)(first_bytes))
+}

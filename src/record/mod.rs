@@ -1,0 +1,19 @@
+//! Values that every room shares: where a record is, what went wrong with it, when it changed.
+
+mod canonical;
+mod clock;
+mod datestamp;
+mod locator;
+mod pid;
+mod problem;
+mod raw;
+mod set_spec;
+
+pub use canonical::{ContentHash, canonical_json, content_hash, push_json_string};
+pub use clock::Clock;
+pub use datestamp::{Datestamp, DatestampError, Granularity};
+pub use locator::Locator;
+pub use pid::{Pid, PidStatus};
+pub use problem::{Rejection, Stage, Warning};
+pub use raw::{Damage, RawBatch, RawRecord};
+pub use set_spec::{SetSpec, SetSpecError};

@@ -1,0 +1,59 @@
+//! Raw records: bytes cut out of a source, not yet understood.
+
+use std::sync::Arc;
+
+use super::Locator;
+
+/// Why the bytes of a record cannot be one, known already when they were cut out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// A stable code: `truncated`, `too_large`, …
+    pub code: &'static str,
+    /// What was found and what was expected.
+    pub message: String,
+}
+
+/// One record's place in the block of its [`RawBatch`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawRecord {
+    /// Where its bytes start in the block.
+    pub start: usize,
+    /// Where they end (exclusive).
+    pub end: usize,
+    /// Its number in the source, from 1.
+    pub number: u64,
+    /// The offset of its first byte in the uncompressed source.
+    pub byte: u64,
+    /// Set when the cutter already knows that this is no whole record.
+    pub damage: Option<Damage>,
+}
+
+/// Records of one source, one after another in one block of bytes.
+#[derive(Debug, Default)]
+pub struct RawBatch {
+    /// The source file's name, as messages show it.
+    pub file: Arc<str>,
+    /// The bytes of all records.
+    pub block: Vec<u8>,
+    /// The records' bounds, in the order of the source.
+    pub records: Vec<RawRecord>,
+}
+
+impl RawBatch {
+    /// The bytes of `record`.
+    #[must_use]
+    pub fn bytes(&self, record: &RawRecord) -> &[u8] {
+        self.block.get(record.start..record.end).unwrap_or_default()
+    }
+
+    /// The place of `record`, without a control number.
+    #[must_use]
+    pub fn locator(&self, record: &RawRecord) -> Locator {
+        Locator {
+            file: Arc::clone(&self.file),
+            number: record.number,
+            byte: record.byte,
+            control_number: None,
+        }
+    }
+}
