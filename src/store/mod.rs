@@ -6,10 +6,15 @@
 mod types;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use thiserror::Error;
 use uuid::Uuid;
 
-pub use types::{Item, ItemContent, ItemHeader, ItemQuery, Set, SourceBytes};
+pub use types::{
+    Checkpoint, Counts, Item, ItemContent, ItemHeader, ItemQuery, LoadBatch, LoadOutcome,
+    LoadRecord, Membership, NewRecord, QuarantineEntry, Quarantined, Run, RunState, RunSummary,
+    Set, SourceBytes, SourceCopy, SplitState, StoredRecord,
+};
 
 use crate::record::Datestamp;
 
@@ -64,6 +69,72 @@ pub enum StoreError {
 /// A keeper of records. Reads see committed data only; every write is one transaction.
 #[async_trait]
 pub trait Store: Send + Sync {
+    // --- what a pipeline writes ------------------------------------------------------------
+
+    /// Begins a run of `pipeline`, or goes on with its last one if that was interrupted and had
+    /// the same `definition` (a hash of pipeline and crosswalk) and `fresh` is false. An
+    /// interrupted run that is not gone on with becomes abandoned.
+    async fn begin_run(
+        &self,
+        pipeline: &str,
+        definition: &str,
+        fresh: bool,
+        now: Timestamp,
+    ) -> Result<Run, StoreError>;
+
+    /// Forgets what a run noted about one split, because its file has changed meanwhile.
+    async fn reset_split(&self, run_id: i64, split: &str) -> Result<(), StoreError>;
+
+    /// Writes a batch, its ledger, source and quarantine rows and its checkpoint in one
+    /// transaction. Content that is unchanged writes nothing but the checkpoint.
+    async fn load(&self, batch: LoadBatch) -> Result<LoadOutcome, StoreError>;
+
+    /// Ends a run with its report (JSON).
+    async fn end_run(
+        &self,
+        run_id: i64,
+        state: RunState,
+        report: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// The splits of a run with their counts, by name.
+    async fn splits(&self, run_id: i64) -> Result<Vec<SplitState>, StoreError>;
+
+    /// Runs, newest first.
+    async fn runs(&self, limit: u32) -> Result<Vec<RunSummary>, StoreError>;
+
+    /// Quarantined records, oldest first, of one source or of all.
+    async fn quarantine(
+        &self,
+        source_name: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<QuarantineEntry>, StoreError>;
+
+    /// One quarantined record.
+    async fn quarantine_entry(&self, id: i64) -> Result<QuarantineEntry, StoreError>;
+
+    // --- single records --------------------------------------------------------------------
+
+    /// Creates a record with its `recid` PID. Fails with `PidTaken` when the PID or the UUID is
+    /// in use already.
+    async fn create(&self, record: &NewRecord, now: Timestamp) -> Result<StoredRecord, StoreError>;
+
+    /// Writes a new revision (`json` set) or a soft deletion (`json` is `None`) of a record that
+    /// is at `expected_revision`; else `Stale`.
+    async fn update(
+        &self,
+        record: &NewRecord,
+        expected_revision: i64,
+        now: Timestamp,
+    ) -> Result<StoredRecord, StoreError>;
+
+    /// The current revision of the record that a PID names; a tombstone has no JSON.
+    async fn record(&self, pid_type: &str, pid_value: &str) -> Result<StoredRecord, StoreError>;
+
+    /// All revisions of a record, oldest first.
+    async fn revisions(&self, id: Uuid) -> Result<Vec<StoredRecord>, StoreError>;
+
     // --- what the endpoint reads -----------------------------------------------------------
 
     /// Items in order of (datestamp, id), deleted ones included, after `query.after`.

@@ -1,8 +1,9 @@
 //! What goes into the store and comes out of it.
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::record::{Datestamp, SetSpec};
+use crate::record::{ContentHash, Datestamp, Rejection, SetSpec};
 
 /// An item as OAI-PMH lists it: the header's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,4 +77,256 @@ pub struct Set {
     pub name: String,
     /// What it holds, in a sentence.
     pub description: Option<String>,
+}
+
+/// One revision of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRecord {
+    /// Its UUID.
+    pub id: Uuid,
+    /// 0 for the first revision (`version_id - 1`).
+    pub revision_id: i64,
+    /// Canonical JSON; `None` when this revision is a deletion.
+    pub json: Option<Vec<u8>>,
+    /// When the record was made.
+    pub created: Timestamp,
+    /// When this revision was made.
+    pub updated: Timestamp,
+}
+
+/// A set a record is in: its setSpec, and the name to give it when it is new.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// setSpec.
+    pub spec: SetSpec,
+    /// Name for people.
+    pub name: String,
+}
+
+/// A record to write: its identity and the content it shall have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRecord {
+    /// The UUID it has or shall get.
+    pub id: Uuid,
+    /// The value of its `recid` PID.
+    pub pid_value: String,
+    /// Canonical JSON; `None` deletes.
+    pub json: Option<Vec<u8>>,
+    /// The sets it is in.
+    pub memberships: Vec<Membership>,
+}
+
+/// The bytes a record came from, as they are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceCopy {
+    /// A name in `formats::FORMATS`.
+    pub format: &'static str,
+    /// The record's place, as [`crate::record::Locator`] prints it.
+    pub locator: String,
+    /// SHA-256 of the uncompressed bytes.
+    pub hash: ContentHash,
+    /// The bytes, one zstd frame.
+    pub zstd: Vec<u8>,
+}
+
+/// A record on its way from a pipeline into the store.
+#[derive(Debug, Clone)]
+pub struct LoadRecord {
+    /// Its identifier in the pipeline's source, unique there.
+    pub source_id: String,
+    /// Identity and content.
+    pub record: NewRecord,
+    /// Hash of the canonical JSON; what decides "unchanged".
+    pub hash: ContentHash,
+    /// Its source bytes; kept in `windrow_source` when the batch says so, and in quarantine when
+    /// the store has to reject the record.
+    pub source: SourceCopy,
+    /// Its place, for messages.
+    pub locator: crate::record::Locator,
+    /// created and updated of the source, when the pipeline preserves them; `None` is now.
+    pub stamps: Option<(Timestamp, Timestamp)>,
+}
+
+/// A record in quarantine.
+#[derive(Debug, Clone)]
+pub struct Quarantined {
+    /// Why, and which record.
+    pub rejection: Rejection,
+    /// Its raw bytes, one zstd frame.
+    pub zstd: Vec<u8>,
+}
+
+/// How far a split has come: what is committed together with the batch that brought it there.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Records cut out of the source, whole or not.
+    pub read: u64,
+    /// New in the store.
+    pub created: u64,
+    /// New revision of a record.
+    pub updated: u64,
+    /// Same content as before: nothing written.
+    pub unchanged: u64,
+    /// Became a tombstone.
+    pub deleted: u64,
+    /// Left out because the pipeline says so.
+    pub skipped: u64,
+    /// In quarantine.
+    pub quarantined: u64,
+}
+
+impl Counts {
+    /// Whether every record that was read has met exactly one fate.
+    #[must_use]
+    pub fn balance(&self) -> bool {
+        self.read
+            == self.created
+                + self.updated
+                + self.unchanged
+                + self.deleted
+                + self.skipped
+                + self.quarantined
+    }
+
+    /// Adds `other`, fate by fate.
+    pub fn add(&mut self, other: &Counts) {
+        self.read += other.read;
+        self.created += other.created;
+        self.updated += other.updated;
+        self.unchanged += other.unchanged;
+        self.deleted += other.deleted;
+        self.skipped += other.skipped;
+        self.quarantined += other.quarantined;
+    }
+}
+
+/// One transaction's worth of a pipeline.
+#[derive(Debug, Clone)]
+pub struct LoadBatch {
+    /// The run, from `begin_run`.
+    pub run_id: i64,
+    /// The pipeline's source name: the first half of every record's identity.
+    pub source_name: String,
+    /// What "now" is for this batch.
+    pub now: Timestamp,
+    /// Whether `windrow_source` keeps the bytes.
+    pub keep_source: bool,
+    /// Records that passed every stage, in source order. The same record may come more than once.
+    pub records: Vec<LoadRecord>,
+    /// Records that did not.
+    pub quarantined: Vec<Quarantined>,
+    /// Where the split stands once this batch is in.
+    pub checkpoint: Checkpoint,
+}
+
+/// The position that a batch brings its split to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The split's name: the file's path.
+    pub split: String,
+    /// What the split's file looked like when it was opened (size and time of change).
+    pub fingerprint: String,
+    /// Records of the split dealt with so far; reading resumes after so many.
+    pub records: u64,
+    /// Whether the split is done.
+    pub done: bool,
+    /// Records of this batch that were left out by the pipeline.
+    pub skipped: u64,
+    /// The split's account so far (warnings and losses), as JSON; it replaces the one before.
+    pub account: String,
+}
+
+/// A split as the store remembers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SplitState {
+    /// Its checkpoint; `skipped` is the split's total here.
+    pub checkpoint: Checkpoint,
+    /// The fates of its records so far.
+    pub counts: Counts,
+}
+
+/// A run that begins or goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Its number.
+    pub id: i64,
+    /// How many times it was started; above 1 when it goes on after an interruption.
+    pub attempt: i64,
+    /// The splits that it has touched so far, by name.
+    pub splits: Vec<SplitState>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunState {
+    /// Begun and not ended: running, or interrupted.
+    Running,
+    /// Every split was read to its end.
+    Done,
+    /// Ended early because it was told to (`--limit`); it is never resumed.
+    Limited,
+    /// Replaced by a later run before it ended.
+    Abandoned,
+}
+
+impl RunState {
+    /// The word in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RunState::Running => "running",
+            RunState::Done => "done",
+            RunState::Limited => "limited",
+            RunState::Abandoned => "abandoned",
+        }
+    }
+}
+
+/// A run as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunSummary {
+    /// Its number.
+    pub id: i64,
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// The word of its [`RunState`].
+    pub state: String,
+    /// When it began, as text.
+    pub started: String,
+    /// When it ended, as text.
+    pub finished: Option<String>,
+    /// Its report as JSON, once it ended.
+    pub report: Option<String>,
+}
+
+/// What a batch did to the records it brought.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LoadOutcome {
+    /// Fates of this batch's records: `read` is their sum.
+    pub counts: Counts,
+    /// Records that the store itself put into quarantine (a PID that another record has).
+    pub rejections: Vec<Rejection>,
+}
+
+/// A quarantined record as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantineEntry {
+    /// Its number in the quarantine.
+    pub id: i64,
+    /// The pipeline's source name.
+    pub source_name: String,
+    /// The run that saw it last.
+    pub run_id: i64,
+    /// decode, crosswalk, validate or load.
+    pub stage: String,
+    /// The rule that stopped it.
+    pub rule: Option<String>,
+    /// The code of the reason.
+    pub code: String,
+    /// The reason.
+    pub message: String,
+    /// Its place, as [`crate::record::Locator`] prints it.
+    pub locator: String,
+    /// Its raw bytes, uncompressed.
+    pub bytes: Vec<u8>,
 }
