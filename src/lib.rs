@@ -7,6 +7,7 @@ pub mod record;
 pub mod xml;
 pub mod yaml;
 // floor 1: published standards as values; no sockets, no disk
+pub mod identifiers;
 pub mod formats;
 pub mod oai;
 // floor 2: meaning, judgement, and the keepers

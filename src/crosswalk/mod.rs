@@ -1,1 +1,112 @@
-//! (room in the making)
+//! Crosswalks: how one source record becomes one target record, as data.
+//!
+//! A file is read ([`syntax`]), compiled into a [`plan`](Plan) with all its mistakes reported at
+//! once, and run over records by a [`Runner`], which accounts for every value of the source.
+//! `crosswalk` knows no store and no file of records; it reads its own tables and schema.
+
+pub mod account;
+pub mod transforms;
+
+mod compile;
+mod condition;
+mod input;
+mod plan;
+mod run;
+mod schema_paths;
+mod selector;
+mod shape;
+mod syntax;
+mod table;
+mod test;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+pub use plan::{Input, Plan};
+pub use run::{Held, Runner};
+pub use test::TestOutcome;
+
+use crate::record::ContentHash;
+use crate::yaml::{Diagnostics, SourceText};
+
+/// A crosswalk that cannot be used.
+#[derive(Debug, Error)]
+pub enum CrosswalkError {
+    /// The file cannot be read.
+    #[error("cannot read crosswalk {path}: {reason}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        reason: std::io::Error,
+    },
+    /// The file has mistakes.
+    #[error("{0}")]
+    Invalid(Diagnostics),
+}
+
+/// A crosswalk, compiled.
+#[derive(Debug)]
+pub struct Crosswalk {
+    file: syntax::File,
+    plan: Plan,
+    schema: Option<PathBuf>,
+}
+
+impl Crosswalk {
+    /// Reads and compiles a file with its tables and its target's schema.
+    ///
+    /// # Errors
+    /// [`CrosswalkError`]: all mistakes of the file in one.
+    pub fn load(path: &Path) -> Result<Crosswalk, CrosswalkError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|reason| CrosswalkError::Read { path: path.to_owned(), reason })?;
+        let name = path.display().to_string();
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Crosswalk::parse(name, text, folder).map_err(CrosswalkError::Invalid)
+    }
+
+    /// Compiles a text; `folder` is where its tables and schemas stand.
+    ///
+    /// # Errors
+    /// All mistakes of the text.
+    pub fn parse(name: String, text: String, folder: &Path) -> Result<Crosswalk, Diagnostics> {
+        let source = Arc::new(SourceText { name, text });
+        let (file, check) = syntax::read(&source)?;
+        let plan = compile::compile(&file, check, folder)?;
+        let schema = file.to_schema.as_ref().map(|schema| folder.join(&schema.value));
+        Ok(Crosswalk { file, plan, schema })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.file.name
+    }
+
+    /// The compiled plan.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The JSON Schema of what it writes.
+    #[must_use]
+    pub fn schema(&self) -> Option<&Path> {
+        self.schema.as_deref()
+    }
+
+    /// Hash of the file, its tables and its schema: it changes when what it writes may change.
+    #[must_use]
+    pub fn hash(&self) -> ContentHash {
+        self.plan.hash
+    }
+
+    /// Runs the file's own tests, in file order.
+    #[must_use]
+    pub fn test(&self) -> Vec<TestOutcome> {
+        self.file.tests.iter().map(|case| test::run(&self.plan, case)).collect()
+    }
+}

@@ -1,1 +1,3 @@
-//! (room in the making)
+//! XML: read within limits, cut into records, written without mistakes.
+
+pub mod writer;

@@ -1,0 +1,188 @@
+//! The plan: a crosswalk with every name resolved, ready to run.
+
+use std::collections::HashMap;
+
+use super::condition::Condition;
+use super::selector::{JsonPath, MarcSelector};
+use super::shape::{Shape, Target};
+use super::syntax::{Policy, Take, Unmapped};
+use super::transforms::Pipe;
+use crate::formats::marc21::Tag;
+use crate::record::ContentHash;
+
+/// What the crosswalk reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// MARC 21 records.
+    Marc,
+    /// JSON documents.
+    Json,
+}
+
+/// A compiled crosswalk.
+#[derive(Debug)]
+pub struct Plan {
+    /// What it reads.
+    pub input: Input,
+    /// Rules in file order.
+    pub rules: Vec<Step>,
+    /// The target paths of the whole record.
+    pub shape: Shape,
+    /// XML root: start tag and end tag.
+    pub envelope: Option<(String, String)>,
+    /// The tags that selectors name, numbered.
+    pub tags: TagIndex,
+    /// Selectors of what is left out on purpose.
+    pub ignore: Vec<MarcSelector>,
+    /// What becomes of what no rule reads.
+    pub unmapped: Unmapped,
+    /// How deep `map` nests, for the pool of buffers.
+    pub depth: usize,
+    /// Hash of the file, its tables and its schema.
+    pub hash: ContentHash,
+}
+
+/// A rule, an item of `map` or a `let` binding, compiled.
+#[derive(Debug)]
+pub struct Step {
+    /// The rule's id, with the item's path behind it: `agent`, `agent.name`.
+    pub label: String,
+    /// Selectors with their text.
+    pub from: Vec<(Selector, String)>,
+    /// A constant: its text, and whether it is JSON already.
+    pub constant: Option<(String, bool)>,
+    /// Condition.
+    pub when: Option<Condition>,
+    /// Bindings.
+    pub lets: Vec<(String, Step)>,
+    /// What becomes of the values.
+    pub body: Body,
+    /// Which of several values.
+    pub take: Take,
+    /// Joins the subfields of one field.
+    pub join: Option<String>,
+    /// Values in the order of the selectors.
+    pub listed: bool,
+    /// Transforms.
+    pub pipe: Pipe,
+    /// Value when there is none.
+    pub default: Option<String>,
+    /// Policy for no value.
+    pub on_missing: Policy,
+    /// Policy for a failed transform.
+    pub on_error: Policy,
+    /// A skipped failure drops the whole object: the policy stands on the rule around it.
+    pub error_drops_object: bool,
+    /// Leaves out repeated values.
+    pub unique: bool,
+}
+
+/// Where values go.
+#[derive(Debug)]
+pub enum Body {
+    /// Into a `let` binding.
+    Binding,
+    /// Each value to this path.
+    Leaf(Target),
+    /// Each matched field or value to the first case that holds.
+    Cases(Vec<CasePlan>),
+}
+
+/// One case.
+#[derive(Debug)]
+pub struct CasePlan {
+    /// Condition; `None` always holds.
+    pub when: Option<Condition>,
+    /// Where to.
+    pub target: Target,
+    /// What to build; `None` writes the value itself.
+    pub object: Option<Object>,
+}
+
+/// An object that is built from one field or value.
+#[derive(Debug)]
+pub struct Object {
+    /// Its paths.
+    pub shape: Shape,
+    /// Its items.
+    pub items: Vec<Step>,
+}
+
+/// Something a rule reads.
+#[derive(Debug)]
+pub enum Selector {
+    /// Fields or subfields of a MARC record.
+    Marc {
+        /// The selector.
+        selector: MarcSelector,
+        /// Its number in the [`TagIndex`], when it names one tag.
+        slot: Option<u16>,
+    },
+    /// A path in a JSON document.
+    Json(JsonPath),
+    /// `.`: the current value.
+    Current,
+    /// `tag`: the current field's tag.
+    Tag,
+    /// `ind1`, `ind2`: an indicator of the current field (0 or 1), a blank as `_`.
+    Indicator(usize),
+    /// A `let` binding.
+    Binding(String),
+}
+
+/// Numbers the tags that a plan names, so that a record's fields are sorted out once.
+#[derive(Debug, Default)]
+pub struct TagIndex {
+    numeric: Vec<u16>,
+    other: HashMap<Tag, u16>,
+    slots: u16,
+}
+
+/// No slot.
+const NONE: u16 = u16::MAX;
+
+impl TagIndex {
+    /// The tag's number; a new one when it has none yet.
+    pub fn add(&mut self, tag: Tag) -> u16 {
+        if let Some(slot) = self.get(tag) {
+            return slot;
+        }
+        let slot = self.slots;
+        self.slots += 1;
+        match number(tag) {
+            Some(n) => {
+                if self.numeric.is_empty() {
+                    self.numeric = vec![NONE; 1000];
+                }
+                if let Some(entry) = self.numeric.get_mut(n) {
+                    *entry = slot;
+                }
+            }
+            None => {
+                self.other.insert(tag, slot);
+            }
+        }
+        slot
+    }
+
+    /// The tag's number, if any selector names it.
+    #[must_use]
+    pub fn get(&self, tag: Tag) -> Option<u16> {
+        match number(tag) {
+            Some(n) => self.numeric.get(n).copied().filter(|slot| *slot != NONE),
+            None => self.other.get(&tag).copied(),
+        }
+    }
+
+    /// How many tags are numbered.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        usize::from(self.slots)
+    }
+}
+
+fn number(tag: Tag) -> Option<usize> {
+    tag.0
+        .iter()
+        .try_fold(0, |n, byte| byte.is_ascii_digit().then(|| n * 10 + usize::from(byte - b'0')))
+}

@@ -1,0 +1,592 @@
+//! Running a plan over one record after another.
+
+use std::borrow::Cow;
+
+use super::account::{Account, State};
+use super::input::{MarcInput, Node};
+use super::plan::{Body, CasePlan, Input, Plan, Step};
+use super::shape::{Buffer, Syntax, Target};
+use super::syntax::{Policy, Take, Unmapped};
+use super::transforms::Piped;
+use crate::formats::SourceRecord;
+use crate::record::push_json_string;
+use crate::xml::writer::push_text;
+
+/// A record that a policy held back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The rule, with the item's path behind it.
+    pub rule: String,
+    /// `missing`, or the code of the transform that failed.
+    pub code: String,
+    /// What was found and what was expected.
+    pub message: String,
+    /// The policy was `fail`: the run stops.
+    pub fatal: bool,
+}
+
+/// A value with the places it came from: a range of [`Run::origins`].
+#[derive(Debug, Clone)]
+pub(super) struct Found<'r> {
+    pub text: Cow<'r, str>,
+    pub raw: bool,
+    pub origins: (u32, u32),
+}
+
+/// Runs one plan over many records, reusing its memory. One runner a worker.
+#[derive(Debug)]
+pub struct Runner<'p> {
+    plan: &'p Plan,
+    pool: Vec<Vec<Buffer>>,
+    index: super::input::FieldIndex,
+    /// What became of every value so far.
+    pub account: Account,
+}
+
+impl<'p> Runner<'p> {
+    /// A runner of this plan.
+    #[must_use]
+    pub fn new(plan: &'p Plan) -> Runner<'p> {
+        let pool = (0..=plan.depth).map(|_| Vec::new()).collect();
+        Runner { plan, pool, index: Default::default(), account: Account::default() }
+    }
+
+    /// Maps one record; `out` is replaced by its bytes: canonical JSON, or XML.
+    ///
+    /// # Errors
+    /// [`Held`] when a policy holds the record back; `out` is then of no use.
+    pub fn run(&mut self, source: &SourceRecord, out: &mut Vec<u8>) -> Result<(), Held> {
+        out.clear();
+        let null = serde_json::Value::Null;
+        let (marc, root) = match (source, self.plan.input) {
+            (SourceRecord::Marc(marc), Input::Marc) => (Some(marc), &null),
+            (SourceRecord::Json(root), Input::Json) => (None, root),
+            _ => {
+                let message = "the record is not of the format that the crosswalk reads".to_owned();
+                let code = "format".to_owned();
+                return Err(Held { rule: String::new(), code, message, fatal: true });
+            }
+        };
+        let input = marc.map(|marc| MarcInput::new(marc, &self.plan.tags, &mut self.index));
+        let mut run = Run {
+            plan: self.plan,
+            input,
+            root,
+            id: marc.and_then(|marc| marc.control_number()).unwrap_or(""),
+            origins: Vec::with_capacity(96),
+            marks: Vec::with_capacity(96),
+            bindings: Vec::new(),
+            nodes: Vec::new(),
+            pool: &mut self.pool,
+            account: &mut self.account,
+        };
+        run.account.next_record();
+        let plan = self.plan;
+        let mut buffers = run.buffers(0, plan.shape.slots());
+        let result = plan.rules.iter().try_for_each(|rule| run.rule(rule, &mut buffers));
+        if result.is_ok() {
+            match &plan.envelope {
+                Some((open, close)) => {
+                    out.extend_from_slice(open.as_bytes());
+                    plan.shape.stitch(&buffers, out);
+                    out.extend_from_slice(close.as_bytes());
+                }
+                None => plan.shape.stitch(&buffers, out),
+            }
+        }
+        let held = result.and_then(|()| run.settle());
+        if let Some(place) = self.pool.first_mut() {
+            *place = buffers;
+        }
+        held
+    }
+}
+
+pub(super) struct Run<'r> {
+    plan: &'r Plan,
+    pub(super) input: Option<MarcInput<'r>>,
+    pub(super) root: &'r serde_json::Value,
+    id: &'r str,
+    /// Value indexes that [`Found::origins`] point into.
+    pub(super) origins: Vec<u32>,
+    /// What was done with which value, in order.
+    marks: Vec<(u32, State)>,
+    pub(super) bindings: Vec<(&'r str, Option<Found<'r>>)>,
+    nodes: Vec<Node<'r>>,
+    pool: &'r mut Vec<Vec<Buffer>>,
+    account: &'r mut Account,
+}
+
+impl<'r> Run<'r> {
+    fn buffers(&mut self, depth: usize, slots: usize) -> Vec<Buffer> {
+        let mut buffers = self.pool.get_mut(depth).map(std::mem::take).unwrap_or_default();
+        buffers.iter_mut().for_each(Buffer::clear);
+        if buffers.len() < slots {
+            buffers.resize_with(slots, Buffer::default);
+        }
+        buffers
+    }
+
+    pub(super) fn mark(&mut self, origins: (u32, u32), state: State) {
+        let range = origins.0 as usize..origins.1 as usize;
+        for origin in self.origins.get(range).unwrap_or_default() {
+            self.marks.push((*origin, state));
+        }
+    }
+
+    pub(super) fn mark_value(&mut self, value: usize, state: State) {
+        self.marks.push((u32::try_from(value).unwrap_or(u32::MAX), state));
+    }
+
+    fn rule(&mut self, rule: &'r Step, buffers: &mut [Buffer]) -> Result<(), Held> {
+        self.step(rule, &Node::Root, buffers, 0).map(|_| ())
+    }
+
+    /// Runs a rule or an item; `false` when it drops the object it belongs to.
+    fn step(
+        &mut self,
+        step: &'r Step,
+        node: &Node<'r>,
+        buffers: &mut [Buffer],
+        depth: usize,
+    ) -> Result<bool, Held> {
+        match &step.body {
+            Body::Binding => Ok(true),
+            Body::Leaf(target) => {
+                if step.when.is_some() && !self.holds(step.when.as_ref(), node) {
+                    return Ok(true);
+                }
+                let mut values = Vec::new();
+                if !self.values(step, node, &mut values)? {
+                    return Ok(false);
+                }
+                let written = !values.is_empty();
+                for value in values {
+                    self.write(value, *target, step.unique, buffers);
+                }
+                if written { Ok(true) } else { self.missing(step, *target, buffers) }
+            }
+            Body::Cases(cases) => self.objects(step, cases, node, buffers, depth),
+        }
+    }
+
+    /// No value: the default, or what the policy says.
+    fn missing(
+        &mut self,
+        step: &'r Step,
+        target: Target,
+        buffers: &mut [Buffer],
+    ) -> Result<bool, Held> {
+        if let Some(default) = &step.default {
+            let value = Found { text: Cow::Borrowed(default), raw: false, origins: (0, 0) };
+            self.write(value, target, step.unique, buffers);
+            return Ok(true);
+        }
+        match &step.on_missing {
+            Policy::Default(text) => {
+                let value = Found { text: Cow::Borrowed(text), raw: false, origins: (0, 0) };
+                self.write(value, target, step.unique, buffers);
+                Ok(true)
+            }
+            policy => self.missing_policy(step, policy),
+        }
+    }
+
+    fn missing_policy(&mut self, step: &Step, policy: &Policy) -> Result<bool, Held> {
+        match policy {
+            Policy::Skip(report) => {
+                if *report {
+                    self.account.problem(&step.label, "missing", self.id, "");
+                }
+                Ok(false)
+            }
+            Policy::Warn => {
+                self.account.problem(&step.label, "missing", self.id, "");
+                Ok(true)
+            }
+            Policy::Quarantine | Policy::Fail => {
+                let from: Vec<&str> = step.from.iter().map(|(_, text)| text.as_str()).collect();
+                Err(Held {
+                    rule: step.label.clone(),
+                    code: "missing".to_owned(),
+                    message: format!("no value at {}", from.join(", ")),
+                    fatal: *policy == Policy::Fail,
+                })
+            }
+            Policy::Ok | Policy::Keep | Policy::Default(_) => Ok(true),
+        }
+    }
+
+    fn write(&mut self, value: Found<'r>, target: Target, unique: bool, buffers: &mut [Buffer]) {
+        let Some(buffer) = buffers.get_mut(target.slot) else { return };
+        if !target.many && !buffer.is_empty() {
+            return self.mark(value.origins, State::Dropped);
+        }
+        let syntax = self.plan.shape.syntax();
+        buffer.push(unique && target.many, |out| match syntax {
+            Syntax::Json if value.raw => out.extend_from_slice(value.text.as_bytes()),
+            Syntax::Json => push_json_string(&value.text, out),
+            Syntax::Xml => {
+                let mut escaped = String::with_capacity(value.text.len());
+                push_text(&mut escaped, &value.text);
+                out.extend_from_slice(escaped.as_bytes());
+            }
+        });
+        // A repeated value that `unique` leaves out is in the output all the same.
+        self.mark(value.origins, State::Mapped);
+    }
+
+    fn objects(
+        &mut self,
+        step: &'r Step,
+        cases: &'r [CasePlan],
+        context: &Node<'r>,
+        buffers: &mut [Buffer],
+        depth: usize,
+    ) -> Result<bool, Held> {
+        let start = self.nodes.len();
+        if !self.select_nodes(step, context)? {
+            return Ok(false);
+        }
+        let end = self.nodes.len();
+        let mut built = false;
+        for at in start..end {
+            let Some(node) = self.nodes.get(at).cloned() else { break };
+            built |= self.object(step, cases, &node, buffers, depth)?;
+        }
+        self.nodes.truncate(start);
+        if built { Ok(true) } else { self.missing_policy(step, &step.on_missing) }
+    }
+
+    /// The fields or values from which a rule builds, onto the end of `self.nodes`.
+    fn select_nodes(&mut self, step: &'r Step, context: &Node<'r>) -> Result<bool, Held> {
+        let start = self.nodes.len();
+        let by_value = !step.pipe.steps.is_empty() || step.constant.is_some();
+        if by_value {
+            let mut values = Vec::new();
+            if !self.values(step, context, &mut values)? {
+                return Ok(false);
+            }
+            self.nodes.extend(values.into_iter().map(|value| Node::Value(value, None)));
+            return Ok(true);
+        }
+        let mut nodes = std::mem::take(&mut self.nodes);
+        for (selector, _) in &step.from {
+            if step.take == Take::FirstMatch && nodes.len() > start {
+                break;
+            }
+            self.nodes_of(selector, context, &mut nodes);
+        }
+        if step.from.len() > 1 && !step.listed && step.take != Take::FirstMatch {
+            if let Some(new) = nodes.get_mut(start..) {
+                new.sort_by_key(|node| self.position(node));
+            }
+        }
+        match step.take {
+            Take::First | Take::FirstMatch => nodes.truncate(start + 1),
+            Take::Last if nodes.len() > start + 1 => {
+                nodes.drain(start..nodes.len() - 1);
+            }
+            _ => {}
+        }
+        self.nodes = nodes;
+        Ok(true)
+    }
+
+    /// Where a node stands in the record, to put nodes of several selectors in record order.
+    fn position(&self, node: &Node<'_>) -> usize {
+        match node {
+            Node::Field(field) | Node::Value(_, Some(field)) => field.index(),
+            _ => 0,
+        }
+    }
+
+    /// Builds one object; `false` when a condition or policy leaves it out.
+    fn object(
+        &mut self,
+        step: &'r Step,
+        cases: &'r [CasePlan],
+        node: &Node<'r>,
+        buffers: &mut [Buffer],
+        depth: usize,
+    ) -> Result<bool, Held> {
+        let bound = self.bindings.len();
+        let first_mark = self.marks.len();
+        let kept = self.object_inner(step, cases, node, buffers, depth);
+        self.bindings.truncate(bound);
+        if matches!(kept, Ok(false)) {
+            // What the object had taken does not reach the output after all.
+            for (_, state) in self.marks.iter_mut().skip(first_mark) {
+                *state = (*state).min(State::Dropped);
+            }
+        }
+        kept
+    }
+
+    fn object_inner(
+        &mut self,
+        step: &'r Step,
+        cases: &'r [CasePlan],
+        node: &Node<'r>,
+        buffers: &mut [Buffer],
+        depth: usize,
+    ) -> Result<bool, Held> {
+        for (name, binding) in &step.lets {
+            let value = self.binding(binding, node)?;
+            self.bindings.push((name, value));
+        }
+        if step.when.is_some() && !self.holds(step.when.as_ref(), node) {
+            return Ok(false);
+        }
+        let case = cases.iter().find(|case| self.holds(case.when.as_ref(), node));
+        let Some(case) = case else { return Ok(false) };
+        let occupied =
+            buffers.get(case.target.slot).is_some_and(|b| !case.target.many && !b.is_empty());
+        if occupied {
+            return Ok(false);
+        }
+        let Some(object) = &case.object else {
+            if let Node::Value(value, _) = node {
+                self.write(value.clone(), case.target, step.unique, buffers);
+                return Ok(true);
+            }
+            return Ok(false);
+        };
+        let mut inner = self.buffers(depth + 1, object.shape.slots());
+        let mut keep = Ok(true);
+        for item in &object.items {
+            keep = self.step(item, node, &mut inner, depth + 1);
+            if !matches!(keep, Ok(true)) {
+                break;
+            }
+        }
+        let slots = object.shape.slots();
+        let filled = inner.iter().take(slots).any(|buffer| !buffer.is_empty());
+        let keep = keep.map(|keep| keep && filled);
+        if let (Ok(true), Some(buffer)) = (&keep, buffers.get_mut(case.target.slot)) {
+            let unique = step.unique && case.target.many;
+            buffer.push(unique, |out| object.shape.stitch(&inner, out));
+        }
+        if let Some(place) = self.pool.get_mut(depth + 1) {
+            *place = inner;
+        }
+        keep
+    }
+
+    fn binding(&mut self, step: &'r Step, node: &Node<'r>) -> Result<Option<Found<'r>>, Held> {
+        let mut values = Vec::new();
+        self.values(step, node, &mut values)?;
+        for value in &values {
+            self.mark(value.origins, State::Read);
+        }
+        let default = || {
+            step.default.as_ref().map(|text| Found {
+                text: Cow::Borrowed(text.as_str()),
+                raw: false,
+                origins: (0, 0),
+            })
+        };
+        Ok(values.into_iter().next().or_else(default))
+    }
+
+    /// The values of a step, transformed and chosen; `false` drops the object around it.
+    fn values(
+        &mut self,
+        step: &'r Step,
+        node: &Node<'r>,
+        out: &mut Vec<Found<'r>>,
+    ) -> Result<bool, Held> {
+        if let Some((text, raw)) = &step.constant {
+            out.push(Found { text: Cow::Borrowed(text), raw: *raw, origins: (0, 0) });
+            return Ok(true);
+        }
+        let mut raw = Vec::new();
+        for (selector, _) in &step.from {
+            if step.take == Take::FirstMatch && !out.is_empty() {
+                break;
+            }
+            self.values_of(selector, step.join.as_deref(), step.listed, node, &mut raw);
+            if step.pipe.steps.is_empty() {
+                out.append(&mut raw);
+                continue;
+            }
+            for found in raw.drain(..) {
+                if !self.pipe(step, 0, found, out)? {
+                    return Ok(false);
+                }
+            }
+        }
+        out.retain(|found| !found.text.trim().is_empty());
+        if step.from.len() > 1 && !step.listed && step.take != Take::FirstMatch {
+            out.sort_by_key(|found| self.origins.get(found.origins.0 as usize).copied());
+        }
+        self.take(&step.take, out);
+        Ok(true)
+    }
+
+    /// Applies the pipe from step `n` on; `false` drops the object.
+    fn pipe(
+        &mut self,
+        step: &'r Step,
+        n: usize,
+        found: Found<'r>,
+        out: &mut Vec<Found<'r>>,
+    ) -> Result<bool, Held> {
+        let Some(transform) = step.pipe.steps.get(n) else {
+            out.push(found);
+            return Ok(true);
+        };
+        let origins = found.origins;
+        let before = transform.can_fail().then(|| found.text.clone());
+        let mut results: [Option<Piped<'r>>; 1] = [None];
+        let mut more = Vec::new();
+        let piped = Piped { text: found.text, raw: found.raw };
+        let applied = transform.apply(piped, &mut |value| match &mut results {
+            [empty @ None] => *empty = Some(value),
+            _ => more.push(value),
+        });
+        let next = |value: Piped<'r>| Found { text: value.text, raw: value.raw, origins };
+        if let Err(code) = applied {
+            return self.failed(step, n, code, before.unwrap_or_default(), origins, out);
+        }
+        let [first] = results;
+        if first.is_none() {
+            self.mark(origins, State::Dropped);
+        }
+        for value in first.into_iter().chain(more) {
+            if !self.pipe(step, n + 1, next(value), out)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn failed(
+        &mut self,
+        step: &'r Step,
+        n: usize,
+        code: &'static str,
+        value: Cow<'r, str>,
+        origins: (u32, u32),
+        out: &mut Vec<Found<'r>>,
+    ) -> Result<bool, Held> {
+        if !matches!(step.on_error, Policy::Quarantine | Policy::Fail) {
+            self.account.problem(&step.label, code, self.id, &value);
+        }
+        match &step.on_error {
+            Policy::Keep => self.pipe(step, n + 1, Found { text: value, raw: false, origins }, out),
+            Policy::Default(text) => {
+                self.mark(origins, State::Failed);
+                out.push(Found { text: Cow::Borrowed(text), raw: false, origins: (0, 0) });
+                Ok(true)
+            }
+            Policy::Quarantine | Policy::Fail => {
+                let name = step.pipe.names.get(n).map_or("?", String::as_str);
+                Err(Held {
+                    rule: step.label.clone(),
+                    code: code.to_owned(),
+                    message: format!("{name} cannot take {:?}", clipped(&value)),
+                    fatal: step.on_error == Policy::Fail,
+                })
+            }
+            Policy::Ok | Policy::Warn | Policy::Skip(_) => {
+                self.mark(origins, State::Failed);
+                Ok(!step.error_drops_object)
+            }
+        }
+    }
+
+    fn take(&mut self, take: &Take, values: &mut Vec<Found<'r>>) {
+        if values.len() < 2 || matches!(take, Take::All | Take::FirstMatch) {
+            return;
+        }
+        let chosen = match take {
+            Take::Last => values.len() - 1,
+            Take::Longest => {
+                let longest = values.iter().map(|v| v.text.chars().count()).max();
+                let is_longest = |v: &Found<'_>| Some(v.text.chars().count()) == longest;
+                values.iter().position(is_longest).unwrap_or(0)
+            }
+            Take::Earliest => {
+                let by_text = |(_, a): &(usize, &Found<'_>), (_, b): &(usize, &Found<'_>)| {
+                    a.text.cmp(&b.text)
+                };
+                values.iter().enumerate().min_by(by_text).map_or(0, |(n, _)| n)
+            }
+            Take::AllJoined(separator) => {
+                let texts: Vec<&str> = values.iter().map(|v| v.text.as_ref()).collect();
+                let text = texts.join(separator);
+                let first = self.next_origin();
+                for value in values.iter() {
+                    let range = value.origins.0 as usize..value.origins.1 as usize;
+                    self.origins.extend_from_within(range);
+                }
+                let origins = (first, self.next_origin());
+                *values = vec![Found { text: Cow::Owned(text), raw: false, origins }];
+                return;
+            }
+            Take::First | Take::All | Take::FirstMatch => 0,
+        };
+        for (n, value) in values.iter().enumerate() {
+            if n != chosen {
+                self.mark(value.origins, State::Dropped);
+            }
+        }
+        values.swap(0, chosen);
+        values.truncate(1);
+    }
+
+    pub(super) fn next_origin(&self) -> u32 {
+        u32::try_from(self.origins.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Counts every value of the record in its final state.
+    fn settle(&mut self) -> Result<(), Held> {
+        let Some(input) = &self.input else { return Ok(()) };
+        let mut states = vec![State::Unmapped; input.marc.value_count()];
+        for (value, state) in &self.marks {
+            if let Some(known) = states.get_mut(*value as usize) {
+                *known = (*known).max(*state);
+            }
+        }
+        let mut lost = None;
+        for field in input.marc.fields() {
+            let mut ignored = None;
+            for subfield in field.subfields() {
+                let mut state = states.get(subfield.index).copied().unwrap_or(State::Unmapped);
+                if state < State::Read {
+                    let by_rule = |selectors: &mut Option<Vec<_>>| -> bool {
+                        selectors
+                            .get_or_insert_with(|| input.ignored_by(self.plan, field))
+                            .iter()
+                            .any(|s: &&super::selector::MarcSelector| {
+                                super::input::covers(s, subfield.code)
+                            })
+                    };
+                    let linkage = matches!(subfield.code, '6' | '8');
+                    if linkage || subfield.value.trim().is_empty() || by_rule(&mut ignored) {
+                        state = State::Ignored;
+                    }
+                }
+                if state == State::Unmapped && self.plan.unmapped == Unmapped::Quarantine {
+                    lost.get_or_insert_with(|| format!("{}${}", field.tag(), subfield.code));
+                }
+                self.account.count(field, subfield.code, subfield.value, state, self.id);
+            }
+        }
+        match lost {
+            None => Ok(()),
+            Some(place) => Err(Held {
+                rule: "unmapped".to_owned(),
+                code: "unmapped".to_owned(),
+                message: format!("no rule reads {place}"),
+                fatal: false,
+            }),
+        }
+    }
+}
+
+fn clipped(value: &str) -> &str {
+    let end = value.char_indices().nth(80).map_or(value.len(), |(at, _)| at);
+    value.get(..end).unwrap_or(value)
+}
