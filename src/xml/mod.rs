@@ -1,1 +1,3 @@
-//! (room in the making)
+//! XML as values: reading within limits, and writing.
+
+pub mod writer;

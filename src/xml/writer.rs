@@ -1,0 +1,193 @@
+//! XML 1.0 written into a string: escaped by construction, every opened element closed.
+
+/// What a character that XML 1.0 cannot carry is written as.
+const REPLACEMENT: char = '\u{FFFD}';
+
+/// Whether XML 1.0 can carry `c` at all, escaped or not (XML 1.0 §2.2).
+#[must_use]
+pub fn is_xml_char(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+}
+
+/// Appends `text` as character data. What XML cannot carry becomes U+FFFD.
+pub fn push_text(out: &mut String, text: &str) {
+    push_escaped(out, text, |c| match c {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
+        // A bare carriage return is read back as a line feed (XML 1.0 §2.11).
+        '\r' => Some("&#13;"),
+        _ => None,
+    });
+}
+
+/// Appends `text` as the inside of a double-quoted attribute value, white space kept.
+pub fn push_attribute_value(out: &mut String, text: &str) {
+    push_escaped(out, text, |c| match c {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
+        '"' => Some("&quot;"),
+        '\t' => Some("&#9;"),
+        '\n' => Some("&#10;"),
+        '\r' => Some("&#13;"),
+        _ => None,
+    });
+}
+
+/// A document or fragment in the making.
+///
+/// Element and attribute names are trusted, everything else is escaped.
+#[derive(Debug, Default)]
+pub struct Writer<'n> {
+    out: String,
+    open: Vec<&'n str>,
+}
+
+impl<'n> Writer<'n> {
+    /// Begins a document: with the XML declaration.
+    #[must_use]
+    pub fn document() -> Writer<'n> {
+        let out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
+        Writer { out, open: Vec::new() }
+    }
+
+    /// Begins a fragment: no XML declaration.
+    #[must_use]
+    pub fn fragment() -> Writer<'n> {
+        Writer::default()
+    }
+
+    /// Opens an element.
+    pub fn open(&mut self, name: &'n str, attributes: &[(&str, &str)]) {
+        self.start_tag(name, attributes);
+        self.out.push('>');
+        self.open.push(name);
+    }
+
+    /// Closes the innermost open element; does nothing when none is open.
+    pub fn close(&mut self) {
+        if let Some(name) = self.open.pop() {
+            self.end_tag(name);
+        }
+    }
+
+    /// A whole element that holds text only; without text it is an empty element.
+    pub fn leaf(&mut self, name: &str, attributes: &[(&str, &str)], text: &str) {
+        self.start_tag(name, attributes);
+        if text.is_empty() {
+            self.out.push_str("/>");
+            return;
+        }
+        self.out.push('>');
+        push_text(&mut self.out, text);
+        self.end_tag(name);
+    }
+
+    /// Character data.
+    pub fn text(&mut self, text: &str) {
+        push_text(&mut self.out, text);
+    }
+
+    /// XML that stands as it is.
+    pub fn raw(&mut self, xml: &str) {
+        self.out.push_str(xml);
+    }
+
+    /// A comment; hyphens that would end it early are spaced out.
+    pub fn comment(&mut self, text: &str) {
+        self.out.push_str("<!-- ");
+        let mut last = ' ';
+        for c in text.chars() {
+            if c == '-' && last == '-' {
+                self.out.push(' ');
+            }
+            self.out.push(if is_xml_char(c) { c } else { REPLACEMENT });
+            last = c;
+        }
+        self.out.push_str(" -->");
+    }
+
+    /// The text, after closing what is still open.
+    #[must_use]
+    pub fn finish(mut self) -> String {
+        while !self.open.is_empty() {
+            self.close();
+        }
+        self.out
+    }
+
+    fn start_tag(&mut self, name: &str, attributes: &[(&str, &str)]) {
+        self.out.push('<');
+        self.out.push_str(name);
+        for (attribute, value) in attributes {
+            self.out.push(' ');
+            self.out.push_str(attribute);
+            self.out.push_str("=\"");
+            push_attribute_value(&mut self.out, value);
+            self.out.push('"');
+        }
+    }
+
+    fn end_tag(&mut self, name: &str) {
+        self.out.push_str("</");
+        self.out.push_str(name);
+        self.out.push('>');
+    }
+}
+
+fn push_escaped(out: &mut String, text: &str, escape: impl Fn(char) -> Option<&'static str>) {
+    let mut clean_from = 0;
+    for (i, c) in text.char_indices() {
+        let escaped = escape(c);
+        if escaped.is_none() && is_xml_char(c) {
+            continue;
+        }
+        out.push_str(text.get(clean_from..i).unwrap_or_default());
+        clean_from = i + c.len_utf8();
+        match escaped {
+            Some(reference) => out.push_str(reference),
+            None => out.push(REPLACEMENT),
+        }
+    }
+    out.push_str(text.get(clean_from..).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_and_attributes_are_escaped_and_open_elements_closed() {
+        let mut writer = Writer::fragment();
+        writer.open("a", &[("b", "\"<\n\u{1}")]);
+        writer.leaf("c", &[], "é & ]]>\r");
+        writer.leaf("d", &[], "");
+        assert_eq!(
+            writer.finish(),
+            "<a b=\"&quot;&lt;&#10;\u{FFFD}\"><c>é &amp; ]]&gt;&#13;</c><d/></a>"
+        );
+    }
+
+    #[test]
+    fn a_comment_cannot_be_ended_from_within() {
+        let mut writer = Writer::fragment();
+        writer.comment("a--> <b/> --");
+        let xml = writer.finish();
+        assert_eq!(xml, "<!-- a- -> <b/> - - -->");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_back_as_it_was_but_for_what_xml_cannot_carry(text in ".*") {
+            let mut writer = Writer::fragment();
+            writer.leaf("a", &[("b", &text)], &text);
+            let xml = writer.finish();
+            let expected: String =
+                text.chars().map(|c| if is_xml_char(c) { c } else { REPLACEMENT }).collect();
+            let start = xml.split_once('"').unwrap().1;
+            let (attribute, _) = start.split_once('"').unwrap();
+            proptest::prop_assert_eq!(quick_xml::escape::unescape(attribute).unwrap(), expected);
+        }
+    }
+}
