@@ -24,6 +24,7 @@ pub(super) async fn list(
     start: ListStart,
 ) -> Result<Answer, Refusal> {
     let mut page = Page::begin(shared, verb, start)?;
+    let mut entries = Vec::new();
     for _ in 0..MAX_CHUNKS_PASSED_OVER {
         let (items, more) = page.read_chunk(shared).await?;
         if items.is_empty() {
@@ -37,7 +38,7 @@ pub(super) async fn list(
                 Answer::ListIdentifiers(headers, page.token(shared, more).await?)
             }
             ListVerb::ListRecords => {
-                let entries = write_records(shared, page.serializer, items).await?;
+                entries.extend(write_records(shared, page.serializer, items).await?);
                 if !entries.iter().any(|entry| matches!(entry, ListEntry::Record(_))) {
                     continue;
                 }
