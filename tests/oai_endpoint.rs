@@ -389,3 +389,67 @@ fn a_form_is_taken_only_as_a_form_of_bounded_size() {
     let parameters = post("", &"a=1&".repeat(16 * 1024));
     assert_eq!(codes(&parameters.body), ["badArgument"]);
 }
+
+#[test]
+fn no_argument_can_make_an_answer_invalid() {
+    let endpoint = Endpoint::with_items(30, 10);
+    let mut client = endpoint.client();
+    let values = [
+        "",
+        "%00",
+        "%22",
+        "%3C%26",
+        "%0A%0D%09",
+        "%F0%9F%98%80",
+        "%FF",
+        "%ED%A0%80",
+        "%EF%BF%BF",
+        "a://b:x",
+        "a://b@c@d",
+        "a://:",
+        "a://:80",
+        "a://b:",
+        "a://@",
+        "a://u@",
+        "a://u:p@b",
+        "a://b:99999999999",
+        "a:///",
+        "a://b:80/c",
+        "x:%5B",
+        "1:",
+        "oai:%25zz",
+        "oai:example.org:%2500",
+        "urn:a%23b%23c",
+        "a+b",
+        "a//b",
+        "urn:%25",
+        "//",
+        "2020-01-01",
+        "2020-01-01T00:00:60Z",
+        "9999-12-31",
+        "-001-01-01",
+        "a:b:c",
+        "~!*'()",
+        "%C3%A9",
+        "--%3E",
+        "%5D%5D%3E",
+    ];
+    let requests = [
+        "verb=GetRecord&metadataPrefix=oai_dc&identifier=",
+        "verb=GetRecord&identifier=oai:example.org:1&metadataPrefix=",
+        "verb=ListMetadataFormats&identifier=",
+        "verb=ListIdentifiers&metadataPrefix=oai_dc&set=",
+        "verb=ListIdentifiers&metadataPrefix=oai_dc&from=",
+        "verb=ListIdentifiers&metadataPrefix=oai_dc&until=",
+        "verb=ListIdentifiers&metadataPrefix=",
+        "verb=ListRecords&resumptionToken=",
+        "verb=Identify&x=",
+        "verb=",
+    ];
+    for request in requests {
+        for value in values {
+            // The client checks every answer against the schema at its end.
+            client.get(&format!("{request}{value}"));
+        }
+    }
+}

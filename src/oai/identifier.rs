@@ -50,7 +50,7 @@ pub fn is_domain_name(text: &str) -> bool {
     text.contains('.') && text.split('.').all(is_label)
 }
 
-/// Whether `text` is a URI by its characters: a scheme, then nothing a URI cannot hold (RFC 3986).
+/// Whether `text` is a URI by its form: a scheme, then nothing a URI cannot hold (RFC 3986).
 pub(super) fn is_uri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else { return false };
     let scheme_fits = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -62,7 +62,18 @@ pub(super) fn is_uri(text: &str) -> bool {
         let mut hex = || bytes.next().is_some_and(|byte| byte.is_ascii_hexdigit());
         hex() && hex() && bytes.all(is_uri_byte)
     });
-    scheme_fits && !rest.is_empty() && first_fits && rest_fits
+    scheme_fits && !rest.is_empty() && first_fits && rest_fits && authority_fits(rest)
+}
+
+/// Whether what stands between `//` and the path, if anything, is `user@host:port` (§3.2).
+fn authority_fits(rest: &str) -> bool {
+    let Some(hierarchy) = rest.strip_prefix("//") else { return true };
+    let authority = hierarchy.split(['/', '?']).next().unwrap_or_default();
+    let place = authority.split_once('@').map_or(authority, |(_, place)| place);
+    let (host, port) = place.split_once(':').unwrap_or((place, "80"));
+    let port_fits = (1..=5).contains(&port.len()) && port.bytes().all(|b| b.is_ascii_digit());
+    // file:///path has no authority at all.
+    authority.is_empty() || (!host.is_empty() && !host.contains('@') && port_fits)
 }
 
 fn is_uri_byte(byte: u8) -> bool {
@@ -97,10 +108,12 @@ mod tests {
 
     #[test]
     fn a_uri_is_known_by_its_characters() {
-        for uri in ["oai:example.org:1", "http://example.org/?a=%20b", "x:1"] {
+        for uri in ["oai:example.org:1", "http://u@example.org:80/?a=%20b", "x:1"] {
             assert!(is_uri(uri), "{uri}");
         }
-        for other in ["", "1", ":1", "1a:b", "oai:", "oai:a b", "oai:\"", "oai:%2", "oai:é"] {
+        for other in
+            ["", "1", ":1", "1a:b", "oai:", "oai:a b", "oai:\"", "oai:%2", "oai:é", "a://b:x"]
+        {
             assert!(!is_uri(other), "{other}");
         }
     }
