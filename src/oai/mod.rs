@@ -1,1 +1,22 @@
-//! (room in the making)
+//! OAI-PMH 2.0 as values: requests, errors, resumption tokens and answers; no sockets.
+//!
+//! <https://www.openarchives.org/OAI/openarchivesprotocol.html>
+
+mod answer;
+mod error;
+mod identifier;
+mod request;
+mod token;
+
+pub use answer::{
+    Answer, Envelope, Header, Identify, ListEntry, MetadataFormat, PageToken, Record, SetEntry,
+};
+pub use error::{ErrorCode, OaiError};
+pub use identifier::{is_domain_name, local_part, oai_identifier};
+pub use request::{ListStart, ListVerb, MAX_ARGUMENTS, Request, Selection};
+pub use token::ResumptionToken;
+
+/// Namespace of every element of the protocol itself.
+pub const NAMESPACE: &str = "http://www.openarchives.org/OAI/2.0/";
+/// Where the schema of [`NAMESPACE`] is.
+pub const SCHEMA: &str = "http://www.openarchives.org/OAI/2.0/OAI-PMH.xsd";

@@ -1,0 +1,191 @@
+//! A store of items in memory, in order of (datestamp, id); it can only be read.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use uuid::Uuid;
+use windrow::record::{Datestamp, SetSpec};
+use windrow::store::{
+    Item, ItemContent, ItemHeader, ItemQuery, LoadBatch, LoadOutcome, NewRecord, QuarantineEntry,
+    Run, RunState, RunSummary, Set, SourceBytes, SplitState, Store, StoreError, StoredRecord,
+};
+
+/// Second 0 of the items' datestamps: 2020-01-01T00:00:00Z.
+pub const FIRST_SECOND: i64 = 1_577_836_800;
+
+#[derive(Default)]
+pub struct MemoryStore {
+    pub items: Vec<Item>,
+    pub sets: Vec<Set>,
+    pub is_down: AtomicBool,
+}
+
+impl MemoryStore {
+    /// `count` items, ten to a datestamp, datestamps six hours apart; every seventh deleted, every
+    /// third in a, fifth in a:b, eleventh in c; every second has source bytes.
+    pub fn with_items(count: u32) -> MemoryStore {
+        let mut items: Vec<Item> = (0..count).map(item).collect();
+        items.sort_by_key(|item| (item.header.datestamp, item.header.id));
+        let set = |spec: &str, description: Option<&str>| Set {
+            spec: spec.parse().unwrap(),
+            name: format!("Set <{spec}>"),
+            description: description.map(str::to_owned),
+        };
+        let sets = vec![set("a", Some("A & all below")), set("a:b", None), set("c", None)];
+        MemoryStore { items, sets, is_down: AtomicBool::new(false) }
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        if self.is_down.load(Ordering::Relaxed) {
+            return Err(StoreError::Failed("password is secret".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn matching(&self, query: &ItemQuery) -> impl Iterator<Item = &Item> {
+        let (from, until) = (query.from, query.until);
+        let (set_spec, content) = (query.set_spec.clone(), query.content);
+        self.items.iter().filter(move |item| {
+            let header = &item.header;
+            from.is_none_or(|from| header.datestamp >= from)
+                && until.is_none_or(|until| header.datestamp <= until)
+                && set_spec.as_ref().is_none_or(|set_spec| is_in(header, set_spec))
+                && (content != ItemContent::Source || header.deleted || item.source.is_some())
+        })
+    }
+}
+
+fn item(number: u32) -> Item {
+    let deleted = number % 7 == 6;
+    let mut set_specs: Vec<SetSpec> = Vec::new();
+    for (every, spec) in [(3, "a"), (5, "a:b"), (11, "c")] {
+        if number.is_multiple_of(every) {
+            set_specs.push(spec.parse().unwrap());
+        }
+    }
+    // Ids in another order than numbers.
+    let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, &number.to_be_bytes());
+    // One identifier needs escaping in a URI, one in XML.
+    let pid_value = match number {
+        8 => "8 eight/é".to_owned(),
+        9 => "9&nine".to_owned(),
+        other => other.to_string(),
+    };
+    let datestamp = Datestamp::from_second(FIRST_SECOND + i64::from(number / 10) * 21_600);
+    let json = format!("{{\"title\":\"Title {number} & <more>\"}}").into_bytes();
+    let source = SourceBytes { format: "iso2709".to_owned(), bytes: number.to_string().into() };
+    Item {
+        header: ItemHeader { id, pid_value, datestamp, deleted, set_specs },
+        json: (!deleted).then_some(json),
+        source: (!deleted && number.is_multiple_of(2)).then_some(source),
+    }
+}
+
+fn is_in(header: &ItemHeader, set_spec: &SetSpec) -> bool {
+    let below = format!("{set_spec}:");
+    header.set_specs.iter().any(|spec| spec == set_spec || spec.as_str().starts_with(&below))
+}
+
+fn cut(item: &Item, content: ItemContent) -> Item {
+    Item {
+        header: item.header.clone(),
+        json: item.json.clone().filter(|_| content == ItemContent::Json),
+        source: item.source.clone().filter(|_| content == ItemContent::Source),
+    }
+}
+
+fn read_only<T>() -> Result<T, StoreError> {
+    Err(StoreError::Failed("this store can only be read".to_owned()))
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn begin_run(&self, _: &str, _: &str, _: bool, _: Timestamp) -> Result<Run, StoreError> {
+        read_only()
+    }
+    async fn reset_split(&self, _: i64, _: &str) -> Result<(), StoreError> {
+        read_only()
+    }
+    async fn load(&self, _: LoadBatch) -> Result<LoadOutcome, StoreError> {
+        read_only()
+    }
+    async fn end_run(&self, _: i64, _: RunState, _: &str, _: Timestamp) -> Result<(), StoreError> {
+        read_only()
+    }
+    async fn splits(&self, _: i64) -> Result<Vec<SplitState>, StoreError> {
+        read_only()
+    }
+    async fn runs(&self, _: u32) -> Result<Vec<RunSummary>, StoreError> {
+        read_only()
+    }
+    async fn quarantine(
+        &self,
+        _: Option<&str>,
+        _: u32,
+    ) -> Result<Vec<QuarantineEntry>, StoreError> {
+        read_only()
+    }
+    async fn quarantine_entry(&self, _: i64) -> Result<QuarantineEntry, StoreError> {
+        read_only()
+    }
+    async fn create(&self, _: &NewRecord, _: Timestamp) -> Result<StoredRecord, StoreError> {
+        read_only()
+    }
+    async fn update(
+        &self,
+        _: &NewRecord,
+        _: i64,
+        _: Timestamp,
+    ) -> Result<StoredRecord, StoreError> {
+        read_only()
+    }
+    async fn record(&self, _: &str, _: &str) -> Result<StoredRecord, StoreError> {
+        read_only()
+    }
+    async fn revisions(&self, _: Uuid) -> Result<Vec<StoredRecord>, StoreError> {
+        read_only()
+    }
+
+    async fn items(&self, query: &ItemQuery) -> Result<Vec<Item>, StoreError> {
+        self.check()?;
+        let is_after = |item: &&Item| {
+            query.after.is_none_or(|after| (item.header.datestamp, item.header.id) > after)
+        };
+        let items = self.matching(query).filter(is_after).take(query.limit as usize);
+        Ok(items.map(|item| cut(item, query.content)).collect())
+    }
+
+    async fn count_items(&self, query: &ItemQuery) -> Result<u64, StoreError> {
+        self.check()?;
+        Ok(self.matching(query).count() as u64)
+    }
+
+    async fn item(
+        &self,
+        pid_value: &str,
+        content: ItemContent,
+    ) -> Result<Option<Item>, StoreError> {
+        self.check()?;
+        let item = self.items.iter().find(|item| item.header.pid_value == pid_value);
+        Ok(item.map(|item| cut(item, content)))
+    }
+
+    async fn sets(&self) -> Result<Vec<Set>, StoreError> {
+        self.check()?;
+        Ok(self.sets.clone())
+    }
+
+    async fn earliest_datestamp(&self) -> Result<Option<Datestamp>, StoreError> {
+        self.check()?;
+        Ok(self.items.first().map(|item| item.header.datestamp))
+    }
+
+    async fn token_key(&self) -> Result<[u8; 32], StoreError> {
+        Ok([7; 32])
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.check()
+    }
+}
