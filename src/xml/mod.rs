@@ -1,1 +1,5 @@
-//! (room in the making)
+//! XML as this program needs it: cut into records, read with limits.
+
+pub mod cut;
+pub mod reader;
+mod token;

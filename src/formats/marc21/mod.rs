@@ -3,6 +3,10 @@
 //! The order of fields and subfields is the record's own; nothing is grouped or sorted.
 //! <https://www.loc.gov/marc/bibliographic/>
 
+pub mod iso2709;
+pub mod line;
+pub mod marcxml;
+
 use std::fmt;
 
 /// A field's tag: three ASCII characters.
