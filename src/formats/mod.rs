@@ -9,7 +9,7 @@ pub mod marc21;
 use thiserror::Error;
 
 use crate::record::{Damage, Warning};
-use marc21::Marc;
+use marc21::{Marc, iso2709, marcxml};
 
 /// The largest single record that is read; what is larger is rejected as `too_large`.
 pub const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
@@ -120,7 +120,24 @@ pub struct Format {
 }
 
 /// Every format that is read, sorted by name.
-pub static FORMATS: &[Format] = &[];
+pub static FORMATS: &[Format] = &[
+    Format {
+        name: "iso2709",
+        media_type: "application/marc",
+        extensions: &["mrc", "marc"],
+        sniff: iso2709::looks_like_iso2709,
+        framing: || Box::new(iso2709::Iso2709Framing::default()),
+        decode: iso2709::decode,
+    },
+    Format {
+        name: "marcxml",
+        media_type: "application/marcxml+xml",
+        extensions: &["xml", "marcxml"],
+        sniff: marcxml::looks_like_marcxml,
+        framing: || Box::new(marcxml::MarcxmlFraming::default()),
+        decode: marcxml::decode,
+    },
+];
 
 /// The row of this name.
 #[must_use]
@@ -132,4 +149,25 @@ pub fn by_name(name: &str) -> Option<&'static Format> {
 #[must_use]
 pub fn sniff(first_bytes: &[u8]) -> Option<&'static Format> {
     FORMATS.iter().find(|format| (format.sniff)(first_bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_are_sorted_by_name() {
+        assert!(FORMATS.is_sorted_by_key(|format| format.name));
+    }
+
+    #[test]
+    fn a_file_is_told_by_its_first_bytes() {
+        let name = |bytes: &[u8]| sniff(bytes).map(|format| format.name);
+        assert_eq!(name(b"00026nam a2200025   4500\x1E\x1D"), Some("iso2709"));
+        assert_eq!(name(b"\r\n     nam a2200025   4500\x1E\x1D"), None);
+        assert_eq!(name(b"     nam a2200025   4500\x1E\x1D"), Some("iso2709"));
+        assert_eq!(name(b"\xEF\xBB\xBF\n<collection><record/></collection>"), Some("marcxml"));
+        assert_eq!(name(b"<html><body>Not found</body></html>"), None);
+        assert_eq!(name(b""), None);
+    }
 }

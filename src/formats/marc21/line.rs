@@ -56,8 +56,7 @@ fn read_line(line: &str, marc: &mut Marc) -> Result<(), String> {
     };
     if tag == "LDR" {
         let text = unescape(content, true)?;
-        let leader =
-            text.as_bytes().try_into().ok().filter(|bytes: &[u8; 24]| bytes.as_slice().is_ascii());
+        let leader = text.as_bytes().try_into().ok().filter(|_| text.is_ascii());
         let Some(leader) = leader else {
             return Err(format!("leader is {text:?}, expected 24 characters of ASCII"));
         };

@@ -3,9 +3,9 @@
 //! The order of fields and subfields is the record's own; nothing is grouped or sorted.
 //! <https://www.loc.gov/marc/bibliographic/>
 
-//pub mod iso2709;
+pub mod iso2709;
 pub mod line;
-//pub mod marcxml;
+pub mod marcxml;
 
 use std::fmt;
 

@@ -1,0 +1,147 @@
+//! The directory of an ISO 2709 record: where each field is, even when it does not say so.
+
+use memchr::{memchr, memchr_iter};
+
+use super::FT;
+use crate::formats::DecodeError;
+use crate::formats::marc21::Leader;
+use crate::record::Warning;
+
+/// A field's tag and its bounds in the record, without the terminator.
+pub(super) type Located = ([u8; 3], (usize, usize));
+
+/// One entry: tag, length of the field with its terminator, start from the base address.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry {
+    pub tag: [u8; 3],
+    pub length: usize,
+    pub start: usize,
+}
+
+impl Entry {
+    pub(super) fn parse(bytes: &[u8; 12]) -> Option<Entry> {
+        let [t0, t1, t2, l0, l1, l2, l3, s0, s1, s2, s3, s4] = *bytes;
+        Some(Entry {
+            tag: [t0, t1, t2],
+            length: number(&[l0, l1, l2, l3])?,
+            start: number(&[s0, s1, s2, s3, s4])?,
+        })
+    }
+}
+
+/// The value of ASCII digits, at most nine.
+pub(super) fn number(digits: &[u8]) -> Option<usize> {
+    digits.iter().try_fold(0, |value, digit| {
+        digit.is_ascii_digit().then(|| value * 10 + usize::from(digit - b'0'))
+    })
+}
+
+/// The base address of data: behind the first field terminator, whatever the leader says.
+pub(super) fn base(
+    body: &[u8],
+    leader: &Leader,
+    warnings: &mut Vec<Warning>,
+) -> Result<usize, DecodeError> {
+    let after_leader = body.get(24..).unwrap_or_default();
+    let Some(length) = memchr(FT, after_leader) else {
+        return Err(DecodeError::new(
+            "iso2709.directory",
+            "no field terminator, expected one behind the directory",
+        ));
+    };
+    let base = 24 + length + 1;
+    let stated = leader.0.get(12..17).unwrap_or_default();
+    if number(stated) != Some(base) {
+        let stated = String::from_utf8_lossy(stated);
+        let message = format!("leader/12-16 is {stated:?}, the directory ends at {base}");
+        warnings.push(Warning::new("iso2709.base_address", message));
+    }
+    Ok(base)
+}
+
+/// Finds the fields of a record whose entries do not simply follow one another.
+///
+/// # Errors
+/// `iso2709.directory` when some content would belong to no field, or to the wrong one.
+pub(super) fn locate(
+    entries: &[[u8; 12]],
+    body: &[u8],
+    base: usize,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<Located>, DecodeError> {
+    if let Some(located) = by_entries(entries, body, base) {
+        let message = "the entries of the directory are not in the order of the fields";
+        warnings.push(Warning::new("iso2709.directory_order", message));
+        return Ok(located);
+    }
+    let fields = by_terminators(body, base);
+    if fields.len() != entries.len() {
+        return Err(DecodeError::new(
+            "iso2709.directory",
+            format!(
+                "the directory has {} entries that do not agree with the {} fields found",
+                entries.len(),
+                fields.len()
+            ),
+        ));
+    }
+    // Starts of 100,000 and more do not fit into an entry: then their order says nothing.
+    if body.len() < 100_000 && !is_ascending(entries) {
+        let message = "the entries of the directory are neither right nor in the order of fields";
+        return Err(DecodeError::new("iso2709.directory", message));
+    }
+    let message = "lengths or starts are wrong in the directory; read by field terminators";
+    warnings.push(Warning::new("iso2709.directory", message));
+    let tags = entries.iter().map(|[t0, t1, t2, ..]| [*t0, *t1, *t2]);
+    Ok(tags.zip(fields).collect())
+}
+
+// Right as they stand, in any order: each ends with a terminator, together they are the data.
+fn by_entries(entries: &[[u8; 12]], body: &[u8], base: usize) -> Option<Vec<Located>> {
+    let mut located = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let entry = Entry::parse(entry)?;
+        let start = base + entry.start;
+        let end = start + entry.length.checked_sub(1)?;
+        (body.get(end) == Some(&FT)).then_some(())?;
+        located.push((entry.tag, (start, end)));
+    }
+    let mut bounds: Vec<_> = located.iter().map(|&(_, bounds)| bounds).collect();
+    bounds.sort_unstable();
+    let mut at = base;
+    for (start, end) in bounds {
+        (start == at).then_some(())?;
+        at = end + 1;
+    }
+    (at == body.len()).then_some(located)
+}
+
+fn by_terminators(body: &[u8], base: usize) -> Vec<(usize, usize)> {
+    let data = body.get(base..).unwrap_or_default();
+    let mut fields = Vec::new();
+    let mut start = base;
+    for end in memchr_iter(FT, data) {
+        fields.push((start, base + end));
+        start = base + end + 1;
+    }
+    if start < body.len() {
+        fields.push((start, body.len()));
+    }
+    fields
+}
+
+fn is_ascending(entries: &[[u8; 12]]) -> bool {
+    let starts = entries.iter().filter_map(Entry::parse).map(|entry| entry.start);
+    starts.is_sorted()
+}
+
+/// Field 001 of a record that could not be read, found by position.
+pub(super) fn control_number(bytes: &[u8]) -> Option<String> {
+    let after_leader = bytes.get(24..)?;
+    let (entries, _) = after_leader.get(..memchr(FT, after_leader)?)?.as_chunks::<12>();
+    let position = entries.iter().position(|entry| entry.starts_with(b"001"))?;
+    let field = after_leader.split(|&byte| byte == FT).nth(position + 1)?;
+    let text = std::str::from_utf8(field).ok()?.trim();
+    (!text.is_empty() && text.len() <= 100 && !text.contains(char::is_control))
+        .then(|| text.to_owned())
+}

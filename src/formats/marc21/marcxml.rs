@@ -1,0 +1,336 @@
+//! MARCXML, read in any namespace or none, written in MARC 21's own.
+//!
+//! <https://www.loc.gov/standards/marcxml/>
+
+use crate::formats::{Cut, DecodeError, Framing, MAX_RECORD_BYTES, SourceRecord};
+use crate::record::Warning;
+use crate::xml::cut::{Cutter, Found, Names};
+use crate::xml::reader::{Element, Reader, Token, XmlError};
+
+use super::{CONTROL_VALUE, Leader, Marc, Tag};
+
+/// The namespace that [`write()`] declares.
+pub const NAMESPACE: &str = "http://www.loc.gov/MARC21/slim";
+
+const NAMES: Names = Names {
+    record: "record",
+    content: &["leader", "controlfield", "datafield", "subfield"],
+    max_bytes: MAX_RECORD_BYTES,
+};
+
+/// Whether a file that begins so is MARCXML.
+#[must_use]
+pub fn looks_like_marcxml(first_bytes: &[u8]) -> bool {
+    let first_bytes = first_bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(first_bytes);
+    let marks: [&[u8]; 5] =
+        [b"MARC21/slim", b"marcxchange", b"controlfield", b"datafield", b"<collection"];
+    first_bytes.trim_ascii_start().starts_with(b"<")
+        && marks.iter().any(|mark| memchr::memmem::find(first_bytes, mark).is_some())
+}
+
+/// Cuts at `<record>`, whatever its prefix.
+#[derive(Debug)]
+pub struct MarcxmlFraming(Cutter);
+
+impl Default for MarcxmlFraming {
+    fn default() -> MarcxmlFraming {
+        MarcxmlFraming(Cutter::new(NAMES))
+    }
+}
+
+impl Framing for MarcxmlFraming {
+    fn cut(&mut self, bytes: &[u8], at_end: bool) -> Cut {
+        match self.0.cut(bytes, at_end) {
+            Found::Record { start, end, next, insert, damage } => {
+                Cut::Record { start, end, next, insert, damage }
+            }
+            Found::More { skip } => Cut::More { skip },
+            Found::End => Cut::End,
+        }
+    }
+}
+
+impl From<XmlError> for DecodeError {
+    fn from(error: XmlError) -> DecodeError {
+        DecodeError::new(error.code, error.message)
+    }
+}
+
+/// Decodes one record; the row of [`crate::formats::FORMATS`].
+///
+/// # Errors
+/// As [`read`].
+pub fn decode(
+    bytes: &[u8],
+    record: &mut SourceRecord,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), DecodeError> {
+    let marc = record.marc_mut();
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let message = format!("byte {} is not UTF-8", error.valid_up_to());
+        DecodeError::new("xml.utf8", message)
+    })?;
+    read(text, marc, warnings)
+}
+
+/// Reads one `<record>` into `marc`, which is cleared first.
+///
+/// # Errors
+/// The codes of [`XmlError`], and `marcxml.leader`, `.tag`, `.indicators`, `.code`, `.element`,
+/// `.text` where content would be lost: with the control number, when it was read before.
+pub fn read(text: &str, marc: &mut Marc, warnings: &mut Vec<Warning>) -> Result<(), DecodeError> {
+    let warnings_before = warnings.len();
+    marc.clear();
+    read_record(text, marc, warnings).map_err(|mut error| {
+        warnings.truncate(warnings_before);
+        error.control_number = marc.control_number().map(str::to_owned);
+        error
+    })
+}
+
+fn read_record(
+    text: &str,
+    marc: &mut Marc,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), DecodeError> {
+    let mut reader = Reader::new(text);
+    let mut value = String::new();
+    let mut has_leader = false;
+    loop {
+        match reader.next()? {
+            Token::Eof => break,
+            Token::End => {}
+            Token::Text(text) => expect_blank(&text)?,
+            Token::Char(c) => expect_blank(c.encode_utf8(&mut [0; 4]))?,
+            Token::Start(element) => match (reader.depth(), element.name()) {
+                (1, "record") => {}
+                (2, "leader") if !has_leader => {
+                    read_value(&mut reader, &mut value)?;
+                    has_leader = read_leader(&value, marc, warnings)?;
+                }
+                (2, "controlfield") => {
+                    let tag = read_tag(&element)?;
+                    if !tag.is_control() {
+                        let message = format!("control field has tag {tag}, expected 00x");
+                        warnings.push(Warning::new("marcxml.control_tag", message));
+                    }
+                    read_value(&mut reader, &mut value)?;
+                    marc.push_control(tag, &value);
+                }
+                (2, "datafield") => {
+                    let tag = read_tag(&element)?;
+                    let first = read_indicator(&element, "ind1", tag, warnings)?;
+                    let second = read_indicator(&element, "ind2", tag, warnings)?;
+                    marc.push_data(tag, [first, second]);
+                    read_subfields(&mut reader, &mut value, tag, marc)?;
+                }
+                (_, name) => return Err(unexpected(name, "leader, controlfield or datafield")),
+            },
+        }
+    }
+    if !has_leader {
+        warnings.push(Warning::new("marcxml.no_leader", "the record has no leader"));
+    }
+    if reader.bare_ampersands() > 0 {
+        let message = format!("{} ampersands are not escaped", reader.bare_ampersands());
+        warnings.push(Warning::new("marcxml.ampersand", message));
+    }
+    if marc.is_empty() {
+        warnings.push(Warning::new("marcxml.no_fields", "the record has no fields"));
+    }
+    if marc.text().contains(|c: char| c < ' ' && !matches!(c, '\t' | '\n' | '\r')) {
+        let message = "control characters that XML does not allow";
+        warnings.push(Warning::new("marcxml.control_character", message));
+    }
+    Ok(())
+}
+
+fn read_subfields(
+    reader: &mut Reader<'_>,
+    value: &mut String,
+    tag: Tag,
+    marc: &mut Marc,
+) -> Result<(), DecodeError> {
+    loop {
+        match reader.next()? {
+            Token::End | Token::Eof => return Ok(()),
+            Token::Text(text) => expect_blank(&text)?,
+            Token::Char(c) => expect_blank(c.encode_utf8(&mut [0; 4]))?,
+            Token::Start(element) if element.name() == "subfield" => {
+                let code = element.attribute("code")?.unwrap_or_default();
+                let Some(code) = only_char(&code) else {
+                    let message =
+                        format!("{tag} has subfield code {code:?}, expected one character");
+                    return Err(DecodeError::new("marcxml.code", message));
+                };
+                read_value(reader, value)?;
+                marc.push_subfield(code, value);
+            }
+            Token::Start(element) => return Err(unexpected(element.name(), "subfield")),
+        }
+    }
+}
+
+// The text of an element that has just begun, up to its end.
+fn read_value(reader: &mut Reader<'_>, value: &mut String) -> Result<(), DecodeError> {
+    value.clear();
+    loop {
+        match reader.next()? {
+            Token::Text(text) => value.push_str(&text),
+            Token::Char(c) => value.push(c),
+            Token::End | Token::Eof => return Ok(()),
+            Token::Start(element) => return Err(unexpected(element.name(), "text only")),
+        }
+    }
+}
+
+fn unexpected(name: &str, expected: &str) -> DecodeError {
+    DecodeError::new("marcxml.element", format!("found element {name}, expected {expected}"))
+}
+
+fn expect_blank(text: &str) -> Result<(), DecodeError> {
+    if text.trim().is_empty() {
+        return Ok(());
+    }
+    let text: String = text.trim().chars().take(40).collect();
+    let message = format!("found text {text:?} between the fields, expected none");
+    Err(DecodeError::new("marcxml.text", message))
+}
+
+fn read_tag(element: &Element<'_>) -> Result<Tag, DecodeError> {
+    let tag = element.attribute("tag")?.unwrap_or_default();
+    let as_tag = Tag::new(tag.as_bytes());
+    as_tag.ok_or_else(|| {
+        let message = format!("tag is {tag:?}, expected three characters of printable ASCII");
+        DecodeError::new("marcxml.tag", message)
+    })
+}
+
+fn only_char(text: &str) -> Option<char> {
+    let mut chars = text.chars();
+    chars.next().filter(|_| chars.next().is_none())
+}
+
+fn read_indicator(
+    element: &Element<'_>,
+    name: &str,
+    tag: Tag,
+    warnings: &mut Vec<Warning>,
+) -> Result<char, DecodeError> {
+    let Some(value) = element.attribute(name)? else {
+        warnings.push(Warning::new("marcxml.indicators", format!("{tag} has no {name}")));
+        return Ok(' ');
+    };
+    if value.trim().is_empty() {
+        return Ok(' ');
+    }
+    only_char(&value).ok_or_else(|| {
+        let message = format!("{tag} has {name} {value:?}, expected one character");
+        DecodeError::new("marcxml.indicators", message)
+    })
+}
+
+// Answers whether there was one at all.
+fn read_leader(
+    text: &str,
+    marc: &mut Marc,
+    warnings: &mut Vec<Warning>,
+) -> Result<bool, DecodeError> {
+    let mut leader = text;
+    if leader.len() != 24 {
+        leader = leader.trim_matches(['\n', '\r', '\t']);
+    }
+    if leader.len() > 24 {
+        leader = leader.trim();
+    }
+    if leader.is_empty() {
+        return Ok(false);
+    }
+    if !leader.is_ascii() || leader.len() > 24 {
+        let message = format!("leader is {leader:?}, expected 24 characters of ASCII");
+        return Err(DecodeError::new("marcxml.leader", message));
+    }
+    if leader.len() < 24 {
+        let message = format!("leader has {} characters, expected 24", leader.len());
+        warnings.push(Warning::new("marcxml.leader", message));
+    }
+    let mut bytes = [b' '; 24];
+    for (to, from) in bytes.iter_mut().zip(leader.bytes()) {
+        *to = from;
+    }
+    marc.set_leader(Leader(bytes));
+    Ok(true)
+}
+
+/// Writes a record as one `<record>` element that declares its namespace.
+///
+/// Answers how many characters XML cannot carry were replaced by U+FFFD.
+pub fn write(marc: &Marc, out: &mut String) -> usize {
+    let mut replaced = 0;
+    out.extend(["<record xmlns=\"", NAMESPACE, "\"><leader>"]);
+    replaced += push_escaped(marc.leader().as_str(), out);
+    out.push_str("</leader>");
+    for field in marc.fields() {
+        let mut subfields = field.subfields().peekable();
+        if let Some(value) = subfields.next_if(|first| first.code == CONTROL_VALUE) {
+            out.push_str("<controlfield tag=\"");
+            replaced += push_tag(field.tag(), out);
+            out.push_str("\">");
+            replaced += push_escaped(value.value, out);
+            out.push_str("</controlfield>");
+            continue;
+        }
+        out.push_str("<datafield tag=\"");
+        replaced += push_tag(field.tag(), out);
+        for (name, indicator) in ["\" ind1=\"", "\" ind2=\""].into_iter().zip(field.indicators()) {
+            out.push_str(name);
+            replaced += push_escaped(indicator.encode_utf8(&mut [0; 4]), out);
+        }
+        out.push_str("\">");
+        for subfield in subfields {
+            out.push_str("<subfield code=\"");
+            replaced += push_escaped(subfield.code.encode_utf8(&mut [0; 4]), out);
+            out.push_str("\">");
+            replaced += push_escaped(subfield.value, out);
+            out.push_str("</subfield>");
+        }
+        out.push_str("</datafield>");
+    }
+    out.push_str("</record>");
+    replaced
+}
+
+fn push_tag(tag: Tag, out: &mut String) -> usize {
+    push_escaped(std::str::from_utf8(&tag.0).unwrap_or("???"), out)
+}
+
+// For text and attributes alike; answers how many characters were replaced.
+fn push_escaped(text: &str, out: &mut String) -> usize {
+    let mut replaced = 0;
+    let mut clean = text;
+    while let Some(at) = clean.find(needs_escape) {
+        let (before, rest) = clean.split_at(at);
+        out.push_str(before);
+        let mut chars = rest.chars();
+        match chars.next() {
+            Some('&') => out.push_str("&amp;"),
+            Some('<') => out.push_str("&lt;"),
+            Some('>') => out.push_str("&gt;"),
+            Some('"') => out.push_str("&quot;"),
+            Some('\r') => out.push_str("&#13;"),
+            Some('\n') => out.push_str("&#10;"),
+            Some('\t') => out.push_str("&#9;"),
+            _ => {
+                out.push('\u{FFFD}');
+                replaced += 1;
+            }
+        }
+        clean = chars.as_str();
+    }
+    out.push_str(clean);
+    replaced
+}
+
+fn needs_escape(c: char) -> bool {
+    c < ' ' || matches!(c, '&' | '<' | '>' | '"' | '\u{FFFE}' | '\u{FFFF}')
+}

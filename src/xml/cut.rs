@@ -1,0 +1,481 @@
+//! Cutting a stream of XML into its records without loading it, whatever else it holds.
+//!
+//! A record is an element of a given local name. Envelopes (OAI-PMH, SRU) may wrap it in an
+//! element of the same name: the innermost that holds content counts.
+
+use memchr::memchr;
+
+use super::token::{Token, attributes, local_name, token};
+use crate::record::Damage;
+
+/// How much of a record that is too large is kept.
+const KEPT_OF_TOO_LARGE: usize = 64 * 1024;
+/// Open elements that are followed around records; what lies deeper is only counted.
+const MAX_DEPTH: usize = 64;
+/// Namespace declarations that are carried into one record, in bytes.
+const MAX_DECLARATIONS: usize = 8 * 1024;
+
+/// The elements (local names) by which records are told.
+#[derive(Debug, Clone, Copy)]
+pub struct Names {
+    /// A record.
+    pub record: &'static str,
+    /// What stands only in records.
+    pub content: &'static [&'static str],
+    /// The size from which a record is given as damaged (`too_large`), in bytes.
+    pub max_bytes: usize,
+}
+
+/// What was found at the front of the bytes; the fields are those of [`crate::formats::Cut`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// A record, or what belongs to none.
+    Record {
+        /// First byte.
+        start: usize,
+        /// End (exclusive).
+        end: usize,
+        /// Where to go on.
+        next: usize,
+        /// Namespace declarations of outer elements, to be put in at this offset from `start`.
+        insert: Option<(usize, String)>,
+        /// Why this is no whole record.
+        damage: Option<Damage>,
+    },
+    /// Give the bytes from `skip` on again, with more.
+    More {
+        /// Bytes that may be dropped.
+        skip: usize,
+    },
+    /// No more records.
+    End,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    /// Attribute (`xmlns:marc`) and value with quotes.
+    declarations: Vec<(String, String)>,
+    /// Whether records stand in it, so that text in it belongs to none.
+    collects: bool,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    start: usize,
+    depth: usize,
+    insert: Option<(usize, String)>,
+    holds_content: bool,
+    /// Content outside of any record.
+    stray: bool,
+}
+
+/// Cuts one stream; see [`crate::formats::Framing`] for the promises.
+#[derive(Debug)]
+pub struct Cutter {
+    names: Names,
+    begun: bool,
+    stopped: bool,
+    skipping: bool,
+    /// Where scanning goes on in the next bytes.
+    at: usize,
+    stack: Vec<Open>,
+    deeper: usize,
+    candidate: Option<Candidate>,
+    encoding: Option<String>,
+    found_record: bool,
+    passed_text: bool,
+}
+
+impl Cutter {
+    /// A cutter at the beginning of a stream.
+    #[must_use]
+    pub fn new(names: Names) -> Cutter {
+        Cutter {
+            names,
+            begun: false,
+            stopped: false,
+            skipping: false,
+            at: 0,
+            stack: Vec::new(),
+            deeper: 0,
+            candidate: None,
+            encoding: None,
+            found_record: false,
+            passed_text: false,
+        }
+    }
+
+    /// Looks at the next bytes of the stream; `at_end` when no more will come.
+    pub fn cut(&mut self, bytes: &[u8], at_end: bool) -> Found {
+        if !self.begun {
+            if bytes.len() < 3 && !at_end {
+                return Found::More { skip: 0 };
+            }
+            self.begun = true;
+            if bytes.starts_with(b"\xFE\xFF") || bytes.starts_with(b"\xFF\xFE") {
+                return self.stop(0, 2, "encoding", "the file is UTF-16, expected UTF-8");
+            }
+        }
+        if self.stopped {
+            return if at_end { Found::End } else { Found::More { skip: bytes.len() } };
+        }
+        loop {
+            let rest = bytes.get(self.at..).unwrap_or_default();
+            let Some(markup) = memchr(b'<', rest).map(|offset| self.at + offset) else {
+                return self.without_markup(bytes, at_end);
+            };
+            if let Some(found) = self.text(bytes, self.at, markup) {
+                return found;
+            }
+            self.at = markup;
+            let token = token(bytes.get(markup..).unwrap_or_default());
+            if token == Token::Incomplete {
+                return self.incomplete(bytes, at_end);
+            }
+            if let Some(found) = self.markup(bytes, markup, token) {
+                return found;
+            }
+            if let Some(found) = self.too_large(self.at) {
+                return found;
+            }
+        }
+    }
+
+    fn markup(&mut self, bytes: &[u8], start: usize, token: Token) -> Option<Found> {
+        let name = |from: usize, to: usize| {
+            local_name(bytes.get(start + from..start + to).unwrap_or_default())
+        };
+        match token {
+            Token::Start { name_end, end, empty } => {
+                let tag = bytes.get(start..start + end).unwrap_or_default();
+                let found = self.start_tag(bytes, start, tag, name(1, name_end), name_end, empty);
+                if found.is_none() {
+                    self.at = start + end;
+                    if empty && self.is_record(name(1, name_end)) {
+                        return self.end_record(bytes, start + end, None);
+                    }
+                }
+                found
+            }
+            Token::End { name_end, end } => {
+                self.end_tag(bytes, start, name(2, name_end), start + end)
+            }
+            Token::CData { end } => {
+                self.at = start + end;
+                let inside = bytes.get(start + 9..start + end - 3).unwrap_or_default();
+                (!is_blank(inside)).then(|| self.loose(start, start + end, "xml.text"))?
+            }
+            Token::Instruction { end } => {
+                self.at = start + end;
+                let inside = bytes.get(start..start + end).unwrap_or_default();
+                if self.candidate.is_none() && inside.starts_with(b"<?xml ") {
+                    self.encoding = foreign_encoding(inside);
+                }
+                None
+            }
+            Token::Comment { end } => {
+                self.at = start + end;
+                None
+            }
+            Token::Doctype => {
+                let start = self.candidate.take().map_or(start, |candidate| candidate.start);
+                let message =
+                    "the file has a document type declaration; it is not read any further";
+                Some(self.stop(start, bytes.len().min(self.at + 9), "doctype", message))
+            }
+            Token::Broken { end } => {
+                self.at = start + end;
+                self.loose(start, start + end, "xml.markup")
+            }
+            Token::Incomplete => None,
+        }
+    }
+
+    fn start_tag(
+        &mut self,
+        bytes: &[u8],
+        start: usize,
+        tag: &[u8],
+        name: &[u8],
+        name_end: usize,
+        empty: bool,
+    ) -> Option<Found> {
+        let inside = tag.get(name_end..).unwrap_or_default();
+        if self.is_record(name) {
+            if self.candidate.as_ref().is_some_and(|candidate| candidate.holds_content) {
+                let message = "another record begins before the end of this one";
+                return self.end_record(bytes, start, Some(("truncated", message)));
+            }
+            if let Some(parent) = self.stack.last_mut() {
+                parent.collects = true;
+            }
+            self.skipping = false;
+            let declarations = declarations(inside);
+            self.candidate = Some(Candidate {
+                start,
+                depth: self.stack.len(),
+                insert: self.inherited(&declarations).map(|text| (name_end, text)),
+                holds_content: false,
+                stray: false,
+            });
+            self.push(Open { declarations, collects: false });
+            return None;
+        }
+        let is_content = self.names.content.iter().any(|content| content.as_bytes() == name);
+        match &mut self.candidate {
+            Some(candidate) if is_content => candidate.holds_content = true,
+            Some(candidate) if candidate.holds_content => {}
+            None if is_content && !self.skipping => {
+                let depth = self.stack.len();
+                let insert = self.inherited(&declarations(inside)).map(|text| (name_end, text));
+                let (holds_content, stray) = (true, true);
+                self.candidate = Some(Candidate { start, depth, insert, holds_content, stray });
+            }
+            _ if empty => {}
+            _ => self
+                .push(Open { declarations: declarations(inside), collects: name == b"collection" }),
+        }
+        None
+    }
+
+    fn end_tag(&mut self, bytes: &[u8], start: usize, name: &[u8], end: usize) -> Option<Found> {
+        self.at = end;
+        if self.is_record(name) {
+            self.skipping = false;
+            if self.candidate.is_some() {
+                return self.end_record(bytes, end, None);
+            }
+        } else if let Some(candidate) = &self.candidate {
+            let is_content = self.names.content.iter().any(|content| content.as_bytes() == name);
+            if candidate.stray && !is_content {
+                // The tag itself belongs to what is around.
+                return self.end_record(bytes, start, None);
+            }
+            if candidate.holds_content || self.stack.len() <= candidate.depth + 1 {
+                return None;
+            }
+        }
+        match self.deeper {
+            0 => drop(self.stack.pop()),
+            _ => self.deeper -= 1,
+        }
+        None
+    }
+
+    fn push(&mut self, open: Open) {
+        if self.stack.len() < MAX_DEPTH {
+            self.stack.push(open);
+        } else {
+            self.deeper += 1;
+        }
+    }
+
+    fn is_record(&self, name: &[u8]) -> bool {
+        name == self.names.record.as_bytes()
+    }
+
+    // Gives the candidate, which ends (or breaks off) at `end`.
+    fn end_record(
+        &mut self,
+        bytes: &[u8],
+        end: usize,
+        damage: Option<(&'static str, &str)>,
+    ) -> Option<Found> {
+        let candidate = self.candidate.take()?;
+        self.stack.truncate(candidate.depth);
+        self.deeper = 0;
+        self.at = 0;
+        self.found_record = true;
+        let mut damage = damage.map(|(code, message)| Damage { code, message: message.to_owned() });
+        if candidate.stray {
+            let message = "fields outside of any record".to_owned();
+            damage = Some(Damage { code: "xml.stray", message });
+        }
+        let record = bytes.get(candidate.start..end).unwrap_or_default();
+        if let Some(encoding) = self.encoding.as_ref().filter(|_| !record.is_ascii()) {
+            let message = format!("the file declares encoding {encoding}, expected UTF-8");
+            damage.get_or_insert(Damage { code: "xml.encoding", message });
+        }
+        let insert = candidate.insert;
+        Some(Found::Record { start: candidate.start, end, next: end, insert, damage })
+    }
+
+    // Text or broken markup: part of a record, or of an envelope, or of nothing.
+    fn text(&mut self, bytes: &[u8], start: usize, end: usize) -> Option<Found> {
+        if self.candidate.is_some() || self.skipping {
+            return None;
+        }
+        let text = bytes.get(start..end).unwrap_or_default();
+        let first = start + text.iter().position(|byte| !is_space(*byte))?;
+        if is_blank(text) {
+            return None;
+        }
+        let last = start + text.iter().rposition(|byte| !is_space(*byte))? + 1;
+        self.loose_at(first, last, end, "xml.text")
+    }
+
+    fn loose(&mut self, start: usize, end: usize, code: &'static str) -> Option<Found> {
+        self.loose_at(start, end, end, code)
+    }
+
+    fn loose_at(
+        &mut self,
+        start: usize,
+        end: usize,
+        next: usize,
+        code: &'static str,
+    ) -> Option<Found> {
+        if self.candidate.is_some() || self.skipping {
+            return None;
+        }
+        if code == "xml.text" && self.stack.last().is_some_and(|open| !open.collects) {
+            self.passed_text = true;
+            return None;
+        }
+        self.at = 0;
+        let message = format!("{} bytes that belong to no record", end - start);
+        let damage = Some(Damage { code, message });
+        Some(Found::Record { start, end, next, insert: None, damage })
+    }
+
+    fn without_markup(&mut self, bytes: &[u8], at_end: bool) -> Found {
+        if !at_end {
+            let text = bytes.get(self.at..).unwrap_or_default();
+            let waits_for_end = self.candidate.is_none() && !self.skipping && !is_blank(text);
+            let keep = match &self.candidate {
+                Some(candidate) => candidate.start,
+                None if waits_for_end => self.at,
+                None => bytes.len(),
+            };
+            if bytes.len() - keep > self.names.max_bytes {
+                return self.give_too_large(keep, bytes.len());
+            }
+            self.at = if waits_for_end { 0 } else { bytes.len() - keep };
+            return self.more(keep);
+        }
+        if self.candidate.is_some() {
+            return self.cut_off(bytes).unwrap_or(Found::End);
+        }
+        if let Some(found) = self.text(bytes, self.at, bytes.len()) {
+            return found;
+        }
+        self.at = bytes.len();
+        if self.passed_text && !self.found_record {
+            self.passed_text = false;
+            self.at = 0;
+            let message = format!("no element <{}> in the document", self.names.record);
+            let damage = Some(Damage { code: "xml.no_record", message });
+            let end = bytes.len();
+            return Found::Record { start: end, end, next: end, insert: None, damage };
+        }
+        Found::End
+    }
+
+    fn incomplete(&mut self, bytes: &[u8], at_end: bool) -> Found {
+        let keep = self.candidate.as_ref().map_or(self.at, |candidate| candidate.start);
+        if bytes.len() - keep > self.names.max_bytes {
+            return self.give_too_large(keep, bytes.len());
+        }
+        if !at_end {
+            self.at -= keep;
+            return self.more(keep);
+        }
+        if let Some(found) = self.cut_off(bytes) {
+            return found;
+        }
+        if self.skipping {
+            return Found::End;
+        }
+        self.at = 0;
+        let message = "markup that does not end".to_owned();
+        let damage = Some(Damage { code: "truncated", message });
+        let end = bytes.len();
+        Found::Record { start: keep, end, next: end, insert: None, damage }
+    }
+
+    fn cut_off(&mut self, bytes: &[u8]) -> Option<Found> {
+        self.end_record(bytes, bytes.len(), Some(("truncated", "the file ends within the record")))
+    }
+
+    fn more(&mut self, skip: usize) -> Found {
+        if let Some(candidate) = &mut self.candidate {
+            candidate.start -= skip;
+        }
+        Found::More { skip }
+    }
+
+    fn too_large(&mut self, reached: usize) -> Option<Found> {
+        let start = self.candidate.as_ref()?.start;
+        (reached - start > self.names.max_bytes).then(|| self.give_too_large(start, reached))
+    }
+
+    fn give_too_large(&mut self, start: usize, next: usize) -> Found {
+        if let Some(candidate) = self.candidate.take() {
+            self.stack.truncate(candidate.depth);
+            self.deeper = 0;
+        }
+        self.at = 0;
+        self.skipping = true;
+        self.found_record = true;
+        let message = format!("more than {} bytes without an end", self.names.max_bytes);
+        let damage = Some(Damage { code: "too_large", message });
+        let end = next.min(start + KEPT_OF_TOO_LARGE);
+        Found::Record { start, end, next, insert: None, damage }
+    }
+
+    fn stop(&mut self, start: usize, end: usize, code: &'static str, message: &str) -> Found {
+        self.stopped = true;
+        let damage = Some(Damage { code, message: message.to_owned() });
+        Found::Record { start, end, next: end, insert: None, damage }
+    }
+
+    // The declarations in force around a record, without those it makes itself.
+    fn inherited(&self, own: &[(String, String)]) -> Option<String> {
+        let mut text = String::new();
+        let mut names: Vec<&str> = own.iter().map(|(name, _)| name.as_str()).collect();
+        for (name, value) in self.stack.iter().rev().flat_map(|open| open.declarations.iter().rev())
+        {
+            if names.contains(&name.as_str()) {
+                continue;
+            }
+            names.push(name);
+            if text.len() + name.len() + value.len() < MAX_DECLARATIONS {
+                text.extend([" ", name, "=", value]);
+            }
+        }
+        (!text.is_empty()).then_some(text)
+    }
+}
+
+fn declarations(inside: &[u8]) -> Vec<(String, String)> {
+    let text = |bytes: &[u8]| std::str::from_utf8(bytes).map(str::to_owned).ok();
+    attributes(inside.get(..inside.len().min(MAX_DECLARATIONS)).unwrap_or_default())
+        .filter(|(name, _)| *name == b"xmlns" || name.starts_with(b"xmlns:"))
+        .filter_map(|(name, value)| text(name).zip(text(value)))
+        .collect()
+}
+
+fn foreign_encoding(declaration: &[u8]) -> Option<String> {
+    let inside = declaration.get(5..)?;
+    let (_, value) = attributes(inside).find(|(name, _)| *name == b"encoding")?;
+    let name = String::from_utf8_lossy(value).trim_matches(['"', '\'']).to_owned();
+    let is_utf8 =
+        ["utf-8", "utf8", "us-ascii", "ascii"].contains(&name.to_ascii_lowercase().as_str());
+    (!is_utf8).then_some(name)
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+// Byte order marks stand at the front of each of several documents put together.
+fn is_blank(text: &[u8]) -> bool {
+    let mut rest = text;
+    loop {
+        rest = rest.trim_ascii_start();
+        match rest.strip_prefix(b"\xEF\xBB\xBF") {
+            Some(after) => rest = after,
+            None => return rest.is_empty(),
+        }
+    }
+}

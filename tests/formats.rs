@@ -1,0 +1,277 @@
+//! ISO 2709, MARCXML and line MARC: oddities by fixture, laws by property.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use windrow::formats::marc21::{Leader, Marc, Tag, iso2709, line, marcxml};
+use windrow::formats::{self, Cut, Format, SourceRecord};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/marc")
+}
+
+struct Piece {
+    byte: usize,
+    bytes: Vec<u8>,
+    damage: Option<&'static str>,
+}
+
+/// Cuts `stream` given in chunks that end at `ends`; checks that what is passed over is blank.
+fn cut(format: &Format, stream: &[u8], ends: &[usize]) -> Vec<Piece> {
+    let mut framing = (format.framing)();
+    let mut ends: Vec<usize> = ends.iter().map(|end| end % (stream.len() + 1)).collect();
+    ends.sort_unstable();
+    let mut ends = ends.into_iter();
+    let (mut from, mut to) = (0, 0);
+    let mut pieces = Vec::new();
+    loop {
+        match framing.cut(&stream[from..to], to == stream.len()) {
+            Cut::Record { start, end, next, insert, damage } => {
+                assert!(start <= end && end <= next && next <= to - from);
+                assert!(next > 0 || damage.is_some(), "nothing was taken");
+                let mut bytes = stream[from + start..from + end].to_vec();
+                if let Some((at, text)) = insert {
+                    bytes.splice(at..at, text.bytes());
+                }
+                let damage = damage.map(|damage| damage.code);
+                pieces.push(Piece { byte: from + start, bytes, damage });
+                from += next;
+            }
+            Cut::More { skip } => {
+                assert!(to < stream.len(), "more was asked for at the end");
+                from += skip;
+                assert!(from <= to);
+                to = ends.find(|&end| end > to).unwrap_or(stream.len());
+            }
+            Cut::End => return pieces,
+        }
+    }
+}
+
+fn describe(format: &Format, stream: &[u8]) -> String {
+    let mut out = String::new();
+    for (index, piece) in cut(format, stream, &[]).iter().enumerate() {
+        writeln!(out, "#{} (byte {}, {} bytes)", index + 1, piece.byte, piece.bytes.len()).unwrap();
+        if let Some(code) = piece.damage {
+            writeln!(out, "damaged: {code}\n").unwrap();
+            continue;
+        }
+        let (mut record, mut warnings) = (SourceRecord::default(), Vec::new());
+        let result = (format.decode)(&piece.bytes, &mut record, &mut warnings);
+        for warning in warnings {
+            writeln!(out, "warning: {} [{}]", warning.message, warning.code).unwrap();
+        }
+        match (result, record) {
+            (Ok(()), SourceRecord::Marc(marc)) => writeln!(out, "{}", line::write(&marc)).unwrap(),
+            (Ok(()), _) => panic!("no MARC"),
+            (Err(error), _) => {
+                let number = error.control_number.as_deref().unwrap_or("-");
+                writeln!(out, "rejected {number}: {} [{}]\n", error.message, error.code).unwrap();
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn every_oddity_has_the_fate_that_is_written_beside_it() {
+    let mut paths: Vec<_> =
+        std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let mut wrong = Vec::new();
+    for path in paths.iter().filter(|path| path.extension().is_none_or(|ext| ext != "txt")) {
+        let extension = path.extension().unwrap().to_str().unwrap();
+        let name = if extension == "mrc" { "iso2709" } else { "marcxml" };
+        let found = describe(formats::by_name(name).unwrap(), &std::fs::read(path).unwrap());
+        let beside = path.with_extension(format!("{extension}.txt"));
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&beside, &found).unwrap();
+        } else if std::fs::read_to_string(&beside).unwrap_or_default() != found {
+            wrong.push(format!("{}:\n{found}", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_record_that_is_too_long_is_an_error_of_the_writer() {
+    let mut marc = Marc::default();
+    marc.push_data(Tag(*b"500"), [' ', ' ']);
+    marc.push_subfield('a', &"x".repeat(9_994));
+    assert!(iso2709::write(&marc).is_ok());
+    marc.push_subfield('b', "");
+    assert_eq!(iso2709::write(&marc).unwrap_err().code(), "iso2709.field_too_long");
+    let mut marc = Marc::default();
+    for _ in 0..11 {
+        marc.push_data(Tag(*b"500"), [' ', ' ']);
+        marc.push_subfield('a', &"x".repeat(9_994));
+    }
+    assert_eq!(iso2709::write(&marc).unwrap_err().code(), "iso2709.record_too_long");
+}
+
+#[test]
+fn what_xml_cannot_carry_is_replaced_and_counted() {
+    let mut marc = Marc::default();
+    marc.push_control(Tag(*b"001"), "a\u{1}b\u{1B}c");
+    let mut out = String::new();
+    assert_eq!(marcxml::write(&marc, &mut out), 2);
+    assert!(out.contains("a\u{FFFD}b\u{FFFD}c"));
+}
+
+#[test]
+fn line_marc_names_the_line_of_an_error() {
+    for (text, expected) in [
+        ("=LDR  short\n", "line 1: "),
+        ("=001  a\n245 10$aX", "line 2: "),
+        ("=245  10$a{nbsp}", "line 1: "),
+        ("=245  1$aX", "line 1: "),
+        ("=245  10$aX$", "line 1: "),
+        ("", "0 records"),
+        ("=001  a\n\n=001  b", "2 records"),
+    ] {
+        let error = line::read(text).unwrap_err();
+        assert!(error.message.starts_with(expected), "{text:?}: {}", error.message);
+    }
+    let marc =
+        line::read("=LDR  00000nam\\a2200000\\a\\4500\n=008  a\\b\n=245  1\\$aC:\\{dollar}\n");
+    let marc = marc.unwrap();
+    assert_eq!(marc.field(0).unwrap().value(), "a b");
+    assert_eq!(marc.field(1).unwrap().indicators(), ['1', ' ']);
+    assert_eq!(marc.field(1).unwrap().subfield('a'), Some("C:\\$"));
+}
+
+prop_compose! {
+    fn data_field()(
+        tag in "[1-9A-Z][0-9A-Z]{2}",
+        indicators in "[0-9 ]{2}",
+        subfields in prop::collection::vec(("[!-~]", "[^\u{1D}-\u{1F}\u{0}-\u{8}\u{B}\u{C}\u{E}-\u{1C}\u{FFFE}\u{FFFF}]{0,12}"), 0..4),
+    ) -> (String, String, Vec<(String, String)>) {
+        (tag, indicators, subfields)
+    }
+}
+
+prop_compose! {
+    fn any_marc()(
+        controls in prop::collection::vec(("00[0-9]", "[ -~äß中\u{301}]{0,20}"), 0..3),
+        fields in prop::collection::vec(data_field(), 0..6),
+        status in "[a-z]{4}",
+    ) -> Marc {
+        let mut marc = Marc::default();
+        let mut leader = Leader::DEFAULT.0;
+        leader[5..9].copy_from_slice(status.as_bytes());
+        marc.set_leader(Leader(leader));
+        for (tag, value) in &controls {
+            marc.push_control(Tag::new(tag.as_bytes()).unwrap(), value);
+        }
+        for (tag, indicators, subfields) in &fields {
+            let indicators: Vec<char> = indicators.chars().collect();
+            marc.push_data(Tag::new(tag.as_bytes()).unwrap(), [indicators[0], indicators[1]]);
+            for (code, value) in subfields {
+                marc.push_subfield(code.chars().next().unwrap(), value);
+            }
+        }
+        marc
+    }
+}
+
+fn mark() -> impl Strategy<Value = Vec<u8>> {
+    let mut whole = Marc::default();
+    whole.push_control(Tag(*b"001"), "w1");
+    let record = iso2709::write(&whole).unwrap();
+    let words: [&[u8]; 20] = [
+        b"<record>",
+        b"</record>",
+        b"<collection>",
+        b"</collection>",
+        b"<m:record x='>'>",
+        b"<!--",
+        b"-->",
+        b"<![CDATA[",
+        b"]]>",
+        b"<datafield tag=\"245\" ind1=\"1\" ind2=\" \">",
+        b"</datafield>",
+        b"<subfield code=\"a\">",
+        b"</subfield>",
+        b"<?xml version=\"1.0\" encoding=\"latin1\"?>",
+        b"text",
+        b" \n",
+        b"&amp;",
+        b"\x1D",
+        b"\x1E001",
+        b"<a b=\"<",
+    ];
+    prop_oneof![
+        4 => prop::sample::select(words.to_vec()).prop_map(<[u8]>::to_vec),
+        2 => Just(record.clone()),
+        1 => (0..record.len()).prop_map(move |end| record[..end].to_vec()),
+        1 => prop::collection::vec(any::<u8>(), 0..12),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn iso2709_reads_what_it_writes(marc in any_marc()) {
+        let bytes = iso2709::write(&marc).unwrap();
+        let (mut back, mut warnings) = (Marc::default(), Vec::new());
+        iso2709::read(&bytes, &mut back, &mut warnings).unwrap();
+        prop_assert!(warnings.iter().all(|warning| warning.code == "iso2709.no_subfields"));
+        let mut expected = marc.clone();
+        let mut leader = back.leader().0;
+        leader[5..9].copy_from_slice(&marc.leader().0[5..9]);
+        leader[9] = b'a';
+        expected.set_leader(Leader(leader));
+        prop_assert_eq!(back, expected);
+    }
+
+    #[test]
+    fn marcxml_reads_what_it_writes(marc in any_marc()) {
+        let mut text = String::new();
+        let replaced = marcxml::write(&marc, &mut text);
+        let (mut back, mut warnings) = (Marc::default(), Vec::new());
+        marcxml::read(&text, &mut back, &mut warnings).unwrap();
+        prop_assert_eq!(replaced, 0);
+        prop_assert_eq!(warnings, vec![]);
+        prop_assert_eq!(back, marc);
+    }
+
+    #[test]
+    fn line_marc_reads_what_it_writes(marc in any_marc()) {
+        let text = line::write(&marc);
+        prop_assert_eq!(line::read(&text).unwrap(), marc);
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic_and_chunks_make_no_difference(
+        marks in prop::collection::vec(mark(), 0..12),
+        ends in prop::collection::vec(0..1000usize, 0..8),
+    ) {
+        let stream = marks.concat();
+        for format in formats::FORMATS {
+            let whole = cut(format, &stream, &[]);
+            let parts = cut(format, &stream, &ends);
+            let view = |pieces: &[Piece]| pieces.iter().map(|piece| (piece.byte, piece.bytes.clone(), piece.damage)).collect::<Vec<_>>();
+            prop_assert_eq!(view(&whole), view(&parts));
+            let (mut record, mut warnings) = (SourceRecord::default(), Vec::new());
+            for piece in &whole {
+                let _ = (format.decode)(&piece.bytes, &mut record, &mut warnings);
+            }
+            let _ = (format.decode)(&stream, &mut record, &mut warnings);
+            if format.name == "iso2709" {
+                let mut at = 0;
+                for piece in whole.iter().map(|piece| (piece.byte, piece.bytes.len())).chain([(stream.len(), 0)]) {
+                    let between = stream[at..piece.0].strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&stream[at..piece.0]);
+                    prop_assert!(between.iter().all(|byte| b" \t\r\n\0\x1A".contains(byte)));
+                    at = piece.0 + piece.1;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn any_text_is_line_marc_or_an_error(text in "[=0-9A-Z $a{}\\\\\n]{0,60}") {
+        let _ = line::read_all(&text);
+    }
+}
