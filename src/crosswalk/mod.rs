@@ -1,1 +1,3 @@
 //! (room in the making)
+
+pub mod transforms;
