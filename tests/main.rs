@@ -1,1 +1,4 @@
+//! Every integration test, as one binary.
 
+mod quickstart;
+mod tables;

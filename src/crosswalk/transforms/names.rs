@@ -1,0 +1,52 @@
+//! Names of persons: the two orders they are written in.
+
+use std::borrow::Cow;
+
+/// Family and given name of `"Family, Given"`; the given name is empty when there is no comma.
+///
+/// A suffix stays with the given name: `"King, Martin Luther, Jr."` is `("King", "Martin Luther,
+/// Jr.")`.
+#[must_use]
+pub fn split_name(value: &str) -> (&str, &str) {
+    let (family, given) = value.trim().split_once(',').unwrap_or((value.trim(), ""));
+    (family.trim(), given.trim_start().trim_end_matches([' ', ',']))
+}
+
+/// `"Given Family"` as `"Family, Given"`; what has a comma or one word only stays as it is.
+#[must_use]
+pub fn invert_name(value: &str) -> Cow<'_, str> {
+    let name = value.trim();
+    if name.contains(',') {
+        return Cow::Borrowed(name);
+    }
+    match name.rsplit_once(char::is_whitespace) {
+        Some((given, family)) => Cow::Owned([family, ", ", given.trim_end()].concat()),
+        None => Cow::Borrowed(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_split_at_its_first_comma() {
+        for (name, expected) in [
+            ("Doe, Jane", ("Doe", "Jane")),
+            (" Doe , Jane, ", ("Doe", "Jane")),
+            ("King, Martin Luther, Jr.", ("King", "Martin Luther, Jr.")),
+            ("Plato", ("Plato", "")),
+            ("Doe,", ("Doe", "")),
+            ("", ("", "")),
+        ] {
+            assert_eq!(split_name(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_inverted_once() {
+        assert_eq!(invert_name("Jane Q. Doe"), "Doe, Jane Q.");
+        assert_eq!(invert_name("Doe, Jane"), "Doe, Jane");
+        assert_eq!(invert_name(" Plato "), "Plato");
+    }
+}
