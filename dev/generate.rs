@@ -1,1 +1,76 @@
-fn main() {}
+//! Writes invented MARC 21 records, the same for the same seed: `cargo run --example generate`.
+
+#[path = "generator/mod.rs"]
+mod generator;
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::{Parser, ValueEnum};
+
+use generator::{quickstart, record, write};
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Iso2709,
+    Marcxml,
+}
+
+/// Writes invented MARC 21 records, the same for the same seed.
+#[derive(Parser)]
+struct Arguments {
+    /// How many records.
+    #[arg(long, default_value_t = 1000)]
+    count: u64,
+    /// Which series of records.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How they are written.
+    #[arg(long, value_enum, default_value = "iso2709")]
+    format: Format,
+    /// The file to write.
+    #[arg(short, long, required_unless_present = "quickstart")]
+    output: Option<PathBuf>,
+    /// Write the files of fixtures/quickstart into this directory instead.
+    #[arg(long)]
+    quickstart: Option<PathBuf>,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    if let Some(directory) = &arguments.quickstart {
+        return write_quickstart(directory);
+    }
+    let path = arguments.output.context("no --output")?;
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    let mut out = BufWriter::with_capacity(1 << 20, file);
+    let numbers = 0..arguments.count;
+    match arguments.format {
+        Format::Iso2709 => {
+            for n in numbers {
+                let marc = record(arguments.seed, n);
+                out.write_all(&write::iso2709(&marc).context("a record of 99,999 bytes")?)?;
+            }
+        }
+        Format::Marcxml => {
+            out.write_all(write::XML_HEAD.as_bytes())?;
+            for n in numbers {
+                out.write_all(write::marcxml(&record(arguments.seed, n)).as_bytes())?;
+            }
+            out.write_all(write::XML_TAIL.as_bytes())?;
+        }
+    }
+    Ok(out.flush()?)
+}
+
+fn write_quickstart(directory: &Path) -> Result<()> {
+    let books = quickstart::books().context("a record of 99,999 bytes")?;
+    let file = File::create(directory.join("books.mrc.gz"))?;
+    let mut gzip = flate2::write::GzEncoder::new(file, flate2::Compression::best());
+    gzip.write_all(&books)?;
+    gzip.finish()?;
+    let theses = zstd::encode_all(quickstart::theses().as_bytes(), 19)?;
+    Ok(std::fs::write(directory.join("theses.xml.zst"), theses)?)
+}

@@ -1,6 +1,15 @@
 //! The one integration-test binary; `tidy` fails when a file of this folder is not listed here.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test stops at the first surprise"
+)]
 
 mod crosswalks;
 mod formats;
 mod oai_endpoint;
 mod source;
+mod truth;

@@ -1,0 +1,142 @@
+//! The words that invented records are made of.
+
+pub const FAMILY: &[&str] = &[
+    "Abelard",
+    "Andersson",
+    "Björk",
+    "Carvalho",
+    "Dubois",
+    "Fernández",
+    "Grünwald",
+    "Haddad",
+    "Ivanova",
+    "Jørgensen",
+    "Kowalska",
+    "Lindqvist",
+    "Müller",
+    "Nakamura",
+    "Okafor",
+    "Petrović",
+    "Quinn",
+    "Rossi",
+    "Sørensen",
+    "Tanaka",
+    "Ueda",
+    "Vasseur",
+    "Weiß",
+    "Xu",
+    "Yılmaz",
+    "Zelinka",
+];
+pub const GIVEN: &[&str] = &[
+    "Ada", "Bruno", "Chloé", "David", "Elena", "Fatima", "Georg", "Hana", "Igor", "José", "Karin",
+    "Luca", "Mei", "Nils", "Olga", "Paul", "Ruth", "Søren", "Tomáš", "Ursula", "Vera", "Yusuf",
+];
+pub const TITLE_HEADS: &[&str] = &[
+    "An introduction to",
+    "Foundations of",
+    "New methods in",
+    "A short history of",
+    "Studies on",
+    "Essays about",
+    "The limits of",
+    "Numerical treatment of",
+    "A practical guide to",
+    "Perspectives on",
+    "Études sur",
+    "Beiträge zur Lehre von",
+];
+pub const TOPICS: &[&str] = &[
+    "soil mechanics",
+    "lattice models",
+    "river ecology",
+    "medieval trade",
+    "particle detectors",
+    "number theory",
+    "urban planning",
+    "plant genetics",
+    "solar energy",
+    "oral history",
+    "machine translation",
+    "volcanic glass",
+    "cosmic rays",
+    "public health",
+    "choral music",
+    "sea ice",
+    "graph colorings",
+    "grain storage",
+    "liquid helium",
+    "migrating birds",
+];
+pub const TITLE_ENDS: &[&str] = &[
+    "theory and practice",
+    "a handbook for beginners",
+    "with worked examples",
+    "proceedings of a workshop",
+    "an annotated survey",
+    "results of ten years",
+    "eine Einführung",
+    "problèmes et méthodes",
+    "selected papers",
+];
+pub const ORIGINALS: &[(&str, &str)] = &[
+    ("物理学入門", "$1"),
+    ("Жизнь растений", "(N"),
+    ("農業の歴史", "$1"),
+    ("История торговли", "(N"),
+    ("תולדות המסחר", "(2"),
+    ("تاريخ الزراعة", "(3"),
+    ("Ιστορία της μουσικής", "(S"),
+];
+pub const CITIES: &[&str] = &[
+    "Geneva",
+    "Zürich",
+    "København",
+    "Kraków",
+    "São Paulo",
+    "Kyoto",
+    "Lagos",
+    "Göteborg",
+    "Porto",
+    "Ljubljana",
+    "Montréal",
+    "Leiden",
+];
+pub const PUBLISHERS: &[&str] = &[
+    "Hayfield University Press",
+    "Mahd & Söhne",
+    "Éditions du Regain",
+    "Stubble Books",
+    "Swath Academic",
+    "Tedder Verlag",
+    "The Rick Press",
+];
+pub const INSTITUTES: &[&str] = &[
+    "Institute for Applied Windrows",
+    "University of Hayfield",
+    "École des Moissons",
+    "Technische Universität Mahd",
+    "National Laboratory of Stubble",
+    "Rick Observatory",
+];
+pub const LANGUAGES: &[&str] = &["eng", "eng", "fre", "eng", "ger", "eng", "spa", "ita"];
+pub const COLLECTIONS: &[&str] =
+    &["BOOK", "BOOK", "BOOK", "ARTICLE", "THESIS", "REPORT", "PREPRINT", "CONFERENCEPAPER"];
+pub const RELATIONS: &[(&str, &str)] = &[
+    ("editor.", "edt"),
+    ("translator.", "trl"),
+    ("thesis advisor.", "ths"),
+    ("joint author.", "aut"),
+    ("illustrator.", "ill"),
+    ("contributor.", "ctb"),
+];
+pub const SENTENCES: &[&str] = &[
+    "The measurements were repeated over three seasons at four sites.",
+    "A model with two free parameters describes the data within their uncertainty.",
+    "Earlier accounts are compared with newly opened archives.",
+    "The appendix lists all instruments and their calibration.",
+    "Particular attention is given to methods that need little equipment.",
+    "Results are discussed for naïve and for trained observers.",
+    "The author argues that both schools described the same thing in other words.",
+    "Maps, tables and a glossary make the volume useful for teaching.",
+];
