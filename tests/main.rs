@@ -11,5 +11,8 @@
 mod crosswalks;
 mod formats;
 mod oai_endpoint;
+mod quickstart;
 mod source;
+mod store_suite;
+mod tables;
 mod truth;

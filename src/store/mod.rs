@@ -4,6 +4,10 @@
 //! Invenio has no table for lives in tables named `windrow_*`.
 
 mod types;
+mod sqlite;
+
+use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -64,6 +68,27 @@ pub enum StoreError {
     /// The keeper failed.
     #[error("store failed: {0}")]
     Failed(String),
+}
+
+/// Opens the store that `url` names, `sqlite:PATH`, and makes what is missing: the file, Invenio's
+/// tables, windrow's own. On a database that Invenio created only windrow's tables are added.
+///
+/// # Errors
+/// [`StoreError::Open`] when there is no such keeper or it cannot open the database;
+/// [`StoreError::NewerSchema`] when a newer windrow wrote it.
+pub async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
+    let (scheme, path) = url.split_once(':').unwrap_or((url, ""));
+    let refused = |message: &str| StoreError::Open {
+        // What follows another scheme may hold a password.
+        url: if scheme == "sqlite" { url.to_owned() } else { format!("{scheme}:…") },
+        message: message.to_owned(),
+    };
+    let path = path.strip_prefix("//").unwrap_or(path);
+    match (scheme, path) {
+        ("sqlite", "" | ":memory:") => Err(refused("a store is a file, expected sqlite:PATH")),
+        ("sqlite", path) => sqlite::open(url, Path::new(path)).await,
+        _ => Err(refused("no keeper for this scheme, expected sqlite:PATH")),
+    }
 }
 
 /// A keeper of records. Reads see committed data only; every write is one transaction.

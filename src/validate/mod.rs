@@ -1,6 +1,5 @@
-//! Judgement: records against their JSON Schema, identifiers against their standards.
+//! Judgement: records against their JSON Schema.
 
-pub mod identifiers;
 mod schema;
 mod tape;
 

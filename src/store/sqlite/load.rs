@@ -1,0 +1,188 @@
+//! Bulk load: a batch with its ledger, source and quarantine rows and its checkpoint, at once.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Arguments, Connection, query, query_scalar};
+
+use super::plan::{Plan, plan};
+use super::sets::SetNumbers;
+use super::sql::{Insert, Text, json_array, signed, timestamp_text};
+use super::{Writer, lookup, write};
+use crate::store::{
+    Checkpoint, Counts, LoadBatch, LoadOutcome, LoadRecord, Quarantined, StoreError,
+};
+
+const QUARANTINE: Insert = Insert {
+    head: "insert into windrow_quarantine (source_name, file, number, run_id, stage, rule, code, \
+           message, locator, zstd) values ",
+    row: "(?,?,?,?,?,?,?,?,?,?)",
+    tail: " on conflict (source_name, file, number) do update set run_id = excluded.run_id, \
+           stage = excluded.stage, rule = excluded.rule, code = excluded.code, \
+           message = excluded.message, locator = excluded.locator, zstd = excluded.zstd",
+};
+
+const CHECKPOINT: &str = "\
+    insert into windrow_split (run_id, split, fingerprint, records, done, account, \
+        read, created, updated, unchanged, deleted, skipped, quarantined) \
+    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
+    on conflict (run_id, split) do update set fingerprint = excluded.fingerprint, \
+        records = excluded.records, done = excluded.done, account = excluded.account, \
+        read = read + excluded.read, created = created + excluded.created, \
+        updated = updated + excluded.updated, unchanged = unchanged + excluded.unchanged, \
+        deleted = deleted + excluded.deleted, skipped = skipped + excluded.skipped, \
+        quarantined = quarantined + excluded.quarantined";
+
+/// Loads a batch in one transaction; after an error nothing of it remains.
+pub(super) async fn load(writer: &mut Writer, batch: LoadBatch) -> Result<LoadOutcome, StoreError> {
+    let LoadBatch { run_id, source_name, now, keep_source, records, quarantined, checkpoint } =
+        batch;
+    let mut transaction = writer.connection.begin_with("begin immediate").await?;
+    let lookup = lookup::of_batch(&mut transaction, &source_name, &records).await?;
+    let places = Places::of(&records);
+    let mut plan = plan(records, lookup, keep_source, now);
+    let now = timestamp_text(now);
+    // Taken, so that numbers of a transaction that fails are forgotten.
+    let mut sets = std::mem::take(&mut writer.sets);
+    write_changes(&mut transaction, &mut plan, &mut sets, &now).await?;
+    write::ledger(&mut transaction, &source_name, plan.ledger).await?;
+    let rejections: Vec<_> =
+        plan.rejected.iter().map(|rejected| rejected.rejection.clone()).collect();
+    let mut counts = plan.counts;
+    counts.quarantined += quarantined.len() as u64;
+    counts.skipped += checkpoint.skipped;
+    counts.read = counts.created
+        + counts.updated
+        + counts.unchanged
+        + counts.deleted
+        + counts.skipped
+        + counts.quarantined;
+    let quarantined: Vec<_> = quarantined.into_iter().chain(plan.rejected).collect();
+    places.release(&mut transaction, &source_name, &quarantined).await?;
+    quarantine(&mut transaction, run_id, &source_name, quarantined).await?;
+    write_checkpoint(&mut transaction, run_id, checkpoint, &counts).await?;
+    transaction.commit().await?;
+    writer.sets = sets;
+    Ok(LoadOutcome { counts, rejections })
+}
+
+/// Writes a plan's changes, and before them the sets that they leave and enter.
+pub(super) async fn write_changes(
+    connection: &mut SqliteConnection,
+    plan: &mut Plan,
+    sets: &mut SetNumbers,
+    now: &Text,
+) -> Result<(), StoreError> {
+    let before = plan.changes.iter().filter_map(|change| change.before.as_ref());
+    let left = before.flat_map(|state| state.sets.split(' '));
+    let entered = plan.changes.iter().flat_map(|change| change.sets.split(' '));
+    sets.number(connection, left.chain(entered)).await?;
+    sets.announce(connection, &plan.set_names, now).await?;
+    write::changes(connection, plan, sets, now).await
+}
+
+/// Where the records of a batch came from: file and numbers.
+struct Places(Vec<(Arc<str>, Vec<u64>)>);
+
+impl Places {
+    fn of(records: &[LoadRecord]) -> Places {
+        let mut places: Vec<(Arc<str>, Vec<u64>)> = Vec::new();
+        for record in records {
+            let locator = &record.locator;
+            match places.iter_mut().find(|(file, _)| *file == locator.file) {
+                Some((_, numbers)) => numbers.push(locator.number),
+                None => places.push((Arc::clone(&locator.file), vec![locator.number])),
+            }
+        }
+        Places(places)
+    }
+
+    /// Takes records out of quarantine that have got through this time.
+    async fn release(
+        self,
+        connection: &mut SqliteConnection,
+        source_name: &str,
+        quarantined: &[Quarantined],
+    ) -> Result<(), StoreError> {
+        for (file, mut numbers) in self.0 {
+            let waiting: bool = query_scalar(
+                "select exists(select 1 from windrow_quarantine \
+                 where source_name = ?1 and file = ?2)",
+            )
+            .bind(source_name)
+            .bind(&*file)
+            .fetch_one(&mut *connection)
+            .await?;
+            if !waiting {
+                continue;
+            }
+            let stopped: HashSet<u64> = quarantined
+                .iter()
+                .map(|quarantined| &quarantined.rejection.locator)
+                .filter(|locator| locator.file == file)
+                .map(|locator| locator.number)
+                .collect();
+            numbers.retain(|number| !stopped.contains(number));
+            let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
+            query(
+                "delete from windrow_quarantine where source_name = ?1 and file = ?2 \
+                 and number in (select cast(value as integer) from json_each(?3))",
+            )
+            .bind(source_name)
+            .bind(&*file)
+            .bind(json_array(numbers.iter().map(String::as_str))?)
+            .execute(&mut *connection)
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+async fn quarantine(
+    connection: &mut SqliteConnection,
+    run_id: i64,
+    source_name: &str,
+    rows: Vec<Quarantined>,
+) -> Result<(), StoreError> {
+    let source_name = Text::from(source_name);
+    QUARANTINE
+        .all(connection, rows, |arguments, Quarantined { rejection, zstd }| {
+            arguments.add(Text::clone(&source_name))?;
+            arguments.add(rejection.locator.file.as_ref())?;
+            arguments.add(signed(rejection.locator.number))?;
+            arguments.add(run_id)?;
+            arguments.add(rejection.stage.as_str())?;
+            arguments.add(rejection.rule)?;
+            arguments.add(rejection.code)?;
+            arguments.add(rejection.message)?;
+            arguments.add(rejection.locator.to_string())?;
+            arguments.add(zstd)
+        })
+        .await
+}
+
+async fn write_checkpoint(
+    connection: &mut SqliteConnection,
+    run_id: i64,
+    checkpoint: Checkpoint,
+    counts: &Counts,
+) -> Result<(), StoreError> {
+    query(CHECKPOINT)
+        .bind(run_id)
+        .bind(checkpoint.split)
+        .bind(checkpoint.fingerprint)
+        .bind(signed(checkpoint.records))
+        .bind(checkpoint.done)
+        .bind(checkpoint.account)
+        .bind(signed(counts.read))
+        .bind(signed(counts.created))
+        .bind(signed(counts.updated))
+        .bind(signed(counts.unchanged))
+        .bind(signed(counts.deleted))
+        .bind(signed(counts.skipped))
+        .bind(signed(counts.quarantined))
+        .execute(connection)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! What the store holds of the records of a batch, asked in two statements.
+
+use std::collections::HashSet;
+
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{Row, query};
+use uuid::Uuid;
+
+use super::plan::{LedgerEntry, Lookup, RecordState, fingerprint};
+use super::sql::json_array;
+use crate::record::ContentHash;
+use crate::store::{LoadRecord, StoreError};
+
+// `cross join` keeps SQLite from reading the whole ledger to find the few.
+const LEDGER: &str = "\
+    select l.source_id, l.record_id, l.hash \
+    from json_each(?1) j \
+    cross join windrow_ledger l on l.source_name = ?2 and l.source_id = j.value";
+
+const RECORDS: &str = "\
+    select m.id, m.version_id, m.created, m.json is null, o.datestamp, o.sets, o.source \
+    from json_each(?1) j \
+    cross join records_metadata m on m.id = unhex(j.value) \
+    left join windrow_oai o on o.id = m.id";
+
+const PIDS: &str = "\
+    select p.pid_value, p.object_uuid \
+    from json_each(?1) j \
+    cross join pidstore_pid p on p.pid_type = 'recid' and p.pid_value = j.value";
+
+/// Looks up the ledger, and of the records that differ from it the current revision and PID.
+pub(super) async fn of_batch(
+    connection: &mut SqliteConnection,
+    source_name: &str,
+    records: &[LoadRecord],
+) -> Result<Lookup, StoreError> {
+    let mut lookup = Lookup::default();
+    let source_ids = json_array(records.iter().map(|record| record.source_id.as_str()))?;
+    let rows = query(LEDGER).bind(source_ids).bind(source_name).fetch_all(&mut *connection).await?;
+    for row in rows {
+        let hash: Option<Vec<u8>> = row.try_get(2)?;
+        let hash = match hash.map(ContentHash::try_from) {
+            None => None,
+            Some(Ok(hash)) => Some(hash),
+            Some(Err(_)) => return Err(StoreError::Damaged("ledger hash is not 32 bytes".into())),
+        };
+        let entry = LedgerEntry { record_id: row.try_get(1)?, hash };
+        lookup.ledger.insert(row.try_get(0)?, entry);
+    }
+    let changed: HashSet<&str> = records
+        .iter()
+        .filter(|record| {
+            let entry = lookup.ledger.get(&record.source_id);
+            entry.is_none_or(|entry| entry.hash != fingerprint(record))
+        })
+        .map(|record| record.source_id.as_str())
+        .collect();
+    // A source id that differs once needs the state for all its turns in the batch.
+    let changing = || records.iter().filter(|record| changed.contains(record.source_id.as_str()));
+    let ids: HashSet<Uuid> = changing()
+        .map(|record| {
+            lookup.ledger.get(&record.source_id).map_or(record.record.id, |entry| entry.record_id)
+        })
+        .collect();
+    let pids: HashSet<&str> = changing().map(|record| record.record.pid_value.as_str()).collect();
+    if !ids.is_empty() {
+        read_records(connection, &mut lookup, ids).await?;
+        read_pids(connection, &mut lookup, pids).await?;
+    }
+    Ok(lookup)
+}
+
+/// Looks up one record and one `recid` PID.
+pub(super) async fn of_record(
+    connection: &mut SqliteConnection,
+    id: Uuid,
+    pid_value: &str,
+) -> Result<Lookup, StoreError> {
+    let mut lookup = Lookup::default();
+    read_records(connection, &mut lookup, HashSet::from([id])).await?;
+    read_pids(connection, &mut lookup, HashSet::from([pid_value])).await?;
+    Ok(lookup)
+}
+
+async fn read_records(
+    connection: &mut SqliteConnection,
+    lookup: &mut Lookup,
+    ids: HashSet<Uuid>,
+) -> Result<(), StoreError> {
+    let ids: Vec<String> = ids.into_iter().map(|id| id.simple().to_string()).collect();
+    let ids = json_array(ids.iter().map(String::as_str))?;
+    for row in query(RECORDS).bind(ids).fetch_all(&mut *connection).await? {
+        lookup.records.insert(row.try_get(0)?, state(&row)?);
+    }
+    Ok(())
+}
+
+fn state(row: &SqliteRow) -> Result<RecordState, StoreError> {
+    Ok(RecordState {
+        version_id: row.try_get(1)?,
+        created: row.try_get(2)?,
+        deleted: row.try_get(3)?,
+        datestamp: row.try_get(4)?,
+        sets: row.try_get::<Option<String>, _>(5)?.unwrap_or_default(),
+        source: row.try_get(6)?,
+    })
+}
+
+async fn read_pids(
+    connection: &mut SqliteConnection,
+    lookup: &mut Lookup,
+    pid_values: HashSet<&str>,
+) -> Result<(), StoreError> {
+    let pid_values = json_array(pid_values)?;
+    for row in query(PIDS).bind(pid_values).fetch_all(&mut *connection).await? {
+        lookup.pids.insert(row.try_get(0)?, row.try_get(1)?);
+    }
+    Ok(())
+}

@@ -1,0 +1,221 @@
+//! The embedded keeper: one SQLite file in WAL mode, one writer, a few readers.
+//!
+//! The writer is one connection behind a lock, and every write is one `begin immediate`
+//! transaction: so writes of this process queue up here, those of other processes at SQLite's own
+//! lock. Readers have a pool of their own and never wait for the writer.
+
+mod schema;
+mod sql;
+mod sets;
+mod plan;
+mod lookup;
+mod write;
+mod load;
+mod records;
+mod runs;
+mod items;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection};
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use super::{
+    Item, ItemContent, ItemQuery, LoadBatch, LoadOutcome, NewRecord, QuarantineEntry, Run,
+    RunState, RunSummary, Set, SplitState, Store, StoreError, StoredRecord,
+};
+use crate::record::Datestamp;
+use sets::SetNumbers;
+
+const READERS: u32 = 4;
+
+/// A store in one SQLite file.
+pub(super) struct SqliteStore {
+    readers: SqlitePool,
+    writer: Mutex<Writer>,
+}
+
+/// The one connection that writes, and what it remembers of committed sets.
+struct Writer {
+    connection: SqliteConnection,
+    sets: SetNumbers,
+}
+
+/// Opens the SQLite file at `path`, and creates it and windrow's tables where they are missing.
+///
+/// # Errors
+/// [`StoreError::Open`] when the file cannot be made or is no database;
+/// [`StoreError::NewerSchema`] when a newer windrow wrote it.
+pub(super) async fn open(url: &str, path: &Path) -> Result<Arc<dyn Store>, StoreError> {
+    let refused = |message: String| StoreError::Open { url: url.to_owned(), message };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(refused(format!("folder {} does not exist", folder.display())));
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(Duration::from_secs(30))
+        .foreign_keys(true)
+        .statement_cache_capacity(200)
+        .disable_statement_logging();
+    let writing = options
+        .clone()
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        // Random UUIDs touch random pages of every index: 64 MiB hold the inner ones of
+        // millions of records.
+        .pragma("cache_size", "-65536");
+    let mut connection = writing.connect().await.map_err(|error| refused(error.to_string()))?;
+    schema::prepare(&mut connection).await.map_err(|error| match error {
+        StoreError::Failed(message) => refused(message),
+        other => other,
+    })?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .test_before_acquire(false)
+        .connect_lazy_with(options.pragma("query_only", "on"));
+    let writer = Mutex::new(Writer { connection, sets: SetNumbers::default() });
+    Ok(Arc::new(SqliteStore { readers, writer }))
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> StoreError {
+        match error {
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+                StoreError::Damaged(error.to_string())
+            }
+            other => StoreError::Failed(other.to_string()),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn begin_run(
+        &self,
+        pipeline: &str,
+        definition: &str,
+        fresh: bool,
+        now: Timestamp,
+    ) -> Result<Run, StoreError> {
+        let connection = &mut self.writer.lock().await.connection;
+        let mut transaction = connection.begin_with("begin immediate").await?;
+        let run = runs::begin(&mut transaction, pipeline, definition, fresh, now).await?;
+        transaction.commit().await?;
+        Ok(run)
+    }
+
+    async fn reset_split(&self, run_id: i64, split: &str) -> Result<(), StoreError> {
+        runs::reset_split(&mut self.writer.lock().await.connection, run_id, split).await
+    }
+
+    async fn load(&self, batch: LoadBatch) -> Result<LoadOutcome, StoreError> {
+        load::load(&mut *self.writer.lock().await, batch).await
+    }
+
+    async fn end_run(
+        &self,
+        run_id: i64,
+        state: RunState,
+        report: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        runs::end(&mut self.writer.lock().await.connection, run_id, state, report, now).await
+    }
+
+    async fn splits(&self, run_id: i64) -> Result<Vec<SplitState>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        runs::splits(&mut reader, run_id).await
+    }
+
+    async fn runs(&self, limit: u32) -> Result<Vec<RunSummary>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        runs::list(&mut reader, limit).await
+    }
+
+    async fn quarantine(
+        &self,
+        source_name: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<QuarantineEntry>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        runs::quarantine(&mut reader, source_name, limit).await
+    }
+
+    async fn quarantine_entry(&self, id: i64) -> Result<QuarantineEntry, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        runs::quarantine_entry(&mut reader, id).await
+    }
+
+    async fn create(&self, record: &NewRecord, now: Timestamp) -> Result<StoredRecord, StoreError> {
+        records::create(&mut *self.writer.lock().await, record, now).await
+    }
+
+    async fn update(
+        &self,
+        record: &NewRecord,
+        expected_revision: i64,
+        now: Timestamp,
+    ) -> Result<StoredRecord, StoreError> {
+        records::update(&mut *self.writer.lock().await, record, expected_revision, now).await
+    }
+
+    async fn record(&self, pid_type: &str, pid_value: &str) -> Result<StoredRecord, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        records::by_pid(&mut reader, pid_type, pid_value).await
+    }
+
+    async fn revisions(&self, id: Uuid) -> Result<Vec<StoredRecord>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        records::revisions(&mut reader, id).await
+    }
+
+    async fn items(&self, query: &ItemQuery) -> Result<Vec<Item>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        items::list(&mut reader, query).await
+    }
+
+    async fn count_items(&self, query: &ItemQuery) -> Result<u64, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        items::count(&mut reader, query).await
+    }
+
+    async fn item(
+        &self,
+        pid_value: &str,
+        content: ItemContent,
+    ) -> Result<Option<Item>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        items::one(&mut reader, pid_value, content).await
+    }
+
+    async fn sets(&self) -> Result<Vec<Set>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        items::sets(&mut reader).await
+    }
+
+    async fn earliest_datestamp(&self) -> Result<Option<Datestamp>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        items::earliest_datestamp(&mut reader).await
+    }
+
+    async fn token_key(&self) -> Result<[u8; 32], StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        schema::token_key(&mut reader).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        schema::version(&mut reader).await.map(drop)
+    }
+}
