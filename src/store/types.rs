@@ -157,7 +157,7 @@ pub struct Quarantined {
 }
 
 /// How far a split has come: what is committed together with the batch that brought it there.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Counts {
     /// Records cut out of the source, whole or not.
     pub read: u64,

@@ -25,7 +25,7 @@ pub enum Step {
     /// May fail, with a stable code.
     Fallible(fn(&str) -> Result<Cow<'_, str>, &'static str>),
     /// `rstrip(chars)`
-    Rstrip(Vec<char>),
+    Rstrip(String),
     /// `prefix(text)`
     Prefix(String),
     /// `suffix(text)`
@@ -41,7 +41,11 @@ pub enum Step {
     /// `chunks(n)`: pieces of n characters.
     Chunks(usize),
     /// `slice(from)` or `slice(from, to)`: characters, the end exclusive.
-    Slice(usize, usize),
+    Slice(usize, Option<usize>),
+    /// `truncate(n)`
+    Truncate(usize),
+    /// `nonfiling(n)`
+    Nonfiling(usize),
     /// `lookup(table)`
     Lookup(Arc<Table>),
     /// `int`: the output is a number, not text.
@@ -57,7 +61,7 @@ pub struct Piped<'v> {
     pub raw: bool,
 }
 
-fn total<'v>(text: Cow<'v, str>, transform: fn(&str) -> Cow<'_, str>) -> Cow<'v, str> {
+fn total<'v>(text: Cow<'v, str>, transform: impl Fn(&str) -> Cow<'_, str>) -> Cow<'v, str> {
     match text {
         Cow::Borrowed(text) => transform(text),
         Cow::Owned(text) => {
@@ -94,12 +98,12 @@ impl Step {
         let text = match self {
             Step::Total(transform) => total(text, *transform),
             Step::Fallible(transform) => fallible(text, *transform)?,
-            Step::Rstrip(chars) => {
-                let end = text.trim_end_matches(chars.as_slice()).len();
-                cut(text, 0, end)
-            }
-            Step::Prefix(prefix) => Cow::Owned(format!("{prefix}{text}")),
-            Step::Suffix(suffix) => Cow::Owned(format!("{text}{suffix}")),
+            Step::Rstrip(characters) => total(text, |text| text::rstrip(text, characters)),
+            Step::Prefix(front) => total(text, |text| text::prefix(text, front)),
+            Step::Suffix(end) => total(text, |text| text::suffix(text, end)),
+            Step::Slice(from, to) => total(text, |text| text::slice(text, *from, *to)),
+            Step::Truncate(length) => total(text, |text| text::truncate(text, *length)),
+            Step::Nonfiling(count) => total(text, |text| text::nonfiling(text, *count)),
             Step::Replace(regex, with) => {
                 if regex.is_match(&text) {
                     Cow::Owned(regex.replace_all(&text, with.as_str()).into_owned())
@@ -124,11 +128,6 @@ impl Step {
                     out(Piped { text: cut(text.clone(), *start, end), raw });
                 }
                 return Ok(());
-            }
-            Step::Slice(from, to) => {
-                let at = |n: usize| text.char_indices().nth(n).map_or(text.len(), |(i, _)| i);
-                let (start, end) = (at(*from), at(*to));
-                cut(text, start, end)
             }
             Step::Lookup(table) => match (table.get(&text), table.miss) {
                 (Some(found), _) => Cow::Borrowed(found),

@@ -60,8 +60,10 @@ fn regex(pattern: &str) -> Result<Regex, String> {
 
 fn slice(arguments: &[Argument]) -> Build {
     match arguments {
-        [Argument::Number(from)] => Ok(Step::Slice(*from, usize::MAX)),
-        [Argument::Number(from), Argument::Number(to)] if from <= to => Ok(Step::Slice(*from, *to)),
+        [Argument::Number(from)] => Ok(Step::Slice(*from, None)),
+        [Argument::Number(from), Argument::Number(to)] if from <= to => {
+            Ok(Step::Slice(*from, Some(*to)))
+        }
         _ => Err("takes one or two numbers, the second not below the first".to_owned()),
     }
 }
@@ -123,6 +125,7 @@ macro_rules! with_arguments {
 #[rustfmt::skip]
 pub static TRANSFORMS: &[Row] = &[
     fallible!("arxiv", |v| code(identifiers::arxiv(v)), "an arXiv identifier", "https://arxiv.org/abs/2101.00001v2" => "arXiv:2101.00001v2"),
+    fallible!("bcp47", language::bcp47, "a language tag", "fre" => "fr"),
     with_arguments!("chunks", "chunks(n)", "pieces of n characters", "chunks(3)": "engfre" => "eng|fre",
         |arguments| one_number(arguments, Step::Chunks)),
     total!("collapse_ws", text::collapse_ws, "one space for each run of white space", "a  b\n c" => "a b c"),
@@ -139,20 +142,27 @@ pub static TRANSFORMS: &[Row] = &[
     fallible!("isni", |v| code(identifiers::isni(v)), "an ISNI with a right check character", "0000 0001 2150 090X" => "000000012150090X"),
     fallible!("iso_date", dates::iso_date, "a whole day as YYYY-MM-DD", "19990131" => "1999-01-31"),
     fallible!("issn", |v| code(identifiers::issn(v)), "an ISSN with a right check character", "03785955" => "0378-5955"),
+    total!("kebab", text::kebab, "words in lower case with hyphens between", "IsPartOf" => "is-part-of"),
     with_arguments!("keep", "keep(regex)", "no value unless it matches", "keep('^x')": "abc" => "",
         |arguments| one_text(arguments, |pattern| Ok(Step::Keep(regex(&pattern)?)))),
+    fallible!("lang2", language::lang2, "a language code of two letters", "fre" => "fr"),
     fallible!("lang3", language::lang3, "a language code of three letters, lower case", "ENG" => "eng"),
     with_arguments!("lookup", "lookup(table)", "the table's value for this key", "lookup({'a': b})": "a" => "b", lookup),
     total!("lower", text::lower, "lower case", "ÀB" => "àb"),
+    fallible!("marc_script", language::marc_script, "the script that $6 names, as ISO 15924", "880-01/$1" => "Hani"),
     total!("nfc", text::nfc, "Unicode composed form", "e\u{301}" => "é"),
     total!("nfkc", text::nfkc, "Unicode compatibility composed form", "ﬁ" => "fi"),
+    with_arguments!("nonfiling", "nonfiling(n)", "without the first n characters", "nonfiling(4)": "The title" => "title",
+        |arguments| one_number(arguments, Step::Nonfiling)),
+    fallible!("normalize_id", |v| code(identifiers::normalize_id(v)), "an identifier of any known scheme in its normal form", "doi:10.5072/A" => "10.5072/a"),
     fallible!("orcid", |v| code(identifiers::orcid(v)), "an ORCID with a right check character", "https://orcid.org/0000-0002-1825-0097" => "0000-0002-1825-0097"),
+    total!("pascal", text::pascal, "words with capitals and nothing between", "is-part-of" => "IsPartOf"),
     with_arguments!("prefix", "prefix(text)", "puts a text in front", "prefix('doi:')": "10.1/x" => "doi:10.1/x",
         |arguments| one_text(arguments, |text| Ok(Step::Prefix(text)))),
     with_arguments!("replace", "replace(regex, text)", "replaces every match; $1 is the first group", "replace('a(.)', '$1')": "abac" => "bc", replace),
     fallible!("ror", |v| code(identifiers::ror(v)), "a ROR identifier with a right checksum", "https://ror.org/01ggx4157" => "01ggx4157"),
     with_arguments!("rstrip", "rstrip(characters)", "takes these characters from the end", "rstrip(',;')": "a;," => "a",
-        |arguments| one_text(arguments, |text| Ok(Step::Rstrip(text.chars().collect())))),
+        |arguments| one_text(arguments, |text| Ok(Step::Rstrip(text)))),
     with_arguments!("slice", "slice(from) | slice(from, to)", "characters from position to position, the end exclusive", "slice(1, 3)": "abcd" => "bc", slice),
     with_arguments!("split", "split(separator)", "the pieces between separators", "split(';')": "a;b" => "a|b",
         |arguments| one_text(arguments, |text| if text.is_empty() { Err("takes a separator that is not empty".to_owned()) } else { Ok(Step::Split(text)) })),
@@ -161,8 +171,11 @@ pub static TRANSFORMS: &[Row] = &[
         |arguments| one_text(arguments, |text| Ok(Step::Suffix(text)))),
     total!("trim", text::trim, "no white space at either end", " a " => "a"),
     total!("trim_isbd", text::trim_isbd, "no ISBD punctuation or white space at the end", "A title /" => "A title"),
+    with_arguments!("truncate", "truncate(n)", "at most n characters", "truncate(2)": "abc" => "ab",
+        |arguments| one_number(arguments, Step::Truncate)),
     total!("upper", text::upper, "upper case", "aé" => "AÉ"),
     fallible!("url", |v| code(identifiers::url(v)), "an http, https or ftp URL", "https://example.org/a" => "https://example.org/a"),
+    fallible!("urn", |v| code(identifiers::urn(v)), "a URN", "urn:isbn:9780306406157" => "urn:isbn:9780306406157"),
     fallible!("year", dates::year, "the first year of a date", "c1999, 2001" => "1999"),
 ];
 

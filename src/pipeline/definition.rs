@@ -1,0 +1,248 @@
+//! A pipeline's file: what is read, mapped by what, and how it is loaded.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::crosswalk::{Crosswalk, CrosswalkError};
+use crate::formats::{self, FORMATS, Format};
+use crate::record::content_hash;
+use crate::source::{BatchLimit, SourceError, expand};
+use crate::validate::{SchemaValidator, ValidateError};
+use crate::yaml::{Checker, Diagnostics, Fields, Kind, Node, SourceText, parse};
+
+/// Where `created`, `updated` and the OAI datestamp of a record come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Datestamps {
+    /// The moment of loading: what a harvest needs.
+    Now,
+    /// The source's own (MARC 005): what a migration needs. Records without one get now.
+    Preserve,
+}
+
+/// A pipeline, ready to run: its crosswalk compiled, its schema loaded, its files found.
+pub struct Definition {
+    /// `pipeline:`
+    pub name: String,
+    /// `source.name`: with the source's identifier it makes a record's identity.
+    pub source_name: String,
+    /// The files, each with the name that messages and checkpoints use.
+    pub files: Vec<(PathBuf, String)>,
+    /// `source.format`; `None` tells it from the first bytes.
+    pub format: Option<&'static Format>,
+    /// The crosswalk.
+    pub crosswalk: Crosswalk,
+    /// The schema that every record is checked against.
+    pub schema: Option<SchemaValidator>,
+    /// `load.datestamps`
+    pub datestamps: Datestamps,
+    /// `load.keep_source`
+    pub keep_source: bool,
+    /// `batch`
+    pub batch: BatchLimit,
+    /// `in_flight_bytes`: raw bytes between reader and store at most.
+    pub in_flight_bytes: usize,
+    /// Hash of the pipeline's file and its crosswalk: a run with another one is not resumed.
+    pub hash: String,
+}
+
+/// Why a pipeline cannot run: found before the first record.
+#[derive(Debug, Error)]
+pub enum DefinitionError {
+    /// The file cannot be read.
+    #[error("cannot read pipeline {path}: {reason}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        reason: std::io::Error,
+    },
+    /// The file has mistakes.
+    #[error("{0}")]
+    Invalid(Diagnostics),
+    /// The crosswalk has mistakes.
+    #[error("{0}")]
+    Crosswalk(CrosswalkError),
+    /// The schema cannot be used.
+    #[error("{0}")]
+    Schema(ValidateError),
+    /// The source's files cannot be found.
+    #[error("{file}:{line}: {reason}")]
+    Source {
+        /// The pipeline's file.
+        file: String,
+        /// The line that names them.
+        line: usize,
+        /// What is missing.
+        reason: SourceError,
+    },
+}
+
+const KEYS: &[&str] =
+    &["pipeline", "note", "source", "crosswalk", "validate", "load", "batch", "in_flight_bytes"];
+const MEBIBYTE: usize = 1024 * 1024;
+
+struct Written {
+    name: String,
+    source_name: String,
+    paths: Vec<String>,
+    paths_line: usize,
+    format: Option<&'static Format>,
+    crosswalk: String,
+    schema: Option<String>,
+    datestamps: Datestamps,
+    keep_source: bool,
+    batch: BatchLimit,
+    in_flight_bytes: usize,
+}
+
+impl Definition {
+    /// Reads a pipeline's file and all that it names; paths are relative to the file.
+    ///
+    /// # Errors
+    /// [`DefinitionError`], with every mistake of one file at once.
+    pub fn load(path: &Path) -> Result<Definition, DefinitionError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|reason| DefinitionError::Read { path: path.to_owned(), reason })?;
+        let name = path.display().to_string();
+        let source = Arc::new(SourceText { name: name.clone(), text });
+        let written = read(&source).map_err(DefinitionError::Invalid)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let crosswalk = Crosswalk::load(&folder.join(&written.crosswalk))
+            .map_err(DefinitionError::Crosswalk)?;
+        let schema = written.schema.map(|schema| folder.join(schema));
+        let schema = schema.or_else(|| crosswalk.schema().map(Path::to_owned));
+        let schema = schema.map(|schema| SchemaValidator::load(&schema)).transpose();
+        let schema = schema.map_err(DefinitionError::Schema)?;
+        let files = expand(&written.paths, folder).map_err(|reason| DefinitionError::Source {
+            file: name,
+            line: written.paths_line,
+            reason,
+        })?;
+        let files = files.into_iter().map(|file| (file.clone(), short_name(&file))).collect();
+        let mut hashed = source.text.clone().into_bytes();
+        hashed.extend_from_slice(&crosswalk.hash());
+        let hash: String = content_hash(&hashed).iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Definition {
+            name: written.name,
+            source_name: written.source_name,
+            files,
+            format: written.format,
+            crosswalk,
+            schema,
+            datestamps: written.datestamps,
+            keep_source: written.keep_source,
+            batch: written.batch,
+            in_flight_bytes: written.in_flight_bytes,
+            hash,
+        })
+    }
+}
+
+/// The path as messages show it: without `folder/..` detours.
+fn short_name(path: &Path) -> String {
+    let mut parts: Vec<std::path::Component<'_>> = Vec::new();
+    for part in path.components() {
+        let detour = matches!(part, std::path::Component::ParentDir)
+            && matches!(parts.last(), Some(std::path::Component::Normal(_)));
+        if detour {
+            parts.pop();
+        } else {
+            parts.push(part);
+        }
+    }
+    parts.iter().collect::<PathBuf>().display().to_string()
+}
+
+fn read(source: &Arc<SourceText>) -> Result<Written, Diagnostics> {
+    let root = parse(source)?;
+    let mut check = Checker::new(source);
+    let fields = check.fields(&root, "a pipeline", KEYS);
+    let empty = Node { span: fields.span, kind: Kind::Map(Vec::new()) };
+    let name = required_text(&mut check, fields, "pipeline", "the pipeline");
+    let from = check.required(fields, "source", "the pipeline").unwrap_or(&empty);
+    let from = check.fields(from, "source", &["type", "name", "paths", "format"]);
+    if let Some(kind) = from.get("type") {
+        let word = check.text(kind, "type").unwrap_or_default();
+        if word != "dump" {
+            check.unknown("E0106", kind.span, "source type", &word, ["dump"]);
+        }
+    }
+    let mut paths = Vec::new();
+    let mut paths_line = 1;
+    if let Some(node) = check.required(from, "paths", "the source") {
+        paths_line = source.line_column(node.span.start).0;
+        for item in check.one_or_many(node) {
+            paths.extend(check.text(item, "a path"));
+        }
+    }
+    let load = fields.get("load").unwrap_or(&empty);
+    let load = check.fields(load, "load", &["datestamps", "keep_source"]);
+    let batch = fields.get("batch").unwrap_or(&empty);
+    let batch = check.fields(batch, "batch", &["records", "bytes"]);
+    let written = Written {
+        source_name: optional_text(&mut check, from, "name").unwrap_or_else(|| name.clone()),
+        name,
+        paths,
+        paths_line,
+        format: format(&mut check, from),
+        crosswalk: required_text(&mut check, fields, "crosswalk", "the pipeline"),
+        schema: optional_text(&mut check, fields, "validate"),
+        datestamps: datestamps(&mut check, load),
+        keep_source: load
+            .get("keep_source")
+            .and_then(|node| check.boolean(node, "keep_source"))
+            .unwrap_or(true),
+        batch: BatchLimit {
+            records: number(&mut check, batch, "records", 1000),
+            bytes: number(&mut check, batch, "bytes", 4 * MEBIBYTE),
+        },
+        in_flight_bytes: number(&mut check, fields, "in_flight_bytes", 32 * MEBIBYTE),
+    };
+    check.finish(written)
+}
+
+fn required_text(check: &mut Checker, fields: Fields<'_>, key: &str, what: &str) -> String {
+    let node = check.required(fields, key, what);
+    node.and_then(|node| check.text(node, key)).unwrap_or_default()
+}
+
+fn optional_text(check: &mut Checker, fields: Fields<'_>, key: &str) -> Option<String> {
+    fields.get(key).and_then(|node| check.text(node, key))
+}
+
+fn number(check: &mut Checker, fields: Fields<'_>, key: &str, default: usize) -> usize {
+    let Some(node) = fields.get(key) else { return default };
+    match check.number(node, key).and_then(|number| usize::try_from(number).ok()) {
+        Some(0) => {
+            check.error("E0103", node.span, format!("{key} is 0, expected at least 1"));
+            default
+        }
+        Some(number) => number,
+        None => default,
+    }
+}
+
+fn format(check: &mut Checker, fields: Fields<'_>) -> Option<&'static Format> {
+    let node = fields.get("format")?;
+    let word = check.text(node, "format")?;
+    let format = formats::by_name(&word);
+    if format.is_none() {
+        let known = FORMATS.iter().map(|format| format.name);
+        check.unknown("E0106", node.span, "format", &word, known);
+    }
+    format
+}
+
+fn datestamps(check: &mut Checker, fields: Fields<'_>) -> Datestamps {
+    let Some(node) = fields.get("datestamps") else { return Datestamps::Now };
+    match check.text(node, "datestamps").as_deref() {
+        Some("now") | None => Datestamps::Now,
+        Some("preserve") => Datestamps::Preserve,
+        Some(other) => {
+            check.unknown("E0106", node.span, "datestamps", other, ["now", "preserve"]);
+            Datestamps::Now
+        }
+    }
+}

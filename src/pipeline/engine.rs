@@ -1,0 +1,411 @@
+//! The engine: one reader, many workers, one loader; batches in order, bytes in flight bounded.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use thiserror::Error;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+use super::definition::Definition;
+use super::report::{Report, SplitReport};
+use super::worker::{Worked, work};
+use crate::crosswalk::account::AccountReport;
+use crate::record::{Clock, RawBatch};
+use crate::source::{BatchLimit, DumpReader, SourceError, fingerprint};
+use crate::store::{Checkpoint, Counts, LoadBatch, Run, RunState, SplitState, Store, StoreError};
+
+/// How to run a pipeline.
+pub struct Options {
+    /// Where to load to; `None` is a dry run.
+    pub store: Option<Arc<dyn Store>>,
+    /// Stop after so many records; such a run is never resumed.
+    pub limit: Option<u64>,
+    /// Do not go on with an interrupted run.
+    pub fresh: bool,
+    /// The clock that stamps records.
+    pub clock: Clock,
+}
+
+/// How far a run has come, for whoever watches it.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Records dealt with.
+    pub records: AtomicU64,
+    /// Of these, held in quarantine.
+    pub quarantined: AtomicU64,
+    /// Bytes taken from files, compressed as they are.
+    pub bytes: AtomicU64,
+    /// Bytes of all files.
+    pub total_bytes: AtomicU64,
+}
+
+/// Why a run stopped before its end; its checkpoint stands.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// A file cannot be read (on).
+    #[error("{0}")]
+    Source(#[from] SourceError),
+    /// The store failed.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// A crosswalk's policy said `fail`.
+    #[error("{0}")]
+    Policy(String),
+    /// The counts do not balance: a defect of windrow.
+    #[error("the counts do not balance: {0:?}")]
+    Unbalanced(Box<Counts>),
+    /// A worker or the reader broke off: a defect of windrow.
+    #[error("a worker broke off: {0}")]
+    Broken(String),
+}
+
+const REJECTIONS_SHOWN: usize = 10;
+
+/// Runs a pipeline to its end.
+///
+/// # Errors
+/// [`RunError`]; what was loaded before stays loaded, and the next run goes on behind it.
+pub async fn run(
+    definition: Arc<Definition>,
+    options: Options,
+    progress: Arc<Progress>,
+) -> Result<Report, RunError> {
+    let begun = Instant::now();
+    let mut sizes = 0;
+    for (path, _) in &definition.files {
+        sizes += std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    }
+    progress.total_bytes.store(sizes, Ordering::Relaxed);
+    let run = match &options.store {
+        None => None,
+        Some(store) => {
+            let fresh = options.fresh || options.limit.is_some();
+            let now = options.clock.now();
+            Some(store.begin_run(&definition.name, &definition.hash, fresh, now).await?)
+        }
+    };
+    let mut engine = Engine {
+        report: Report {
+            pipeline: definition.name.clone(),
+            run_id: run.as_ref().map(|run| run.id),
+            dry_run: run.is_none(),
+            attempt: run.as_ref().map_or(1, |run| run.attempt),
+            ..Report::default()
+        },
+        left: options.limit,
+        splits: Vec::new(),
+        definition: Arc::clone(&definition),
+        options,
+        progress,
+        run,
+    };
+    for (path, name) in &definition.files {
+        if engine.left == Some(0) {
+            break;
+        }
+        engine.split(path.clone(), name).await?;
+    }
+    engine.finish(begun).await
+}
+
+struct Engine {
+    definition: Arc<Definition>,
+    options: Options,
+    progress: Arc<Progress>,
+    run: Option<Run>,
+    report: Report,
+    left: Option<u64>,
+    splits: Vec<SplitState>,
+}
+
+/// A batch on its way from the reader to the loader.
+struct Delivery {
+    sequence: u64,
+    worked: Result<Worked, String>,
+    /// Returned when the batch is loaded: the bytes are out of flight.
+    _permit: OwnedSemaphorePermit,
+}
+
+enum Message {
+    Batch(Box<Delivery>),
+    /// The reader is through: so many batches, and how it ended.
+    End(u64, Result<(), SourceError>),
+}
+
+impl Engine {
+    /// Where a split stands: at its beginning, or where an interrupted run left it.
+    async fn state(&mut self, path: &std::path::Path, name: &str) -> Result<SplitState, RunError> {
+        let fingerprint = fingerprint(path)?;
+        let known = self.run.as_ref().and_then(|run| {
+            run.splits.iter().find(|split| split.checkpoint.split == name).cloned()
+        });
+        match known {
+            Some(known) if known.checkpoint.fingerprint == fingerprint => return Ok(known),
+            Some(_) => {
+                if let (Some(store), Some(run)) = (&self.options.store, &self.run) {
+                    store.reset_split(run.id, name).await?;
+                }
+            }
+            None => {}
+        }
+        let checkpoint = Checkpoint {
+            split: name.to_owned(),
+            fingerprint,
+            records: 0,
+            done: false,
+            skipped: 0,
+            account: "{}".to_owned(),
+        };
+        Ok(SplitState { checkpoint, counts: Counts::default() })
+    }
+
+    async fn split(&mut self, path: PathBuf, name: &str) -> Result<(), RunError> {
+        let mut state = self.state(&path, name).await?;
+        self.progress.records.fetch_add(state.counts.read, Ordering::Relaxed);
+        self.progress.quarantined.fetch_add(state.counts.quarantined, Ordering::Relaxed);
+        let before = self.progress.bytes.load(Ordering::Relaxed);
+        if !state.checkpoint.done {
+            self.read_split(&path, name, &mut state).await?;
+        }
+        let size = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+        self.progress.bytes.store(before + size, Ordering::Relaxed);
+        self.splits.push(state);
+        Ok(())
+    }
+
+    async fn read_split(
+        &mut self,
+        path: &std::path::Path,
+        name: &str,
+        state: &mut SplitState,
+    ) -> Result<(), RunError> {
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let stop = Arc::new(AtomicBool::new(false));
+        let reader = Reader {
+            definition: Arc::clone(&self.definition),
+            path: path.to_owned(),
+            name: name.to_owned(),
+            skip: state.checkpoint.records,
+            left: self.left,
+            progress: Arc::clone(&self.progress),
+            stop: Arc::clone(&stop),
+            runtime: tokio::runtime::Handle::current(),
+            sender,
+        };
+        let reading = tokio::task::spawn_blocking(move || reader.read());
+        let result = self.load_split(&mut receiver, state).await;
+        // On failure the reader must not go on reading for nobody.
+        stop.store(true, Ordering::Relaxed);
+        drop(receiver);
+        reading.await.map_err(|error| RunError::Broken(error.to_string()))?;
+        result
+    }
+
+    /// Loads the batches of a split in their order.
+    async fn load_split(
+        &mut self,
+        receiver: &mut mpsc::UnboundedReceiver<Message>,
+        state: &mut SplitState,
+    ) -> Result<(), RunError> {
+        let mut account: AccountReport =
+            serde_json::from_str(&state.checkpoint.account).unwrap_or_default();
+        let mut waiting: BTreeMap<u64, Delivery> = BTreeMap::new();
+        let mut next = 0;
+        let mut end = None;
+        loop {
+            if let Some((total, _)) = &end {
+                if next == *total {
+                    break;
+                }
+            }
+            match receiver.recv().await {
+                None => return Err(RunError::Broken("the reader is gone".to_owned())),
+                Some(Message::End(total, result)) => end = Some((total, result)),
+                Some(Message::Batch(delivery)) => {
+                    waiting.insert(delivery.sequence, *delivery);
+                }
+            }
+            while let Some(delivery) = waiting.remove(&next) {
+                next += 1;
+                self.load(delivery, state, &mut account).await?;
+            }
+        }
+        let (_, result) = end.unwrap_or((0, Ok(())));
+        result?;
+        let limited = self.left == Some(0);
+        state.checkpoint.done = !limited;
+        self.load_batch(Worked::default(), state, &account).await
+    }
+
+    async fn load(
+        &mut self,
+        delivery: Delivery,
+        state: &mut SplitState,
+        account: &mut AccountReport,
+    ) -> Result<(), RunError> {
+        let mut worked = delivery.worked.map_err(RunError::Broken)?;
+        if let Some(message) = worked.failure {
+            return Err(RunError::Policy(message));
+        }
+        account.add(std::mem::take(&mut worked.account));
+        state.checkpoint.records += worked.read;
+        if let Some(left) = &mut self.left {
+            *left = left.saturating_sub(worked.read);
+        }
+        self.load_batch(worked, state, account).await
+    }
+
+    /// Brings a batch and the checkpoint behind it into the store, in one transaction.
+    async fn load_batch(
+        &mut self,
+        worked: Worked,
+        state: &mut SplitState,
+        account: &AccountReport,
+    ) -> Result<(), RunError> {
+        for quarantined in &worked.quarantined {
+            self.reject(&quarantined.rejection);
+        }
+        let quarantined = worked.quarantined.len() as u64;
+        let counts = match (&self.options.store, &self.run) {
+            (Some(store), Some(run)) => {
+                state.checkpoint.account = serde_json::to_string(account)
+                    .map_err(|error| RunError::Broken(error.to_string()))?;
+                let batch = LoadBatch {
+                    run_id: run.id,
+                    source_name: self.definition.source_name.clone(),
+                    now: self.options.clock.now(),
+                    keep_source: self.definition.keep_source,
+                    records: worked.records,
+                    quarantined: worked.quarantined,
+                    checkpoint: state.checkpoint.clone(),
+                };
+                let outcome = store.load(batch).await?;
+                for rejection in &outcome.rejections {
+                    self.reject(rejection);
+                }
+                outcome.counts
+            }
+            // A dry run takes every record that passes as one that would be created.
+            _ => Counts {
+                read: worked.read,
+                created: worked.records.len() as u64,
+                quarantined,
+                ..Counts::default()
+            },
+        };
+        if counts.read != worked.read || !counts.balance() {
+            return Err(RunError::Unbalanced(Box::new(counts)));
+        }
+        self.progress.records.fetch_add(counts.read, Ordering::Relaxed);
+        self.progress.quarantined.fetch_add(counts.quarantined, Ordering::Relaxed);
+        state.counts.add(&counts);
+        state.checkpoint.account = "{}".to_owned();
+        if state.checkpoint.done {
+            self.report.account.add(account.clone());
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, rejection: &crate::record::Rejection) {
+        let reason = format!("{} {}", rejection.stage, rejection.code);
+        *self.report.reasons.entry(reason).or_default() += 1;
+        if self.report.rejections.len() < REJECTIONS_SHOWN {
+            self.report.rejections.push(rejection.to_string());
+        }
+    }
+
+    async fn finish(mut self, begun: Instant) -> Result<Report, RunError> {
+        for split in &self.splits {
+            let name = split.checkpoint.split.clone();
+            self.report.splits.push(SplitReport { name, counts: split.counts.clone() });
+            self.report.counts.add(&split.counts);
+        }
+        self.report.balanced = self.report.counts.balance();
+        self.report.seconds = begun.elapsed().as_secs_f64();
+        if let (Some(store), Some(run)) = (&self.options.store, &self.run) {
+            let limited = self.left == Some(0);
+            let state = if limited { RunState::Limited } else { RunState::Done };
+            let json = serde_json::to_string(&self.report)
+                .map_err(|error| RunError::Broken(error.to_string()))?;
+            store.end_run(run.id, state, &json, self.options.clock.now()).await?;
+        }
+        if !self.report.balanced {
+            return Err(RunError::Unbalanced(Box::new(self.report.counts)));
+        }
+        Ok(self.report)
+    }
+}
+
+/// Reads one file and hands its batches to the workers.
+struct Reader {
+    definition: Arc<Definition>,
+    path: PathBuf,
+    name: String,
+    skip: u64,
+    left: Option<u64>,
+    progress: Arc<Progress>,
+    stop: Arc<AtomicBool>,
+    runtime: tokio::runtime::Handle,
+    sender: mpsc::UnboundedSender<Message>,
+}
+
+impl Reader {
+    fn read(self) {
+        let mut sequence = 0;
+        let result = self.batches(&mut sequence);
+        // The loader may be gone already: then it knows a better reason.
+        let _gone = self.sender.send(Message::End(sequence, result));
+    }
+
+    fn batches(&self, sequence: &mut u64) -> Result<(), SourceError> {
+        let mut dump = DumpReader::open(&self.path, &self.name, self.definition.format)?;
+        dump.skip(self.skip)?;
+        let budget = self.definition.in_flight_bytes.div_ceil(1024).max(1);
+        let semaphore = Arc::new(Semaphore::new(budget));
+        let before = self.progress.bytes.load(Ordering::Relaxed);
+        let mut left = self.left;
+        while !self.stop.load(Ordering::Relaxed) {
+            let mut limit: BatchLimit = self.definition.batch;
+            if let Some(left) = left {
+                limit.records = limit.records.min(usize::try_from(left).unwrap_or(usize::MAX));
+                if left == 0 {
+                    break;
+                }
+            }
+            let Some(batch) = dump.read_batch(limit)? else { break };
+            left = left.map(|left| left.saturating_sub(batch.records.len() as u64));
+            self.progress.bytes.store(before + dump.bytes_read(), Ordering::Relaxed);
+            let cost = batch.block.len().div_ceil(1024).clamp(1, budget);
+            let cost = u32::try_from(cost).unwrap_or(u32::MAX);
+            let permit = Arc::clone(&semaphore).acquire_many_owned(cost);
+            let Ok(permit) = self.runtime.block_on(permit) else { break };
+            self.hand_over(*sequence, dump.format(), batch, permit);
+            *sequence += 1;
+        }
+        Ok(())
+    }
+
+    fn hand_over(
+        &self,
+        sequence: u64,
+        format: &'static crate::formats::Format,
+        batch: RawBatch,
+        permit: OwnedSemaphorePermit,
+    ) {
+        let definition = Arc::clone(&self.definition);
+        let sender = self.sender.clone();
+        rayon::spawn(move || {
+            let attempt = std::panic::AssertUnwindSafe(|| work(&definition, format, &batch));
+            let worked = std::panic::catch_unwind(attempt).unwrap_or_else(|_| {
+                let first = batch.records.first().map(|raw| batch.locator(raw).to_string());
+                Err(format!("panic in the batch at {}", first.unwrap_or_default()))
+            });
+            let delivery = Delivery { sequence, worked, _permit: permit };
+            // The loader may have stopped; then nobody waits for this batch.
+            let _gone = sender.send(Message::Batch(Box::new(delivery)));
+        });
+    }
+}
