@@ -1,6 +1,10 @@
 //! How records leave: a table of metadata formats, each with its writer.
 
+mod table;
+
 use thiserror::Error;
+
+pub use table::serializers;
 
 use crate::store::{Item, ItemContent};
 
@@ -16,6 +20,8 @@ pub struct SerializeError {
     pub message: String,
 }
 
+type Write = dyn Fn(&Item) -> Result<String, String> + Send + Sync;
+
 /// One metadata format that the endpoint offers.
 pub struct Serializer {
     /// metadataPrefix.
@@ -26,7 +32,7 @@ pub struct Serializer {
     pub schema: &'static str,
     /// What it is written from; an item without it cannot be disseminated in this format.
     pub content: ItemContent,
-    write: Box<dyn Fn(&Item) -> Result<String, String> + Send + Sync>,
+    write: Box<Write>,
 }
 
 impl Serializer {

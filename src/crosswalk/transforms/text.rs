@@ -163,8 +163,7 @@ fn reference(text: &str) -> Option<(char, &str)> {
 #[must_use]
 pub fn trim_isbd(value: &str) -> Cow<'_, str> {
     let mut text = value.trim();
-    loop {
-        let Some((&last, before)) = text.as_bytes().split_last() else { break };
+    while let Some((&last, before)) = text.as_bytes().split_last() {
         let strip = match last {
             b':' | b';' | b',' | b'=' => true,
             b'/' => !text.contains("://"),
