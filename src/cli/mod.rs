@@ -1,1 +1,166 @@
-//! (room in the making)
+//! The command line: one verb a file. The only room that talks to a terminal.
+//!
+//! stdout is data, stderr is talk; progress bars only on a terminal.
+
+mod crosswalk;
+mod quarantine;
+mod run;
+mod runs;
+mod serve;
+mod show;
+mod validate;
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use clap::{Parser, Subcommand};
+use jiff::Timestamp;
+
+use crate::record::Clock;
+use crate::store::{self, Store};
+
+/// Takes bibliographic metadata in, rakes it into one shape, stores it and gives it out.
+#[derive(Debug, Parser)]
+#[command(name = "windrow", version, about, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Load what a pipeline says; an interrupted run goes on where it stopped
+    Run(run::Arguments),
+    /// Serve OAI-PMH at /oai, and /health
+    Serve(serve::Arguments),
+    /// Check and test crosswalks
+    Crosswalk(crosswalk::Arguments),
+    /// Check a pipeline and all it names, before the first record
+    Validate(validate::Arguments),
+    /// Look at records that were held back
+    Quarantine(quarantine::Arguments),
+    /// Look at the reports of runs
+    Runs(runs::Arguments),
+}
+
+/// How a command ended when it did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All is well.
+    Clean,
+    /// Done, but records are in quarantine, or a test did not pass.
+    Quarantined,
+}
+
+/// Why a command failed; `main` makes an exit status of it.
+#[derive(Debug)]
+pub enum Failure {
+    /// The work could not be done.
+    Failed(anyhow::Error),
+    /// The command was called wrongly.
+    Usage(anyhow::Error),
+    /// Something outside is not ready.
+    TryLater(anyhow::Error),
+    /// A file of the user's, or a setting, is wrong.
+    Configuration(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure::Failed(error.into())
+    }
+}
+
+/// Marks an error as one of configuration.
+fn configuration(error: impl Into<anyhow::Error>) -> Failure {
+    Failure::Configuration(error.into())
+}
+
+/// Prints the error chain to stderr.
+pub fn complain(failure: &Failure) {
+    let (Failure::Failed(error)
+    | Failure::Usage(error)
+    | Failure::TryLater(error)
+    | Failure::Configuration(error)) = failure;
+    let text = format!("{error:#}");
+    // Reports on files begin with their own `error[…]`.
+    let prefix = if text.starts_with("error") { "" } else { "windrow: " };
+    talk(format_args!("{prefix}{text}"));
+}
+
+/// A line to stderr; a closed stderr is nobody's concern.
+fn talk(line: std::fmt::Arguments<'_>) {
+    let _written = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// [`Failure`], by the meaning of exit statuses.
+    pub fn run(self) -> Result<Outcome, Failure> {
+        log();
+        match self.verb {
+            Verb::Run(arguments) => run::run(arguments),
+            Verb::Serve(arguments) => serve::run(arguments),
+            Verb::Crosswalk(arguments) => crosswalk::run(arguments),
+            Verb::Validate(arguments) => validate::run(&arguments),
+            Verb::Quarantine(arguments) => quarantine::run(arguments),
+            Verb::Runs(arguments) => runs::run(arguments),
+        }
+    }
+}
+
+fn log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("WINDROW_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter);
+    // A second call, in tests, finds a logger in place.
+    let _set = subscriber.with_writer(std::io::stderr).try_init();
+}
+
+/// Where the records are.
+#[derive(Debug, Clone, clap::Args)]
+struct StoreArguments {
+    /// The store: sqlite:PATH
+    #[arg(long, value_name = "URL", env = "WINDROW_STORE", default_value = "sqlite:windrow.db")]
+    store: String,
+}
+
+impl StoreArguments {
+    /// Opens the store, making it when it is not there.
+    async fn open(&self) -> Result<Arc<dyn Store>, Failure> {
+        store::open(&self.store).await.map_err(configuration)
+    }
+
+    /// Opens a store that must be there already.
+    async fn open_existing(&self) -> Result<Arc<dyn Store>, Failure> {
+        if let Some(path) = self.store.strip_prefix("sqlite:") {
+            if !Path::new(path).exists() {
+                let message = "there is no store; `windrow run PIPELINE` makes one";
+                return Err(configuration(anyhow!("{}: {message}", self.store)));
+            }
+        }
+        self.open().await
+    }
+}
+
+/// The clock: the machine's, or the one that `SOURCE_DATE_EPOCH` stops.
+fn clock() -> Result<Clock, Failure> {
+    let Ok(text) = std::env::var("SOURCE_DATE_EPOCH") else { return Ok(Clock::System) };
+    let second: i64 = text
+        .parse()
+        .with_context(|| format!("SOURCE_DATE_EPOCH is {text:?}, expected seconds since 1970"))
+        .map_err(configuration)?;
+    Timestamp::from_second(second)
+        .map(Clock::Fixed)
+        .context("SOURCE_DATE_EPOCH is out of range")
+        .map_err(configuration)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    Ok(runtime.context("cannot start the async runtime")?)
+}

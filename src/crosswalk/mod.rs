@@ -107,6 +107,7 @@ impl Crosswalk {
     /// Runs the file's own tests, in file order.
     #[must_use]
     pub fn test(&self) -> Vec<TestOutcome> {
-        self.file.tests.iter().map(|case| test::run(&self.plan, case)).collect()
+        let file = &self.file;
+        file.tests.iter().map(|case| test::run(&self.plan, &file.source, case)).collect()
     }
 }

@@ -163,8 +163,6 @@ pub struct InlineTest {
     pub expect: Vec<(Spanned<String>, serde_json::Value)>,
     /// The whole output.
     pub exact: Option<serde_json::Value>,
-    /// The whole output as text (XML).
-    pub exact_text: Option<String>,
     /// What no rule reads, exactly: `650$9`.
     pub unmapped: Option<Vec<String>>,
     /// Rule and code that hold the record.
@@ -566,7 +564,6 @@ fn inline_test(check: &mut Checker, node: &Node) -> Option<InlineTest> {
         Some((rule, optional_text(check, hold, "code")?.value))
     });
     let exact = fields.get("exact").map(Node::to_json);
-    let exact_text = exact.as_ref().and_then(|exact| exact.as_str()).map(str::to_owned);
     Some(InlineTest {
         name,
         span: node.span,
@@ -579,7 +576,6 @@ fn inline_test(check: &mut Checker, node: &Node) -> Option<InlineTest> {
             })
             .collect(),
         exact,
-        exact_text,
         unmapped: fields.get("unmapped").map(|node| {
             texts(check, Some(node), "unmapped").into_iter().map(|t| t.value).collect()
         }),

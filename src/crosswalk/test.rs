@@ -11,20 +11,24 @@ use super::selector::JsonPath;
 use super::syntax::{InlineTest, TestInput};
 use crate::formats::SourceRecord;
 use crate::formats::marc21::line;
+use crate::yaml::SourceText;
 
 /// How one inline test ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestOutcome {
     /// Its sentence.
     pub name: String,
+    /// The line of the file where it stands.
+    pub line: usize,
     /// What differs; empty when it passed.
     pub failures: Vec<String>,
 }
 
-pub(super) fn run(plan: &Plan, case: &InlineTest) -> TestOutcome {
+pub(super) fn run(plan: &Plan, source: &SourceText, case: &InlineTest) -> TestOutcome {
     let mut failures = Vec::new();
     check(plan, case, &mut failures);
-    TestOutcome { name: case.name.clone(), failures }
+    let line = source.line_column(case.span.start).0;
+    TestOutcome { name: case.name.clone(), line, failures }
 }
 
 fn check(plan: &Plan, case: &InlineTest, failures: &mut Vec<String>) {

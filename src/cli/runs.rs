@@ -1,0 +1,67 @@
+//! `windrow runs list | show`: what happened, as the store remembers it.
+
+use std::io::Write;
+
+use anyhow::anyhow;
+
+use super::{Failure, Outcome, StoreArguments, runtime, show};
+use crate::pipeline::Report;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Runs, newest first
+    List {
+        #[command(flatten)]
+        store: StoreArguments,
+    },
+    /// The report of a run
+    Show {
+        /// Its number
+        id: i64,
+        #[command(flatten)]
+        store: StoreArguments,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
+    runtime()?.block_on(async {
+        let mut out = std::io::stdout();
+        match arguments.verb {
+            Verb::List { store } => {
+                let runs = store.open_existing().await?.runs(100).await?;
+                let rows: Vec<Vec<String>> = runs
+                    .into_iter()
+                    .map(|run| {
+                        let finished = run.finished.unwrap_or_default();
+                        vec![run.id.to_string(), run.pipeline, run.state, run.started, finished]
+                    })
+                    .collect();
+                show::table(&mut out, &["run", "pipeline", "state", "started", "finished"], &rows)?;
+            }
+            Verb::Show { id, store, json } => {
+                let runs = store.open_existing().await?.runs(u32::MAX).await?;
+                let run = runs.into_iter().find(|run| run.id == id);
+                let run = run.ok_or_else(|| anyhow!("there is no run {id}"))?;
+                let Some(text) = run.report else {
+                    return Err(anyhow!("run {id} is {} and has no report", run.state).into());
+                };
+                if json {
+                    writeln!(out, "{text}")?;
+                } else {
+                    let report: Report = serde_json::from_str(&text)?;
+                    show::report(&report, &mut out)?;
+                }
+            }
+        }
+        Ok(Outcome::Clean)
+    })
+}

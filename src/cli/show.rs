@@ -1,0 +1,157 @@
+//! Reports as tables for people.
+
+use std::io::{Result, Write};
+
+use crate::crosswalk::account::State;
+use crate::pipeline::Report;
+use crate::store::Counts;
+
+const LINES: usize = 15;
+
+/// A table with a head, numbers to the right.
+pub fn table(out: &mut dyn Write, head: &[&str], rows: &[Vec<String>]) -> Result<()> {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain(head.get(column).map(|cell| cell.len())).max().unwrap_or(0)
+    };
+    let line = |out: &mut dyn Write, cells: &mut dyn Iterator<Item = &str>| -> Result<()> {
+        let mut text = String::from("  ");
+        for (column, cell) in cells.enumerate() {
+            let pad = " ".repeat(width(column).saturating_sub(cell.chars().count()));
+            let number = cell.starts_with(|c: char| c.is_ascii_digit()) && column > 0;
+            let title = rows.is_empty() || head.get(column) == Some(&cell);
+            let right = number || (title && column > 0 && is_numeric(rows, column));
+            text.push_str(&if right { format!("{pad}{cell}  ") } else { format!("{cell}{pad}  ") });
+        }
+        writeln!(out, "{}", text.trim_end())
+    };
+    line(out, &mut head.iter().copied())?;
+    for row in rows {
+        line(out, &mut row.iter().map(String::as_str))?;
+    }
+    Ok(())
+}
+
+fn is_numeric(rows: &[Vec<String>], column: usize) -> bool {
+    rows.iter()
+        .filter_map(|row| row.get(column))
+        .all(|cell| cell.chars().all(|c| c.is_ascii_digit()))
+}
+
+/// A run's report.
+pub fn report(report: &Report, out: &mut dyn Write) -> Result<()> {
+    let run = report.run_id.map_or("dry run".to_owned(), |id| format!("run {id}"));
+    let again = if report.attempt > 1 {
+        format!(", attempt {}", report.attempt)
+    } else {
+        String::new()
+    };
+    writeln!(out, "{} ({run}{again}), {:.1} s", report.pipeline, report.seconds)?;
+    writeln!(out)?;
+    let created = if report.dry_run { "would load" } else { "created" };
+    let head =
+        ["file", "read", created, "updated", "unchanged", "deleted", "skipped", "quarantined"];
+    let row = |name: &str, counts: &Counts| -> Vec<String> {
+        let numbers = [
+            counts.read,
+            counts.created,
+            counts.updated,
+            counts.unchanged,
+            counts.deleted,
+            counts.skipped,
+            counts.quarantined,
+        ];
+        std::iter::once(name.to_owned()).chain(numbers.iter().map(u64::to_string)).collect()
+    };
+    let mut rows: Vec<_> =
+        report.splits.iter().map(|split| row(&split.name, &split.counts)).collect();
+    rows.push(row("total", &report.counts));
+    table(out, &head, &rows)?;
+    let c = &report.counts;
+    writeln!(
+        out,
+        "\nbalance: {} read = {} {created} + {} updated + {} unchanged + {} deleted + {} skipped \
+         + {} quarantined{}",
+        c.read,
+        c.created,
+        c.updated,
+        c.unchanged,
+        c.deleted,
+        c.skipped,
+        c.quarantined,
+        if report.balanced { "" } else { "  DOES NOT BALANCE" }
+    )?;
+    account(report, out)?;
+    reasons(report, out)
+}
+
+fn account(report: &Report, out: &mut dyn Write) -> Result<()> {
+    let account = &report.account;
+    let (values, bytes) = account.coverage();
+    writeln!(out, "coverage: {values:.1} % of values, {bytes:.1} % of bytes")?;
+    let mut lost = Vec::new();
+    for (name, states) in &account.fields {
+        for state in [State::Unmapped, State::Failed, State::Dropped] {
+            if let Some(counter) = states.get(&state) {
+                lost.push((counter.values, name, state, counter));
+            }
+        }
+    }
+    if !lost.is_empty() {
+        lost.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+        let more = lost.len().saturating_sub(LINES);
+        let rows: Vec<Vec<String>> = lost
+            .iter()
+            .take(LINES)
+            .map(|(values, name, state, counter)| {
+                let sample = counter.samples.first();
+                let sample = sample.map_or(String::new(), |(id, value)| format!("{id}: {value:?}"));
+                let state = format!("{state:?}").to_lowercase();
+                vec![(*name).clone(), counter.records.to_string(), values.to_string(), state, sample]
+            })
+            .collect();
+        writeln!(out, "\nnot in the output:")?;
+        table(out, &["field", "records", "values", "state", "sample"], &rows)?;
+        if more > 0 {
+            writeln!(out, "  and {more} more; --json has all")?;
+        }
+    }
+    let mut rows = Vec::new();
+    for (rule, codes) in &account.problems {
+        for (code, problem) in codes {
+            let sample = problem.samples.first();
+            let sample = sample.map_or(String::new(), |(id, value)| format!("{id}: {value:?}"));
+            rows.push(vec![rule.clone(), code.clone(), problem.count.to_string(), sample]);
+        }
+    }
+    if !rows.is_empty() {
+        writeln!(out, "\nskipped values:")?;
+        table(out, &["rule", "code", "times", "sample"], &rows)?;
+    }
+    if !account.warnings.is_empty() {
+        writeln!(out, "\nwarnings:")?;
+        let rows: Vec<_> = account
+            .warnings
+            .iter()
+            .map(|(code, count)| vec![code.clone(), count.to_string()])
+            .collect();
+        table(out, &["code", "times"], &rows)?;
+    }
+    Ok(())
+}
+
+fn reasons(report: &Report, out: &mut dyn Write) -> Result<()> {
+    if report.rejections.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nquarantined:")?;
+    for rejection in &report.rejections {
+        writeln!(out, "  {rejection}")?;
+    }
+    let all: u64 = report.reasons.values().sum();
+    let more = all.saturating_sub(report.rejections.len() as u64);
+    if more > 0 {
+        writeln!(out, "  and {more} more")?;
+    }
+    Ok(())
+}
