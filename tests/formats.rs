@@ -217,7 +217,7 @@ proptest! {
         let bytes = iso2709::write(&marc).unwrap();
         let (mut back, mut warnings) = (Marc::default(), Vec::new());
         iso2709::read(&bytes, &mut back, &mut warnings).unwrap();
-        prop_assert!(warnings.iter().all(|warning| warning.code == "iso2709.no_subfields"));
+        prop_assert!(warnings.iter().all(|warning| warning.code.starts_with("iso2709.no_")));
         let mut expected = marc.clone();
         let mut leader = back.leader().0;
         leader[5..9].copy_from_slice(&marc.leader().0[5..9]);
@@ -233,7 +233,7 @@ proptest! {
         let (mut back, mut warnings) = (Marc::default(), Vec::new());
         marcxml::read(&text, &mut back, &mut warnings).unwrap();
         prop_assert_eq!(replaced, 0);
-        prop_assert_eq!(warnings, vec![]);
+        prop_assert!(warnings.iter().all(|warning| warning.code == "marcxml.no_fields"));
         prop_assert_eq!(back, marc);
     }
 
@@ -263,7 +263,7 @@ proptest! {
                 let mut at = 0;
                 for piece in whole.iter().map(|piece| (piece.byte, piece.bytes.len())).chain([(stream.len(), 0)]) {
                     let between = stream[at..piece.0].strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&stream[at..piece.0]);
-                    prop_assert!(between.iter().all(|byte| b" \t\r\n\0\x1A".contains(byte)));
+                    prop_assert!(between.iter().all(|byte| b" \t\r\n\0\x1A\x1D".contains(byte)));
                     at = piece.0 + piece.1;
                 }
             }
