@@ -111,6 +111,23 @@ fn a_record_that_is_too_long_is_an_error_of_the_writer() {
 }
 
 #[test]
+fn of_a_record_that_is_too_large_only_the_beginning_is_kept_and_the_next_is_read() {
+    let filling = "x".repeat(formats::MAX_RECORD_BYTES + 70_000);
+    let mut small = Marc::default();
+    small.push_control(Tag(*b"001"), "w1");
+    let small_xml = "<record><leader/></record>";
+    let iso2709 = [filling.as_bytes(), b"\x1D", &iso2709::write(&small).unwrap()].concat();
+    let marcxml =
+        format!("<collection><record><leader>{filling}</leader></record>{small_xml}</collection>");
+    for (name, stream) in [("iso2709", iso2709), ("marcxml", marcxml.into_bytes())] {
+        let pieces = cut(formats::by_name(name).unwrap(), &stream, &[300_000, 17_000_000]);
+        let damages: Vec<_> = pieces.iter().map(|piece| piece.damage).collect();
+        assert_eq!(damages, [Some("too_large"), None], "{name}");
+        assert!(pieces[0].bytes.len() < 100_000, "{name}");
+    }
+}
+
+#[test]
 fn what_xml_cannot_carry_is_replaced_and_counted() {
     let mut marc = Marc::default();
     marc.push_control(Tag(*b"001"), "a\u{1}b\u{1B}c");

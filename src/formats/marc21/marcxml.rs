@@ -283,11 +283,16 @@ fn read_leader(
 
 /// Writes a record as one `<record>` element that declares its namespace.
 ///
+/// leader/10-11 and 20-23, which describe ISO 2709 only, are written as the schema wants them.
 /// Answers how many characters XML cannot carry were replaced by U+FFFD.
 pub fn write(marc: &Marc, out: &mut String) -> usize {
     let mut replaced = 0;
     out.extend(["<record xmlns=\"", NAMESPACE, "\"><leader>"]);
-    replaced += push_escaped(marc.leader().as_str(), out);
+    let leader = marc.leader().as_str();
+    let part = |from, to| leader.get(from..to).unwrap_or_default();
+    for part in [part(0, 10), "22", part(12, 20), "4500"] {
+        replaced += push_escaped(part, out);
+    }
     out.push_str("</leader>");
     for field in marc.fields() {
         let mut subfields = field.subfields().peekable();
