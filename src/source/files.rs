@@ -64,14 +64,14 @@ fn glob(pattern: &str, base: &Path) -> Result<Vec<PathBuf>, SourceError> {
     let parts: Vec<&str> =
         pattern.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     let mut found = Vec::new();
-    walk(from, &parts, &mut found)?;
+    walk(&from, &parts, &mut found)?;
     if found.is_empty() {
         return Err(SourceError::NoMatch { pattern: pattern.to_owned(), base: base.to_owned() });
     }
     Ok(found)
 }
 
-fn walk(folder: PathBuf, parts: &[&str], found: &mut Vec<PathBuf>) -> Result<(), SourceError> {
+fn walk(folder: &Path, parts: &[&str], found: &mut Vec<PathBuf>) -> Result<(), SourceError> {
     let Some((&part, rest)) = parts.split_first() else {
         return Ok(());
     };
@@ -81,17 +81,17 @@ fn walk(folder: PathBuf, parts: &[&str], found: &mut Vec<PathBuf>) -> Result<(),
     if part == "**" {
         // No folder at all, then every folder below.
         let below = if rest.is_empty() { &["*"] } else { rest };
-        walk(folder.clone(), below, found)?;
-        for entry in names(&folder)? {
+        walk(folder, below, found)?;
+        for entry in names(folder)? {
             let path = folder.join(&entry);
             // A link to a folder above would lead around for ever.
             if !entry.starts_with('.') && path.is_dir() && !path.is_symlink() {
-                walk(path, parts, found)?;
+                walk(&path, parts, found)?;
             }
         }
         return Ok(());
     }
-    for entry in names(&folder)? {
+    for entry in names(folder)? {
         if entry.starts_with('.') <= part.starts_with('.') && matches(part, &entry) {
             step(folder.join(&entry), rest, found)?;
         }
@@ -101,7 +101,7 @@ fn walk(folder: PathBuf, parts: &[&str], found: &mut Vec<PathBuf>) -> Result<(),
 
 fn step(path: PathBuf, rest: &[&str], found: &mut Vec<PathBuf>) -> Result<(), SourceError> {
     if !rest.is_empty() {
-        return if path.is_dir() { walk(path, rest, found) } else { Ok(()) };
+        return if path.is_dir() { walk(&path, rest, found) } else { Ok(()) };
     }
     if path.is_file() {
         found.push(path);

@@ -244,6 +244,7 @@ fn push_value(marc: &mut Marc, tag: Tag, (start, end): (usize, usize)) {
     marc.push_subfield_at(CONTROL_VALUE, start, end);
 }
 
+#[inline]
 fn push_subfield(
     marc: &mut Marc,
     tag: Tag,
@@ -251,21 +252,32 @@ fn push_subfield(
     (start, end): (usize, usize),
     warnings: &mut Vec<Warning>,
 ) {
-    match text.as_bytes().get(start..end) {
-        Some([code, ..]) if code.is_ascii_graphic() => {
+    match text.as_bytes().get(start) {
+        Some(code) if start < end && code.is_ascii_graphic() => {
             marc.push_subfield_at(*code as char, start + 1, end);
         }
-        _ => match text.get(start..end).and_then(|piece| piece.chars().next()) {
-            Some(code) => {
-                let message = format!("{tag} has subfield code {code:?}, expected printable ASCII");
-                warnings.push(Warning::new("iso2709.subfield_code", message));
-                marc.push_subfield_at(code, start + code.len_utf8(), end);
-            }
-            None => {
-                let message = format!("{tag} has a subfield delimiter without a code");
-                warnings.push(Warning::new("iso2709.lone_delimiter", message));
-            }
-        },
+        _ => push_odd_subfield(marc, tag, text, (start, end), warnings),
+    }
+}
+
+#[cold]
+fn push_odd_subfield(
+    marc: &mut Marc,
+    tag: Tag,
+    text: &str,
+    (start, end): (usize, usize),
+    warnings: &mut Vec<Warning>,
+) {
+    match text.get(start..end).and_then(|piece| piece.chars().next()) {
+        Some(code) => {
+            let message = format!("{tag} has subfield code {code:?}, expected printable ASCII");
+            warnings.push(Warning::new("iso2709.subfield_code", message));
+            marc.push_subfield_at(code, start + code.len_utf8(), end);
+        }
+        None => {
+            let message = format!("{tag} has a subfield delimiter without a code");
+            warnings.push(Warning::new("iso2709.lone_delimiter", message));
+        }
     }
 }
 
@@ -285,6 +297,7 @@ fn read_tag(tag: [u8; 3], warnings: &mut Vec<Warning>) -> Result<Tag, DecodeErro
 
 // A data field that does not begin with two ASCII indicators and a delimiter. Answers where its
 // subfields begin; `None` when it has none.
+#[cold]
 fn push_odd_head(
     marc: &mut Marc,
     tag: Tag,

@@ -124,7 +124,8 @@ fn read_record(
                     marc.push_data(tag, [first, second]);
                     read_subfields(&mut reader, &mut value, tag, marc)?;
                 }
-                (_, name) => return Err(unexpected(name, "leader, controlfield or datafield")),
+                (2, _) => pass_empty(&mut reader, &element, warnings)?,
+                (_, name) => return Err(unexpected(name, "record")),
             },
         }
     }
@@ -182,6 +183,24 @@ fn read_value(reader: &mut Reader<'_>, value: &mut String) -> Result<(), DecodeE
             Token::Start(element) => return Err(unexpected(element.name(), "text only")),
         }
     }
+}
+
+// An element that has no place in a record, which is harmless while there is no text in it.
+fn pass_empty(
+    reader: &mut Reader<'_>,
+    element: &Element<'_>,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), DecodeError> {
+    let unexpected = unexpected(element.name(), "leader, controlfield or datafield");
+    while reader.depth() > 1 {
+        match reader.next()? {
+            Token::Text(text) if !text.trim().is_empty() => return Err(unexpected),
+            Token::Char(_) => return Err(unexpected),
+            _ => {}
+        }
+    }
+    warnings.push(Warning::new(unexpected.code, unexpected.message));
+    Ok(())
 }
 
 fn unexpected(name: &str, expected: &str) -> DecodeError {
@@ -264,11 +283,16 @@ fn read_leader(
 
 /// Writes a record as one `<record>` element that declares its namespace.
 ///
+/// leader/10-11 and 20-23, which describe ISO 2709 only, are written as the schema wants them.
 /// Answers how many characters XML cannot carry were replaced by U+FFFD.
 pub fn write(marc: &Marc, out: &mut String) -> usize {
     let mut replaced = 0;
     out.extend(["<record xmlns=\"", NAMESPACE, "\"><leader>"]);
-    replaced += push_escaped(marc.leader().as_str(), out);
+    let leader = marc.leader().as_str();
+    let part = |from, to| leader.get(from..to).unwrap_or_default();
+    for part in [part(0, 10), "22", part(12, 20), "4500"] {
+        replaced += push_escaped(part, out);
+    }
     out.push_str("</leader>");
     for field in marc.fields() {
         let mut subfields = field.subfields().peekable();

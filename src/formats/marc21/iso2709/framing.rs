@@ -154,7 +154,7 @@ fn is_followed_by_leader(bytes: &[u8], end: usize) -> bool {
 }
 
 fn is_junk(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0 | 0x1A)
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0 | 0x1A | RT)
 }
 
 fn is_leader(bytes: &[u8]) -> bool {
