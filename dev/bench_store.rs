@@ -41,6 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         rate(wall),
         bare.rows
     );
+    println!("        {} of {records} records", bare.records);
     println!("ratio   {:.0} % of the bare rate", 100.0 * wall / first.0);
     std::fs::remove_dir_all(&folder)?;
     Ok(())

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use windrow::store::{ItemContent, StoreError};
 
-use crate::store_suite::{Folder, at, id, load, load_record, new_record, run, sqlite};
+use crate::store_records::{Folder, at, id, load, load_record, new_record, run, sqlite};
 
 // As Invenio's own models make them (SQLAlchemy's spelling, a table of accounts beside them).
 const INVENIO: &str = include_str!("../fixtures/store/invenio.sql");

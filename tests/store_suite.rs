@@ -1,130 +1,10 @@
 //! What every keeper promises: one suite over `&dyn Store`, run on each of them.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use jiff::Timestamp;
-use uuid::Uuid;
-use windrow::record::{Datestamp, Locator, Rejection, SetSpec, Stage, content_hash};
-use windrow::store::{
-    Checkpoint, Counts, Item, ItemContent, ItemQuery, LoadBatch, LoadOutcome, LoadRecord,
-    Membership, NewRecord, Quarantined, RunState, SourceCopy, Store, StoreError,
-};
+use windrow::record::{Datestamp, SetSpec};
+use windrow::store::{Counts, Item, ItemContent, ItemQuery, RunState, Store, StoreError};
 
-/// A folder for one test, gone with it.
-pub struct Folder(PathBuf);
-
-impl Folder {
-    pub fn new() -> Folder {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("windrow-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Folder(path)
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-
-    pub fn url(&self) -> String {
-        format!("sqlite:{}", self.0.join("store.db").display())
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-pub fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(second).unwrap()
-}
-
-pub fn id(name: &str) -> Uuid {
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())
-}
-
-fn membership(spec: &str) -> Membership {
-    Membership { spec: spec.parse().unwrap(), name: format!("Set {spec}") }
-}
-
-/// `title` becomes the content; without one the record is a deletion.
-pub fn new_record(name: &str, title: Option<&str>, sets: &[&str]) -> NewRecord {
-    NewRecord {
-        id: id(name),
-        pid_value: name.to_owned(),
-        json: title.map(|title| format!(r#"{{"title":"{title}"}}"#).into_bytes()),
-        memberships: sets.iter().map(|spec| membership(spec)).collect(),
-    }
-}
-
-fn locator(number: u64) -> Locator {
-    Locator { file: "dump.mrc".into(), number, byte: number * 100, control_number: None }
-}
-
-pub fn load_record(number: u64, name: &str, title: Option<&str>, sets: &[&str]) -> LoadRecord {
-    let record = new_record(name, title, sets);
-    let raw = format!("raw {name} {title:?}");
-    LoadRecord {
-        source_id: name.to_owned(),
-        hash: content_hash(record.json.as_deref().unwrap_or_default()),
-        record,
-        source: SourceCopy {
-            format: "marc21",
-            locator: locator(number).to_string(),
-            hash: content_hash(raw.as_bytes()),
-            zstd: zstd::encode_all(raw.as_bytes(), 1).unwrap(),
-        },
-        locator: locator(number),
-        stamps: None,
-    }
-}
-
-pub fn batch(run_id: i64, second: i64, records: Vec<LoadRecord>) -> LoadBatch {
-    LoadBatch {
-        run_id,
-        source_name: "catalog".to_owned(),
-        now: at(second),
-        keep_source: true,
-        checkpoint: Checkpoint {
-            split: "dump.mrc".to_owned(),
-            fingerprint: "1 2".to_owned(),
-            records: records.len() as u64,
-            done: false,
-            skipped: 0,
-            account: "{}".to_owned(),
-        },
-        records,
-        quarantined: Vec::new(),
-    }
-}
-
-fn rejected(number: u64, message: &str) -> Quarantined {
-    Quarantined {
-        rejection: Rejection {
-            stage: Stage::Decode,
-            rule: None,
-            code: "truncated".to_owned(),
-            message: message.to_owned(),
-            locator: locator(number),
-        },
-        zstd: zstd::encode_all(&b"torn"[..], 1).unwrap(),
-    }
-}
-
-pub async fn run(store: &dyn Store) -> i64 {
-    store.begin_run("catalog", "v1", false, at(1)).await.unwrap().id
-}
-
-pub async fn load(store: &dyn Store, second: i64, records: Vec<LoadRecord>) -> LoadOutcome {
-    let run_id = run(store).await;
-    let outcome = store.load(batch(run_id, second, records)).await.unwrap();
-    assert!(outcome.counts.balance(), "{:?}", outcome.counts);
-    outcome
-}
+use crate::store_records::{at, batch, id, load, load_record, new_record, rejected, run};
 
 /// All items, read `limit` at a time.
 async fn pages(store: &dyn Store, mut query: ItemQuery, limit: u32) -> Vec<Item> {
@@ -166,7 +46,7 @@ macro_rules! laws {
             $(
                 #[tokio::test]
                 async fn $law() {
-                    let folder = super::Folder::new();
+                    let folder = crate::store_records::Folder::new();
                     let store = windrow::store::open(&folder.url()).await.unwrap();
                     super::$law(&*store).await;
                 }
@@ -514,9 +394,4 @@ async fn a_set_is_listed_once_with_its_first_name(store: &dyn Store) {
     let sets = store.sets().await.unwrap();
     let sets: Vec<_> = sets.iter().map(|set| (set.spec.as_str(), set.name.as_str())).collect();
     assert_eq!(sets, [("a:b", "Set a:b"), ("b", "Set b")]);
-}
-
-/// A store of its own for tests of one keeper.
-pub async fn sqlite(folder: &Folder) -> Arc<dyn Store> {
-    windrow::store::open(&folder.url()).await.unwrap()
 }

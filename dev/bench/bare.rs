@@ -49,13 +49,13 @@ pub struct Bare {
 /// store.
 ///
 /// # Errors
-/// What SQLite says; [`std::io::Error`]s do not occur.
+/// What SQLite says.
 pub fn bare_load(from: &Path, to: &Path) -> Result<Bare> {
     let source = Connection::open(from)?;
     let records = rows_by_record(&source)?;
     let target = Connection::open(to)?;
     target.execute_batch(
-        "pragma journal_mode = wal; pragma synchronous = normal; pragma foreign_keys = on; \
+        "pragma journal_mode = wal; pragma temp_store = memory; pragma synchronous = normal; pragma foreign_keys = on; \
          pragma cache_size = -65536;",
     )?;
     copy_schema(&source, &target)?;
@@ -124,6 +124,5 @@ fn copy_schema(source: &Connection, target: &Connection) -> Result<()> {
     while let Some(row) = rows.next()? {
         target.execute_batch(&row.get::<_, String>(0)?)?;
     }
-    // What the rows refer to is not part of the race.
     target.execute_batch("pragma wal_checkpoint(truncate)")
 }

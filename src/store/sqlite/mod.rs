@@ -74,7 +74,8 @@ pub(super) async fn open(url: &str, path: &Path) -> Result<Arc<dyn Store>, Store
         .synchronous(SqliteSynchronous::Normal)
         // Random UUIDs touch random pages of every index: 64 MiB hold the inner ones of
         // millions of records.
-        .pragma("cache_size", "-65536");
+        .pragma("cache_size", "-65536")
+        .pragma("temp_store", "memory");
     let mut connection = writing.connect().await.map_err(|error| refused(error.to_string()))?;
     schema::prepare(&mut connection).await.map_err(|error| match error {
         StoreError::Failed(message) => refused(message),

@@ -1,0 +1,132 @@
+//! Records, batches and folders for tests of the store.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+use windrow::record::{Locator, Rejection, Stage, content_hash};
+use windrow::store::{
+    Checkpoint, LoadBatch, LoadOutcome, LoadRecord, Membership, NewRecord, Quarantined, SourceCopy,
+    Store,
+};
+
+/// A folder for one test, gone with it.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new() -> Folder {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("windrow-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn url(&self) -> String {
+        format!("sqlite:{}", self.0.join("store.db").display())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+pub fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+pub fn id(name: &str) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())
+}
+
+pub fn membership(spec: &str) -> Membership {
+    Membership { spec: spec.parse().unwrap(), name: format!("Set {spec}") }
+}
+
+/// `title` becomes the content; without one the record is a deletion.
+pub fn new_record(name: &str, title: Option<&str>, sets: &[&str]) -> NewRecord {
+    NewRecord {
+        id: id(name),
+        pid_value: name.to_owned(),
+        json: title.map(|title| format!(r#"{{"title":"{title}"}}"#).into_bytes()),
+        memberships: sets.iter().map(|spec| membership(spec)).collect(),
+    }
+}
+
+pub fn locator(number: u64) -> Locator {
+    Locator { file: "dump.mrc".into(), number, byte: number * 100, control_number: None }
+}
+
+pub fn load_record(number: u64, name: &str, title: Option<&str>, sets: &[&str]) -> LoadRecord {
+    let record = new_record(name, title, sets);
+    let raw = format!("raw {name} {title:?}");
+    LoadRecord {
+        source_id: name.to_owned(),
+        hash: content_hash(record.json.as_deref().unwrap_or_default()),
+        record,
+        source: SourceCopy {
+            format: "marc21",
+            locator: locator(number).to_string(),
+            hash: content_hash(raw.as_bytes()),
+            zstd: zstd::encode_all(raw.as_bytes(), 1).unwrap(),
+        },
+        locator: locator(number),
+        stamps: None,
+    }
+}
+
+pub fn batch(run_id: i64, second: i64, records: Vec<LoadRecord>) -> LoadBatch {
+    LoadBatch {
+        run_id,
+        source_name: "catalog".to_owned(),
+        now: at(second),
+        keep_source: true,
+        checkpoint: Checkpoint {
+            split: "dump.mrc".to_owned(),
+            fingerprint: "1 2".to_owned(),
+            records: records.len() as u64,
+            done: false,
+            skipped: 0,
+            account: "{}".to_owned(),
+        },
+        records,
+        quarantined: Vec::new(),
+    }
+}
+
+pub fn rejected(number: u64, message: &str) -> Quarantined {
+    Quarantined {
+        rejection: Rejection {
+            stage: Stage::Decode,
+            rule: None,
+            code: "truncated".to_owned(),
+            message: message.to_owned(),
+            locator: locator(number),
+        },
+        zstd: zstd::encode_all(&b"torn"[..], 1).unwrap(),
+    }
+}
+
+pub async fn run(store: &dyn Store) -> i64 {
+    store.begin_run("catalog", "v1", false, at(1)).await.unwrap().id
+}
+
+pub async fn load(store: &dyn Store, second: i64, records: Vec<LoadRecord>) -> LoadOutcome {
+    let run_id = run(store).await;
+    let outcome = store.load(batch(run_id, second, records)).await.unwrap();
+    assert!(outcome.counts.balance(), "{:?}", outcome.counts);
+    outcome
+}
+
+/// A store of its own for tests of one keeper.
+pub async fn sqlite(folder: &Folder) -> Arc<dyn Store> {
+    windrow::store::open(&folder.url()).await.unwrap()
+}
