@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
+    clippy::cast_possible_truncation,
     reason = "a test stops at the first surprise"
 )]
 
@@ -13,6 +14,8 @@ mod formats;
 mod oai_endpoint;
 mod quickstart;
 mod source;
+mod store_records;
+mod store_sqlite;
 mod store_suite;
 mod tables;
 mod truth;

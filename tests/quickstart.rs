@@ -63,8 +63,8 @@ fn generated_records_are_repeatable_different_and_of_real_size() {
                 assert_eq!(field.value().len(), 40);
             }
             let checked = match field.tag().to_string().as_str() {
-                "020" => field.subfield('a').map(windrow::validate::identifiers::isbn13),
-                "100" | "700" => field.subfield('0').map(windrow::validate::identifiers::orcid),
+                "020" => field.subfield('a').map(windrow::identifiers::isbn13),
+                "100" | "700" => field.subfield('0').map(windrow::identifiers::orcid),
                 _ => None,
             };
             assert!(checked.is_none_or(|checked| checked.is_ok()), "record {n}");

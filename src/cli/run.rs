@@ -41,8 +41,7 @@ pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
             true => None,
             false => Some(arguments.store.open().await?),
         };
-        let options =
-            Options { store, limit: arguments.limit, fresh: arguments.fresh, clock };
+        let options = Options { store, limit: arguments.limit, fresh: arguments.fresh, clock };
         let progress = Arc::new(Progress::default());
         let watcher = tokio::spawn(watch(Arc::clone(&progress)));
         let result = pipeline::run(definition, options, Arc::clone(&progress)).await;

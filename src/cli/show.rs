@@ -41,11 +41,8 @@ fn is_numeric(rows: &[Vec<String>], column: usize) -> bool {
 /// A run's report.
 pub fn report(report: &Report, out: &mut dyn Write) -> Result<()> {
     let run = report.run_id.map_or("dry run".to_owned(), |id| format!("run {id}"));
-    let again = if report.attempt > 1 {
-        format!(", attempt {}", report.attempt)
-    } else {
-        String::new()
-    };
+    let again =
+        if report.attempt > 1 { format!(", attempt {}", report.attempt) } else { String::new() };
     writeln!(out, "{} ({run}{again}), {:.1} s", report.pipeline, report.seconds)?;
     writeln!(out)?;
     let created = if report.dry_run { "would load" } else { "created" };
@@ -107,7 +104,13 @@ fn account(report: &Report, out: &mut dyn Write) -> Result<()> {
                 let sample = counter.samples.first();
                 let sample = sample.map_or(String::new(), |(id, value)| format!("{id}: {value:?}"));
                 let state = format!("{state:?}").to_lowercase();
-                vec![(*name).clone(), counter.records.to_string(), values.to_string(), state, sample]
+                vec![
+                    (*name).clone(),
+                    counter.records.to_string(),
+                    values.to_string(),
+                    state,
+                    sample,
+                ]
             })
             .collect();
         writeln!(out, "\nnot in the output:")?;

@@ -133,6 +133,8 @@ pub static TRANSFORMS: &[Row] = &[
     with_arguments!("drop", "drop(regex)", "no value when it matches", "drop('^x')": "xyz" => "",
         |arguments| one_text(arguments, |pattern| Ok(Step::Drop(regex(&pattern)?)))),
     fallible!("edtf", dates::edtf, "a cataloger's date as EDTF", "[1999?]" => "1999?"),
+    total!("family_name", family_name, "the part before the first comma", "Doe, Jane" => "Doe"),
+    total!("given_name", given_name, "the part after the first comma", "Doe, Jane" => "Jane"),
     fallible!("handle", |v| code(identifiers::handle(v)), "a Handle, without resolver", "https://hdl.handle.net/2027/x" => "2027/x"),
     with_arguments!("int", "int", "a whole number, written as a number", "int": " 42 " => "42",
         |arguments| none(arguments, Step::Int)),
@@ -178,6 +180,14 @@ pub static TRANSFORMS: &[Row] = &[
     fallible!("urn", |v| code(identifiers::urn(v)), "a URN", "urn:isbn:9780306406157" => "urn:isbn:9780306406157"),
     fallible!("year", dates::year, "the first year of a date", "c1999, 2001" => "1999"),
 ];
+
+fn family_name(name: &str) -> Cow<'_, str> {
+    Cow::Borrowed(names::split_name(name).0)
+}
+
+fn given_name(name: &str) -> Cow<'_, str> {
+    Cow::Borrowed(names::split_name(name).1)
+}
 
 fn code(
     result: Result<Cow<'_, str>, identifiers::IdentifierError>,
