@@ -1,1 +1,204 @@
-fn main() {}
+//! What windrow does in a second: reading, mapping with validation, and the whole load.
+//!
+//! `cargo run --release --example bench` runs all parts, each in a process of its own, on 100,000
+//! generated records; `bench read|map|load FILE` runs one part (`dev/bench/README.md`).
+
+#[path = "bench/bare.rs"]
+mod bare;
+#[path = "generator/mod.rs"]
+mod generator;
+
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use windrow::crosswalk::{Crosswalk, Runner};
+use windrow::formats::SourceRecord;
+use windrow::pipeline::{self, Definition, Options, Progress};
+use windrow::record::Clock;
+use windrow::source::{BatchLimit, DumpReader};
+use windrow::validate::SchemaValidator;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const LIMIT: BatchLimit = BatchLimit { records: 1000, bytes: 4 << 20 };
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => all(100_000),
+        ["all", count] => all(count.parse()?),
+        ["generate", count, file] => generate(count.parse()?, Path::new(file)),
+        ["read", file] => read(Path::new(file)),
+        ["map", file] => map(Path::new(file)),
+        ["load", file] => load(Path::new(file)),
+        _ => bail!(
+            "usage: bench [all COUNT | generate COUNT FILE | read FILE | map FILE | load FILE]"
+        ),
+    }
+}
+
+fn all(count: u64) -> Result<()> {
+    let folder = std::env::temp_dir().join(format!("windrow-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let file = folder.join("records.mrc");
+    generate(count, &file)?;
+    let size = std::fs::metadata(&file)?.len();
+    say(&format!("{count} records, {} bytes each on average", size / count))?;
+    for part in ["read", "map", "load"] {
+        let status = Command::new(std::env::current_exe()?).arg(part).arg(&file).status()?;
+        if !status.success() {
+            bail!("bench {part} failed");
+        }
+    }
+    std::fs::remove_dir_all(&folder).context("cannot remove the benchmark's folder")
+}
+
+fn generate(count: u64, path: &Path) -> Result<()> {
+    let mut out = BufWriter::with_capacity(1 << 20, std::fs::File::create(path)?);
+    for n in 0..count {
+        let marc = generator::record(1, n);
+        out.write_all(&generator::write::iso2709(&marc).context("a record of 99,999 bytes")?)?;
+    }
+    Ok(out.flush()?)
+}
+
+/// Reading alone: cut and decoded.
+fn read(file: &Path) -> Result<()> {
+    let clock = Stopwatch::start();
+    let (mut records, mut values) = (0_u64, 0_usize);
+    each(file, |source| {
+        records += 1;
+        if let SourceRecord::Marc(marc) = source {
+            values += marc.value_count();
+        }
+        Ok(())
+    })?;
+    clock.stop("read", records)?;
+    say(&format!("        {values} values"))
+}
+
+/// Read, mapped by `marc21-to-record` and validated, to JSON bytes; one thread.
+fn map(file: &Path) -> Result<()> {
+    let crosswalk = Crosswalk::load(&repository().join("crosswalks/marc21-to-record.yaml"))?;
+    let schema = SchemaValidator::load(crosswalk.schema().context("no schema")?)?;
+    let mut runner = Runner::new(crosswalk.plan());
+    let mut json = Vec::new();
+    let (mut records, mut bytes) = (0_u64, 0_usize);
+    let clock = Stopwatch::start();
+    each(file, |source| {
+        if let Err(held) = runner.run(source, &mut json) {
+            bail!("held by {}: {}", held.rule, held.message);
+        }
+        if let Err(violations) = schema.check(&json) {
+            bail!("invalid: {violations:?}");
+        }
+        records += 1;
+        bytes += json.len();
+        Ok(())
+    })?;
+    clock.stop("map", records)?;
+    say(&format!("        {} bytes of JSON each on average", bytes as u64 / records.max(1)))
+}
+
+/// The whole pipeline into SQLite, again with nothing changed, and the same rows by a bare loop.
+fn load(file: &Path) -> Result<()> {
+    let folder = file.parent().context("the file stands in no folder")?;
+    let pipeline = folder.join("bench.yaml");
+    let crosswalk = repository().join("crosswalks/marc21-to-record.yaml");
+    let text = format!(
+        "pipeline: bench\nsource: {{ paths: {:?} }}\ncrosswalk: {:?}\n",
+        file.file_name().unwrap_or_default(),
+        crosswalk
+    );
+    std::fs::write(&pipeline, text)?;
+    let (loaded, bared) = (folder.join("loaded.db"), folder.join("bare.db"));
+    for name in ["load", "again"] {
+        let definition = Arc::new(Definition::load(&pipeline)?);
+        let clock = Stopwatch::start();
+        let runtime = tokio::runtime::Runtime::new()?;
+        let report = runtime.block_on(async {
+            let store = windrow::store::open(&format!("sqlite:{}", loaded.display())).await?;
+            let options =
+                Options { store: Some(store), limit: None, fresh: true, clock: Clock::System };
+            Ok::<_, anyhow::Error>(
+                pipeline::run(definition, options, Arc::new(Progress::default())).await?,
+            )
+        })?;
+        clock.stop(name, report.counts.read)?;
+        if name == "load" {
+            let bare = bare::bare_load(&loaded, &bared)?;
+            let rate = report.counts.read as f64 / bare.wall.as_secs_f64();
+            say(&format!(
+                "bare    {:6.2} s  {:6.2} s CPU  {rate:9.0} records/s, {} rows",
+                bare.wall.as_secs_f64(),
+                bare.cpu.as_secs_f64(),
+                bare.rows
+            ))?;
+            let ratio = 100.0 * bare.wall.as_secs_f64() / report.seconds;
+            say(&format!("        the load has {ratio:.0} % of the bare loop's rate"))?;
+        }
+    }
+    Ok(())
+}
+
+fn each(file: &Path, mut take: impl FnMut(&SourceRecord) -> Result<()>) -> Result<()> {
+    let mut dump = DumpReader::open(file, "bench", None)?;
+    let decode = dump.format().decode;
+    let mut source = SourceRecord::default();
+    let mut warnings = Vec::new();
+    while let Some(batch) = dump.read_batch(LIMIT)? {
+        for raw in &batch.records {
+            decode(batch.bytes(raw), &mut source, &mut warnings)?;
+            take(&source)?;
+        }
+    }
+    if !warnings.is_empty() {
+        bail!("the generator's records have {} warnings", warnings.len());
+    }
+    Ok(())
+}
+
+struct Stopwatch {
+    wall: Instant,
+    cpu: Duration,
+}
+
+impl Stopwatch {
+    fn start() -> Stopwatch {
+        Stopwatch { wall: Instant::now(), cpu: bare::cpu_time() }
+    }
+
+    fn stop(self, name: &str, records: u64) -> Result<()> {
+        let (wall, cpu) = (self.wall.elapsed(), bare::cpu_time().saturating_sub(self.cpu));
+        let rate = |time: Duration| records as f64 / time.as_secs_f64().max(1e-9);
+        say(&format!(
+            "{name:7} {:6.2} s  {:6.2} s CPU  {:9.0} records/s  {:9.0} records/s of CPU, {} MiB peak",
+            wall.as_secs_f64(),
+            cpu.as_secs_f64(),
+            rate(wall),
+            rate(cpu),
+            peak_mebibytes()?
+        ))
+    }
+}
+
+/// The process's largest resident set so far.
+fn peak_mebibytes() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("no VmHWM")?;
+    let kibibytes: u64 = line.split_whitespace().nth(1).context("no number")?.parse()?;
+    Ok(kibibytes / 1024)
+}
+
+fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn say(line: &str) -> Result<()> {
+    Ok(writeln!(std::io::stdout(), "{line}")?)
+}

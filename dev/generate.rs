@@ -31,17 +31,17 @@ struct Arguments {
     #[arg(long, value_enum, default_value = "iso2709")]
     format: Format,
     /// The file to write.
-    #[arg(short, long, required_unless_present = "quickstart")]
+    #[arg(short, long, required_unless_present = "fixtures")]
     output: Option<PathBuf>,
-    /// Write the files of fixtures/quickstart into this directory instead.
+    /// Write quickstart/ and damaged/ into this directory instead.
     #[arg(long)]
-    quickstart: Option<PathBuf>,
+    fixtures: Option<PathBuf>,
 }
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    if let Some(directory) = &arguments.quickstart {
-        return write_quickstart(directory);
+    if let Some(directory) = &arguments.fixtures {
+        return write_fixtures(directory);
     }
     let path = arguments.output.context("no --output")?;
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
@@ -65,12 +65,14 @@ fn main() -> Result<()> {
     Ok(out.flush()?)
 }
 
-fn write_quickstart(directory: &Path) -> Result<()> {
+fn write_fixtures(directory: &Path) -> Result<()> {
     let books = quickstart::books().context("a record of 99,999 bytes")?;
-    let file = File::create(directory.join("books.mrc.gz"))?;
+    let file = File::create(directory.join("quickstart/books.mrc.gz"))?;
     let mut gzip = flate2::write::GzEncoder::new(file, flate2::Compression::best());
     gzip.write_all(&books)?;
     gzip.finish()?;
     let theses = zstd::encode_all(quickstart::theses().as_bytes(), 19)?;
-    Ok(std::fs::write(directory.join("theses.xml.zst"), theses)?)
+    std::fs::write(directory.join("quickstart/theses.xml.zst"), theses)?;
+    let damaged = quickstart::damaged().context("a record of 99,999 bytes")?;
+    Ok(std::fs::write(directory.join("damaged/books.mrc"), damaged)?)
 }

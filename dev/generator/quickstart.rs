@@ -1,4 +1,4 @@
-//! The two files of `fixtures/quickstart`, byte for byte, uncompressed.
+//! The files of `fixtures/quickstart` and `fixtures/damaged`, byte for byte, uncompressed.
 
 use windrow::formats::marc21::Marc;
 
@@ -7,25 +7,37 @@ use super::{record, record_of, write};
 /// The series that the quickstart records are from.
 const SEED: u64 = 2709;
 
-/// 201 records of books as ISO 2709; #61, #91 and #121 are damaged, the last repeats #11.
+/// 201 records of books as ISO 2709; the last repeats #11.
 ///
 /// `None` never happens: the records are short.
 pub fn books() -> Option<Vec<u8>> {
     let mut out = Vec::new();
-    for n in 0..200 {
+    for n in (0..200).chain([10]) {
+        out.extend(write::iso2709(&record(SEED, n))?);
+    }
+    Some(out)
+}
+
+/// Eight records of books as ISO 2709, four of them damaged: #2, #4, #6 and #8.
+///
+/// `None` never happens: the records are short.
+pub fn damaged() -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    for n in 2001..2009 {
         let mut bytes = write::iso2709(&record(SEED, n))?;
         match n {
             // The directory's third entry has letters where the field's length belongs.
-            60 => bytes.get_mut(24 + 24 + 3..24 + 24 + 7)?.copy_from_slice(b"oops"),
+            2002 => bytes.get_mut(24 + 24 + 3..24 + 24 + 7)?.copy_from_slice(b"oops"),
             // Half of the record is gone, its terminator is not: the leader's length leads into
             // the next record.
-            90 => drop(bytes.drain(bytes.len() / 2..bytes.len() - 1)),
-            120 => bytes = write::iso2709(&without_title(n))?,
+            2004 => drop(bytes.drain(bytes.len() / 2..bytes.len() - 1)),
+            2006 => bytes = write::iso2709(&without_title(n))?,
+            // The file ends in mid-record.
+            2008 => bytes.truncate(700),
             _ => {}
         }
         out.extend_from_slice(&bytes);
     }
-    out.extend(write::iso2709(&record(SEED, 10))?);
     Some(out)
 }
 

@@ -102,6 +102,14 @@ impl Cli {
     /// [`Failure`], by the meaning of exit statuses.
     pub fn run(self) -> Result<Outcome, Failure> {
         log();
+        match self.dispatch() {
+            // Whoever read our output has had enough: `windrow quarantine list | head`.
+            Err(Failure::Failed(error)) if is_broken_pipe(&error) => Ok(Outcome::Clean),
+            other => other,
+        }
+    }
+
+    fn dispatch(self) -> Result<Outcome, Failure> {
         match self.verb {
             Verb::Run(arguments) => run::run(arguments),
             Verb::Serve(arguments) => serve::run(arguments),
@@ -111,6 +119,11 @@ impl Cli {
             Verb::Runs(arguments) => runs::run(arguments),
         }
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.root_cause().downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 fn log() {
