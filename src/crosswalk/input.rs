@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use super::account::State;
 use super::condition::Condition;
-use super::plan::{Plan, Selector, TagIndex};
+use super::plan::{Selector, TagIndex};
 use super::run::{Found, Run};
 use super::selector::{MarcSelector, Occurrence, Operand, Subfields};
+use super::transforms::text::trimmed;
 use crate::formats::marc21::{CONTROL_VALUE, Field, Marc, Tag};
 
 /// What a rule or item stands on.
@@ -120,28 +121,12 @@ impl<'r> MarcInput<'r> {
             })
         })
     }
-
-    /// The `ignore` selectors whose tag and indicators fit this field.
-    pub fn ignored_by<'p>(&self, plan: &'p Plan, field: Field<'_>) -> Vec<&'p MarcSelector> {
-        plan.ignore
-            .iter()
-            .filter(|selector| {
-                selector.tag.as_ref().is_some_and(|tag| tag.matches(field.tag()))
-                    && selector.accepts(field)
-            })
-            .collect()
-    }
 }
 
 /// Tag and occurrence number of `880-01/$1`.
 fn linkage(text: &str) -> Option<(&str, &str)> {
     let (tag, rest) = text.trim().split_once('-')?;
     Some((tag, rest.get(..2)?))
-}
-
-/// Whether an `ignore` selector means a subfield: a whole field means all of them.
-pub(super) fn covers(selector: &MarcSelector, code: char) -> bool {
-    selector.subfields == Subfields::Whole || selector.subfields.contains(code)
 }
 
 impl<'r> Run<'r> {
@@ -157,10 +142,10 @@ impl<'r> Run<'r> {
                 if selector.subfields == Subfields::Whole && selector.slice.is_none() =>
             {
                 if let (Some(input), Some(_)) = (self.input, &selector.tag) {
-                    let start = out.len();
-                    input.fields(selector, *slot, |field| out.push(Node::Field(field)));
-                    let fields: Vec<_> = out.iter().skip(start).filter_map(Node::field).collect();
-                    fields.into_iter().for_each(|field| self.mark_conditions(selector, field));
+                    input.fields(selector, *slot, |field| {
+                        self.mark_conditions(selector, field);
+                        out.push(Node::Field(field));
+                    });
                 }
             }
             Selector::Json(path) => {
@@ -172,13 +157,14 @@ impl<'r> Run<'r> {
             }
             Selector::Current => out.push(context.clone()),
             _ => {
-                let mut values = Vec::new();
+                let mut values = self.spare.pop().unwrap_or_default();
                 self.values_of(selector, None, false, context, &mut values);
                 let input = self.input;
-                for value in values {
+                for value in values.drain(..) {
                     let field = input.and_then(|input| self.field_of(input, &value));
                     out.push(Node::Value(value, field));
                 }
+                self.spare.push(values);
             }
         }
     }
@@ -276,7 +262,7 @@ impl<'r> Run<'r> {
         let start = out.len();
         let first = self.next_origin();
         match (&selector.subfields, listed) {
-            (Subfields::Listed(codes), true) => {
+            (Subfields::Listed(codes, _), true) => {
                 for code in codes {
                     field.subfields().filter(|subfield| subfield.code == *code).for_each(
                         |subfield| self.found(selector, subfield.index, subfield.value, out),
@@ -294,11 +280,18 @@ impl<'r> Run<'r> {
             }
         }
         if let (Some(separator), true) = (join, out.len() > start + 1) {
-            let texts: Vec<_> = out.drain(start..).map(|found| found.text).collect();
-            let texts: Vec<&str> =
-                texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty()).collect();
+            let length = |found: &Found<'_>| found.text.len() + separator.len();
+            let capacity = out.iter().skip(start).map(length).sum();
+            let mut joined = String::with_capacity(capacity);
+            for found in out.drain(start..) {
+                let part = trimmed(&found.text);
+                if !joined.is_empty() && !part.is_empty() {
+                    joined.push_str(separator);
+                }
+                joined.push_str(part);
+            }
             let origins = (first, self.next_origin());
-            out.push(Found { text: Cow::Owned(texts.join(separator)), raw: false, origins });
+            out.push(Found { text: Cow::Owned(joined), raw: false, origins });
         }
     }
 

@@ -9,6 +9,7 @@ pub mod transforms;
 
 mod compile;
 mod condition;
+mod ignore;
 mod input;
 mod plan;
 mod run;

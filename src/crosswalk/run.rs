@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use super::account::{Account, State};
-use super::input::{MarcInput, Node};
+use super::ignore::IgnoreCache;
+use super::input::{FieldIndex, MarcInput, Node};
 use super::plan::{Body, CasePlan, Input, Plan, Step};
 use super::shape::{Buffer, Syntax, Target};
 use super::syntax::{Policy, Take, Unmapped};
-use super::transforms::Piped;
+use super::transforms::{Applied, text};
 use crate::formats::SourceRecord;
 use crate::record::push_json_string;
 use crate::xml::writer::push_text;
@@ -38,7 +39,8 @@ pub(super) struct Found<'r> {
 pub struct Runner<'p> {
     plan: &'p Plan,
     pool: Vec<Vec<Buffer>>,
-    index: super::input::FieldIndex,
+    index: FieldIndex,
+    ignored: IgnoreCache,
     /// What became of every value so far.
     pub account: Account,
 }
@@ -48,7 +50,13 @@ impl<'p> Runner<'p> {
     #[must_use]
     pub fn new(plan: &'p Plan) -> Runner<'p> {
         let pool = (0..=plan.depth).map(|_| Vec::new()).collect();
-        Runner { plan, pool, index: Default::default(), account: Account::default() }
+        Runner {
+            plan,
+            pool,
+            index: FieldIndex::default(),
+            ignored: IgnoreCache::new(plan),
+            account: Account::default(),
+        }
     }
 
     /// Maps one record; `out` is replaced by its bytes: canonical JSON, or XML.
@@ -76,7 +84,9 @@ impl<'p> Runner<'p> {
             origins: Vec::with_capacity(96),
             marks: Vec::with_capacity(96),
             bindings: Vec::new(),
-            nodes: Vec::new(),
+            nodes: Vec::with_capacity(16),
+            spare: Vec::with_capacity(8),
+            ignored: &mut self.ignored,
             pool: &mut self.pool,
             account: &mut self.account,
         };
@@ -113,6 +123,9 @@ pub(super) struct Run<'r> {
     marks: Vec<(u32, State)>,
     pub(super) bindings: Vec<(&'r str, Option<Found<'r>>)>,
     nodes: Vec<Node<'r>>,
+    /// Emptied vectors, to be filled again.
+    pub(super) spare: Vec<Vec<Found<'r>>>,
+    ignored: &'r mut IgnoreCache,
     pool: &'r mut Vec<Vec<Buffer>>,
     account: &'r mut Account,
 }
@@ -156,14 +169,15 @@ impl<'r> Run<'r> {
                 if step.when.is_some() && !self.holds(step.when.as_ref(), node) {
                     return Ok(true);
                 }
-                let mut values = Vec::new();
+                let mut values = self.spare.pop().unwrap_or_default();
                 if !self.values(step, node, &mut values)? {
                     return Ok(false);
                 }
                 let written = !values.is_empty();
-                for value in values {
+                for value in values.drain(..) {
                     self.write(value, *target, step.unique, buffers);
                 }
+                self.spare.push(values);
                 if written { Ok(true) } else { self.missing(step, *target, buffers) }
             }
             Body::Cases(cases) => self.objects(step, cases, node, buffers, depth),
@@ -400,7 +414,7 @@ impl<'r> Run<'r> {
             out.push(Found { text: Cow::Borrowed(text), raw: *raw, origins: (0, 0) });
             return Ok(true);
         }
-        let mut raw = Vec::new();
+        let mut raw = self.spare.pop().unwrap_or_default();
         for (selector, _) in &step.from {
             if step.take == Take::FirstMatch && !out.is_empty() {
                 break;
@@ -416,7 +430,8 @@ impl<'r> Run<'r> {
                 }
             }
         }
-        out.retain(|found| !found.text.trim().is_empty());
+        self.spare.push(raw);
+        out.retain(|found| !text::trimmed(&found.text).is_empty());
         if step.from.len() > 1 && !step.listed && step.take != Take::FirstMatch {
             out.sort_by_key(|found| self.origins.get(found.origins.0 as usize).copied());
         }
@@ -424,40 +439,39 @@ impl<'r> Run<'r> {
         Ok(true)
     }
 
-    /// Applies the pipe from step `n` on; `false` drops the object.
+    /// Applies the pipe from step `from` on; `false` drops the object.
     fn pipe(
         &mut self,
         step: &'r Step,
-        n: usize,
-        found: Found<'r>,
+        from: usize,
+        mut found: Found<'r>,
         out: &mut Vec<Found<'r>>,
     ) -> Result<bool, Held> {
-        let Some(transform) = step.pipe.steps.get(n) else {
-            out.push(found);
-            return Ok(true);
-        };
         let origins = found.origins;
-        let before = transform.can_fail().then(|| found.text.clone());
-        let mut results: [Option<Piped<'r>>; 1] = [None];
-        let mut more = Vec::new();
-        let piped = Piped { text: found.text, raw: found.raw };
-        let applied = transform.apply(piped, &mut |value| match &mut results {
-            [empty @ None] => *empty = Some(value),
-            _ => more.push(value),
-        });
-        let next = |value: Piped<'r>| Found { text: value.text, raw: value.raw, origins };
-        if let Err(code) = applied {
-            return self.failed(step, n, code, before.unwrap_or_default(), origins, out);
-        }
-        let [first] = results;
-        if first.is_none() {
-            self.mark(origins, State::Dropped);
-        }
-        for value in first.into_iter().chain(more) {
-            if !self.pipe(step, n + 1, next(value), out)? {
-                return Ok(false);
+        for (n, transform) in step.pipe.steps.iter().enumerate().skip(from) {
+            match transform.apply(found.text) {
+                Applied::One(text) => found.text = text,
+                Applied::Number(digits) => {
+                    (found.text, found.raw) = (Cow::Owned(digits), true);
+                }
+                Applied::None => {
+                    self.mark(origins, State::Dropped);
+                    return Ok(true);
+                }
+                Applied::Many(texts) => {
+                    for text in texts {
+                        if !self.pipe(step, n + 1, Found { text, raw: false, origins }, out)? {
+                            return Ok(false);
+                        }
+                    }
+                    return Ok(true);
+                }
+                Applied::Failed(code, text) => {
+                    return self.failed(step, n, code, text, origins, out);
+                }
             }
         }
+        out.push(found);
         Ok(true)
     }
 
@@ -551,22 +565,15 @@ impl<'r> Run<'r> {
         }
         let mut lost = None;
         for field in input.marc.fields() {
-            let mut ignored = None;
+            let ignored = self.ignored.of(self.plan, field);
             for subfield in field.subfields() {
                 let mut state = states.get(subfield.index).copied().unwrap_or(State::Unmapped);
-                if state < State::Read {
-                    let by_rule = |selectors: &mut Option<Vec<_>>| -> bool {
-                        selectors
-                            .get_or_insert_with(|| input.ignored_by(self.plan, field))
-                            .iter()
-                            .any(|s: &&super::selector::MarcSelector| {
-                                super::input::covers(s, subfield.code)
-                            })
-                    };
-                    let linkage = matches!(subfield.code, '6' | '8');
-                    if linkage || subfield.value.trim().is_empty() || by_rule(&mut ignored) {
-                        state = State::Ignored;
-                    }
+                // Linkage is read through the field it links to; nothing is lost with a blank.
+                let free = || {
+                    matches!(subfield.code, '6' | '8') || text::trimmed(subfield.value).is_empty()
+                };
+                if state < State::Read && (ignored.covers(subfield.code) || free()) {
+                    state = State::Ignored;
                 }
                 if state == State::Unmapped && self.plan.unmapped == Unmapped::Quarantine {
                     lost.get_or_insert_with(|| format!("{}${}", field.tag(), subfield.code));

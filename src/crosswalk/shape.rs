@@ -30,24 +30,40 @@ pub enum Syntax {
 #[derive(Debug)]
 enum Part {
     Leaf { slot: Slot, many: bool },
-    Branch(Vec<(String, Part)>),
+    Branch(Vec<Entry>),
+}
+
+/// One step of a target path, and what is below.
+#[derive(Debug)]
+struct Entry {
+    name: String,
+    /// `"name":`, ready to be written.
+    key: Vec<u8>,
+    part: Part,
+}
+
+impl Entry {
+    fn new(name: &str, part: Part) -> Entry {
+        let mut key = Vec::new();
+        push_json_string(name, &mut key);
+        key.push(b':');
+        Entry { name: name.to_owned(), key, part }
+    }
 }
 
 /// The target paths of one object.
 #[derive(Debug)]
 pub struct Shape {
     syntax: Syntax,
-    root: Vec<(String, Part)>,
+    root: Vec<Entry>,
     slots: usize,
-    /// Per slot: the key or element name of the last step.
-    names: Vec<String>,
 }
 
 impl Shape {
     /// A shape without paths.
     #[must_use]
     pub fn new(syntax: Syntax) -> Shape {
-        Shape { syntax, root: Vec::new(), slots: 0, names: Vec::new() }
+        Shape { syntax, root: Vec::new(), slots: 0 }
     }
 
     /// Number of leaves.
@@ -82,45 +98,41 @@ impl Shape {
         };
         let mut level = &mut self.root;
         for step in branches {
-            let at = match level.iter().position(|(name, _)| name == step) {
+            let at = match level.iter().position(|entry| entry.name == *step) {
                 Some(at) => at,
                 None => {
-                    level.push(((*step).to_owned(), Part::Branch(Vec::new())));
+                    level.push(Entry::new(step, Part::Branch(Vec::new())));
                     level.len() - 1
                 }
             };
             level = match level.get_mut(at) {
-                Some((_, Part::Branch(below))) => below,
+                Some(Entry { part: Part::Branch(below), .. }) => below,
                 _ => return Err(format!("`{step}` holds a value in another rule")),
             };
         }
-        match level.iter().find(|(name, _)| name == last) {
-            Some((_, Part::Leaf { slot, many: before })) if *before == many => {
+        match level.iter().find(|entry| entry.name == *last).map(|entry| &entry.part) {
+            Some(Part::Leaf { slot, many: before }) if *before == many => {
                 Ok(Target { slot: *slot, many })
             }
-            Some((_, Part::Leaf { .. })) => {
+            Some(Part::Leaf { .. }) => {
                 Err(format!("`{last}` is a list in one rule and a single value in another"))
             }
-            Some((_, Part::Branch(_))) => Err(format!("`{last}` holds other paths already")),
+            Some(Part::Branch(_)) => Err(format!("`{last}` holds other paths already")),
             None => {
                 let slot = self.slots;
                 self.slots += 1;
-                self.names.push((*last).to_owned());
-                level.push(((*last).to_owned(), Part::Leaf { slot, many }));
-                if self.syntax == Syntax::Json {
-                    level.sort_by(|a, b| a.0.cmp(&b.0));
-                }
+                level.push(Entry::new(last, Part::Leaf { slot, many }));
                 Ok(Target { slot, many })
             }
         }
     }
 
-    /// Sorts every level of a JSON shape; branches are added unsorted.
+    /// Sorts every level of a JSON shape, when all paths are in.
     pub fn finish(&mut self) {
-        fn sort(level: &mut [(String, Part)]) {
-            level.sort_by(|a, b| a.0.cmp(&b.0));
-            for (_, part) in level {
-                if let Part::Branch(below) = part {
+        fn sort(level: &mut [Entry]) {
+            level.sort_by(|a, b| a.name.cmp(&b.name));
+            for entry in level {
+                if let Part::Branch(below) = &mut entry.part {
                     sort(below);
                 }
             }
@@ -143,15 +155,14 @@ impl Shape {
     }
 }
 
-fn stitch_json(level: &[(String, Part)], buffers: &[Buffer], out: &mut Vec<u8>) {
+fn stitch_json(level: &[Entry], buffers: &[Buffer], out: &mut Vec<u8>) {
     let start = out.len();
-    for (name, part) in level {
+    for Entry { key, part, .. } in level {
         let before = out.len();
         if before > start {
             out.push(b',');
         }
-        push_json_string(name, out);
-        out.push(b':');
+        out.extend_from_slice(key);
         let empty = match part {
             Part::Leaf { slot, many } => {
                 let buffer = buffers.get(*slot).filter(|buffer| !buffer.is_empty());
@@ -186,7 +197,7 @@ fn stitch_json(level: &[(String, Part)], buffers: &[Buffer], out: &mut Vec<u8>) 
     }
 }
 
-fn stitch_xml(level: &[(String, Part)], buffers: &[Buffer], out: &mut Vec<u8>) {
+fn stitch_xml(level: &[Entry], buffers: &[Buffer], out: &mut Vec<u8>) {
     let element = |name: &str, out: &mut Vec<u8>, content: &mut dyn FnMut(&mut Vec<u8>)| {
         out.push(b'<');
         out.extend_from_slice(name.as_bytes());
@@ -196,7 +207,7 @@ fn stitch_xml(level: &[(String, Part)], buffers: &[Buffer], out: &mut Vec<u8>) {
         out.extend_from_slice(name.as_bytes());
         out.push(b'>');
     };
-    for (name, part) in level {
+    for Entry { name, part, .. } in level {
         match part {
             Part::Leaf { slot, .. } => {
                 for piece in buffers.get(*slot).into_iter().flat_map(Buffer::pieces) {

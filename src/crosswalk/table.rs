@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::transforms::text;
+
 /// How keys are made alike before they are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fold {
@@ -20,25 +22,17 @@ impl Fold {
         &[("lower", Fold::Lower), ("rstrip_dot", Fold::RstripDot), ("trim", Fold::Trim)];
 
     fn apply<'t>(self, text: Cow<'t, str>) -> Cow<'t, str> {
-        match self {
-            Fold::Lower if text.chars().any(char::is_uppercase) => Cow::Owned(text.to_lowercase()),
-            Fold::Lower => text,
-            Fold::Trim => shorten(text, str::trim),
+        let fold: fn(&str) -> Cow<'_, str> = match self {
+            Fold::Lower => text::lower,
+            Fold::Trim => text::trim,
             Fold::RstripDot => {
-                shorten(text, |t| t.trim_end().trim_end_matches(['.', ',', ':', ';']))
+                |text| Cow::Borrowed(text.trim_end().trim_end_matches(['.', ',', ':', ';']))
             }
+        };
+        match text {
+            Cow::Borrowed(text) => fold(text),
+            Cow::Owned(text) => Cow::Owned(fold(&text).into_owned()),
         }
-    }
-}
-
-fn shorten<'t>(text: Cow<'t, str>, cut: impl Fn(&str) -> &str) -> Cow<'t, str> {
-    match text {
-        Cow::Borrowed(text) => {
-            let start = cut(text);
-            let from = text.find(start).unwrap_or(0);
-            Cow::Borrowed(text.get(from..from + start.len()).unwrap_or(text))
-        }
-        Cow::Owned(text) => Cow::Owned(cut(&text).to_owned()),
     }
 }
 

@@ -54,18 +54,43 @@ fn push_value(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
+/// Length of the front of `bytes` that stands in a JSON string as it is: up to the first `"`, `\\`
+/// or control character.
+#[must_use]
+pub fn plain_json_length(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    // Eight bytes at a time: the high bit of a byte is set where it is below a small number,
+    // which "equal to c" becomes by xor. Bits above the first one set may be wrong, it never is.
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGHS;
+    let mut length = 0;
+    let mut chunks = bytes.chunks_exact(8);
+    for chunk in &mut chunks {
+        let word = u64::from_le_bytes(chunk.try_into().unwrap_or([0; 8]));
+        let quote = below(word ^ (ONES * u64::from(b'"')), 1);
+        let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
+        let special = below(word, 0x20) | quote | backslash;
+        if special != 0 {
+            return length + special.trailing_zeros() as usize / 8;
+        }
+        length += 8;
+    }
+    let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    let rest = chunks.remainder();
+    length + rest.iter().position(special).unwrap_or(rest.len())
+}
+
 /// Appends `text` as a JSON string: only `"`, `\` and control characters are escaped.
 pub fn push_json_string(text: &str, out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
+    out.reserve(text.len() + 2);
     out.push(b'"');
-    let bytes = text.as_bytes();
-    let mut clean_from = 0;
-    for (i, &byte) in bytes.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(bytes.get(clean_from..i).unwrap_or_default());
-        clean_from = i + 1;
+    let mut rest = text.as_bytes();
+    loop {
+        let (plain, special) = rest.split_at(plain_json_length(rest));
+        out.extend_from_slice(plain);
+        let Some((byte, after)) = special.split_first() else { break };
+        rest = after;
         match byte {
             b'"' => out.extend_from_slice(b"\\\""),
             b'\\' => out.extend_from_slice(b"\\\\"),
@@ -82,7 +107,6 @@ pub fn push_json_string(text: &str, out: &mut Vec<u8>) {
             }
         }
     }
-    out.extend_from_slice(bytes.get(clean_from..).unwrap_or_default());
     out.push(b'"');
 }
 
@@ -102,6 +126,19 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn the_plain_front_ends_where_a_byte_by_byte_search_ends(bytes: Vec<u8>, at in 0_usize..40) {
+            let mut bytes: Vec<u8> = bytes.into_iter().map(|byte| byte | 0x80).collect();
+            for special in [b'"', b'\\', 0x1F, 0, b' ', b'!', b'#', b'[', b']'] {
+                if let Some(place) = bytes.get_mut(at) {
+                    *place = special;
+                }
+                let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+                let expected = bytes.iter().position(special).unwrap_or(bytes.len());
+                proptest::prop_assert_eq!(plain_json_length(&bytes), expected);
+            }
+        }
+
         #[test]
         fn any_text_survives_as_a_json_string(text in ".*") {
             let mut out = Vec::new();

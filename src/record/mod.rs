@@ -9,7 +9,9 @@ mod problem;
 mod raw;
 mod set_spec;
 
-pub use canonical::{ContentHash, canonical_json, content_hash, push_json_string};
+pub use canonical::{
+    ContentHash, canonical_json, content_hash, plain_json_length, push_json_string,
+};
 pub use clock::Clock;
 pub use datestamp::{Datestamp, DatestampError, Granularity};
 pub use locator::Locator;

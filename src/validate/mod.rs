@@ -1,6 +1,6 @@
 //! Judgement: records against their JSON Schema.
 
 mod schema;
-mod tape;
+mod shortcut;
 
 pub use schema::{MAX_VIOLATIONS, SchemaValidator, ValidateError, Violation};

@@ -65,19 +65,30 @@ pub enum Occurrence {
 pub enum Subfields {
     /// None named: the control field's value, or the field as a whole.
     Whole,
-    /// `$a$b`
-    Listed(Vec<char>),
+    /// `$a$b`: the codes as listed, and as one bit each.
+    Listed(Vec<char>, u128),
     /// `$*` or `$*!05`: all but those; `$6` and `$8` are never among them.
     AllBut(Vec<char>),
 }
 
 impl Subfields {
+    fn listed(codes: Vec<char>) -> Subfields {
+        let bits = codes
+            .iter()
+            .filter_map(|code| 1_u128.checked_shl(u32::from(*code)))
+            .fold(0, |bits, bit| bits | bit);
+        Subfields::Listed(codes, bits)
+    }
+
     /// Whether a subfield of this code is meant.
     #[must_use]
     pub fn contains(&self, code: char) -> bool {
         match self {
             Subfields::Whole => code == CONTROL_VALUE,
-            Subfields::Listed(codes) => codes.contains(&code),
+            Subfields::Listed(_, bits) => {
+                // Codes in selectors are ASCII; a code that is not is in none.
+                1_u128.checked_shl(u32::from(code)).is_some_and(|bit| bits & bit != 0)
+            }
             Subfields::AllBut(codes) => !codes.contains(&code) && code != '6' && code != '8',
         }
     }
@@ -339,7 +350,7 @@ fn parse_subfields(cursor: &mut Cursor<'_>) -> Result<Subfields, SelectorError> 
             _ => return Err(SelectorError::new(cursor.at, "expected a subfield code after `$`")),
         }
     }
-    Ok(Subfields::Listed(codes))
+    Ok(Subfields::listed(codes))
 }
 
 fn parse_alternatives(cursor: &mut Cursor<'_>) -> Result<Vec<Test>, SelectorError> {
@@ -423,7 +434,7 @@ mod tests {
 
     #[test]
     fn the_grammar_reads_tags_indicators_occurrences_conditions_and_slices() {
-        assert_eq!(parse("245$a$n").subfields, Subfields::Listed(vec!['a', 'n']));
+        assert_eq!(parse("245$a$n").subfields, Subfields::listed(vec!['a', 'n']));
         assert_eq!(parse("0247_").indicators, [Indicator::Is('7'), Indicator::Is(' ')]);
         assert_eq!(parse("264.1$c").indicators, [Indicator::Any, Indicator::Is('1')]);
         assert_eq!(parse("650[0-2]$a").occurrence, Some(Occurrence::Range(0, 2)));

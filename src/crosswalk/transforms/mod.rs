@@ -5,7 +5,7 @@ mod language;
 mod names;
 mod pipe;
 mod table;
-mod text;
+pub(super) mod text;
 
 pub use pipe::{Pipe, PipeContext, PipeError, parse_pipe};
 pub use table::{Argument, Row, TRANSFORMS};
@@ -52,17 +52,23 @@ pub enum Step {
     Int,
 }
 
-/// A value on its way through a pipe.
-#[derive(Debug, Clone)]
-pub struct Piped<'v> {
-    /// Its text; of a number, its digits.
-    pub text: Cow<'v, str>,
-    /// Whether it is written to JSON as it stands (a number) and not as a string.
-    pub raw: bool,
+/// What becomes of a value.
+#[derive(Debug)]
+pub enum Applied<'v> {
+    /// Another value, or the same.
+    One(Cow<'v, str>),
+    /// A number: written to JSON as it stands, not as a string.
+    Number(String),
+    /// Nothing.
+    None,
+    /// Several values.
+    Many(Vec<Cow<'v, str>>),
+    /// A failure: its code, and the value as it was.
+    Failed(&'static str, Cow<'v, str>),
 }
 
-fn total<'v>(text: Cow<'v, str>, transform: impl Fn(&str) -> Cow<'_, str>) -> Cow<'v, str> {
-    match text {
+fn total<'v>(text: Cow<'v, str>, transform: impl Fn(&str) -> Cow<'_, str>) -> Applied<'v> {
+    Applied::One(match text {
         Cow::Borrowed(text) => transform(text),
         Cow::Owned(text) => {
             let changed = match transform(&text) {
@@ -71,79 +77,59 @@ fn total<'v>(text: Cow<'v, str>, transform: impl Fn(&str) -> Cow<'_, str>) -> Co
             };
             Cow::Owned(changed.unwrap_or(text))
         }
-    }
+    })
 }
 
 fn fallible<'v>(
     text: Cow<'v, str>,
     transform: fn(&str) -> Result<Cow<'_, str>, &'static str>,
-) -> Result<Cow<'v, str>, &'static str> {
+) -> Applied<'v> {
     match text {
-        Cow::Borrowed(text) => transform(text),
-        Cow::Owned(text) => transform(&text).map(|changed| Cow::Owned(changed.into_owned())),
+        Cow::Borrowed(text) => match transform(text) {
+            Ok(changed) => Applied::One(changed),
+            Err(code) => Applied::Failed(code, Cow::Borrowed(text)),
+        },
+        Cow::Owned(text) => match transform(&text).map(Cow::into_owned) {
+            Ok(changed) => Applied::One(Cow::Owned(changed)),
+            Err(code) => Applied::Failed(code, Cow::Owned(text)),
+        },
     }
 }
 
 impl Step {
-    /// Applies the transform; `out` gets what becomes of the value: nothing, one value or many.
-    ///
-    /// # Errors
-    /// The code of the failure.
-    pub fn apply<'v>(
-        &'v self,
-        value: Piped<'v>,
-        out: &mut dyn FnMut(Piped<'v>),
-    ) -> Result<(), &'static str> {
-        let Piped { text, raw } = value;
-        let text = match self {
+    /// Applies the transform to one value.
+    pub fn apply<'v>(&'v self, text: Cow<'v, str>) -> Applied<'v> {
+        match self {
             Step::Total(transform) => total(text, *transform),
-            Step::Fallible(transform) => fallible(text, *transform)?,
+            Step::Fallible(transform) => fallible(text, *transform),
             Step::Rstrip(characters) => total(text, |text| text::rstrip(text, characters)),
             Step::Prefix(front) => total(text, |text| text::prefix(text, front)),
             Step::Suffix(end) => total(text, |text| text::suffix(text, end)),
             Step::Slice(from, to) => total(text, |text| text::slice(text, *from, *to)),
             Step::Truncate(length) => total(text, |text| text::truncate(text, *length)),
             Step::Nonfiling(count) => total(text, |text| text::nonfiling(text, *count)),
-            Step::Replace(regex, with) => {
-                if regex.is_match(&text) {
-                    Cow::Owned(regex.replace_all(&text, with.as_str()).into_owned())
-                } else {
-                    text
+            Step::Replace(regex, with) => total(text, |text| regex.replace_all(text, with)),
+            Step::Keep(regex) if !regex.is_match(&text) => Applied::None,
+            Step::Drop(regex) if regex.is_match(&text) => Applied::None,
+            Step::Keep(_) | Step::Drop(_) => Applied::One(text),
+            Step::Split(separator) => Applied::Many(match text {
+                Cow::Borrowed(text) => pieces(text, separator).map(Cow::Borrowed).collect(),
+                Cow::Owned(text) => {
+                    pieces(&text, separator).map(|piece| Cow::Owned(piece.to_owned())).collect()
                 }
-            }
-            Step::Keep(regex) if !regex.is_match(&text) => return Ok(()),
-            Step::Drop(regex) if regex.is_match(&text) => return Ok(()),
-            Step::Keep(_) | Step::Drop(_) => text,
-            Step::Split(separator) => {
-                for (start, piece) in pieces(&text, separator) {
-                    out(Piped { text: cut(text.clone(), start, start + piece), raw });
-                }
-                return Ok(());
-            }
-            Step::Chunks(size) => {
-                let bounds: Vec<usize> =
-                    text.char_indices().step_by((*size).max(1)).map(|(at, _)| at).collect();
-                for (n, start) in bounds.iter().enumerate() {
-                    let end = bounds.get(n + 1).copied().unwrap_or(text.len());
-                    out(Piped { text: cut(text.clone(), *start, end), raw });
-                }
-                return Ok(());
-            }
+            }),
+            Step::Chunks(size) => chunks(text, *size),
             Step::Lookup(table) => match (table.get(&text), table.miss) {
-                (Some(found), _) => Cow::Borrowed(found),
-                (None, Miss::Keep) => text,
-                (None, Miss::Null) => return Ok(()),
-                (None, Miss::Error) => return Err("lookup.miss"),
+                (Some(found), _) => Applied::One(Cow::Borrowed(found)),
+                (None, Miss::Keep) => Applied::One(text),
+                (None, Miss::Null) => Applied::None,
+                (None, Miss::Error) => Applied::Failed("lookup.miss", text),
             },
-            Step::Int => {
-                let digits = text.trim();
-                let number: i64 = digits.parse().map_err(|_| "int.shape")?;
-                out(Piped { text: Cow::Owned(number.to_string()), raw: true });
-                return Ok(());
-            }
-        };
-        out(Piped { text, raw });
-        Ok(())
+            Step::Int => match text.trim().parse::<i64>() {
+                Ok(number) => Applied::Number(number.to_string()),
+                Err(_) => Applied::Failed("int.shape", text),
+            },
+        }
     }
 
     /// Whether it can fail and so needs an `on_error` in force.
@@ -157,22 +143,19 @@ impl Step {
     }
 }
 
-fn cut(text: Cow<'_, str>, start: usize, end: usize) -> Cow<'_, str> {
-    match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.get(start..end).unwrap_or("")),
-        Cow::Owned(text) => Cow::Owned(text.get(start..end).unwrap_or("").to_owned()),
-    }
+/// The pieces between separators that are not blank.
+fn pieces<'t>(text: &'t str, separator: &str) -> impl Iterator<Item = &'t str> {
+    text.split(separator).filter(|piece| !piece.trim().is_empty())
 }
 
-/// Offset and length of the non-empty pieces between separators.
-fn pieces(text: &str, separator: &str) -> Vec<(usize, usize)> {
-    let mut found = Vec::new();
-    let mut at = 0;
-    for piece in text.split(separator) {
-        if !piece.trim().is_empty() {
-            found.push((at, piece.len()));
-        }
-        at += piece.len() + separator.len();
+/// Pieces of `size` characters.
+fn chunks(text: Cow<'_, str>, size: usize) -> Applied<'_> {
+    if text.chars().nth(size).is_none() {
+        return Applied::One(text);
     }
-    found
+    let starts = text.char_indices().step_by(size.max(1)).map(|(at, _)| at);
+    let bounds: Vec<usize> = starts.chain([text.len()]).collect();
+    let ranges = bounds.iter().zip(bounds.iter().skip(1));
+    let piece = |(from, to): (&usize, &usize)| text.get(*from..*to).unwrap_or("").to_owned();
+    Applied::Many(ranges.map(|range| Cow::Owned(piece(range))).collect())
 }

@@ -7,7 +7,14 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick, is
 /// Without white space at both ends: `" a b "` becomes `"a b"`.
 #[must_use]
 pub fn trim(value: &str) -> Cow<'_, str> {
-    Cow::Borrowed(value.trim())
+    Cow::Borrowed(trimmed(value))
+}
+
+/// `str::trim`, quick where there is nothing to trim.
+pub(crate) fn trimmed(value: &str) -> &str {
+    let solid = |byte: Option<&u8>| byte.is_none_or(|byte| (0x21..0x7F).contains(byte));
+    let bytes = value.as_bytes();
+    if solid(bytes.first()) && solid(bytes.last()) { value } else { value.trim() }
 }
 
 /// Unicode normalization form C: `e` and a combining acute accent become `é`.
@@ -53,7 +60,15 @@ pub fn upper(value: &str) -> Cow<'_, str> {
 /// Trimmed, and each run of white space within one space: `" a \n b"` becomes `"a b"`.
 #[must_use]
 pub fn collapse_ws(value: &str) -> Cow<'_, str> {
-    let trimmed = value.trim();
+    let trimmed = trimmed(value);
+    // One pass without branches: ASCII, no white space but single spaces.
+    let bytes = trimmed.as_bytes();
+    let pairs = bytes.iter().zip(bytes.get(1..).unwrap_or_default());
+    let odd = pairs
+        .fold(false, |odd, (a, b)| odd | (*a < b' ') | (*a > 0x7E) | (*a == b' ' && *b == b' '));
+    if !odd && bytes.last().is_none_or(|last| (b' '..0x7F).contains(last)) {
+        return Cow::Borrowed(trimmed);
+    }
     let mut after_space = false;
     let collapsed = trimmed.chars().all(|c| {
         let fits = !c.is_whitespace() || (c == ' ' && !after_space);
@@ -162,7 +177,7 @@ fn reference(text: &str) -> Option<(char, &str)> {
 /// so does the slash of a URL.
 #[must_use]
 pub fn trim_isbd(value: &str) -> Cow<'_, str> {
-    let mut text = value.trim();
+    let mut text = trimmed(value);
     while let Some((&last, before)) = text.as_bytes().split_last() {
         let strip = match last {
             b':' | b';' | b',' | b'=' => true,

@@ -1,0 +1,458 @@
+//! The short way to "valid": one pass over canonical JSON, without a tree.
+//!
+//! It knows the plain part of JSON Schema: closed objects, lists, texts. It answers only "surely
+//! valid"; whatever it does not know, or does not like, is judged by the whole validator. A record
+//! that a crosswalk wrote is nearly always valid, and so this is nearly always all there is to do.
+
+use std::collections::HashMap;
+
+use regex::Regex;
+use serde_json::{Map, Value};
+
+use crate::record::plain_json_length;
+
+/// Objects and lists inside each other, at most.
+const MAX_DEPTH: usize = 128;
+/// A longer list is not searched for repetitions here.
+const MAX_UNIQUE: usize = 64;
+/// Keywords that say nothing about validity.
+const ANNOTATIONS: &[&str] =
+    &["$schema", "$id", "$defs", "$comment", "title", "description", "examples", "default"];
+
+/// A schema of which everything is known here.
+#[derive(Debug)]
+pub(super) struct Shortcut {
+    checks: Vec<Check>,
+    root: usize,
+}
+
+#[derive(Debug)]
+enum Check {
+    /// A reference that is still being followed.
+    Open,
+    Text(Text),
+    List {
+        item: usize,
+        unique: bool,
+    },
+    Object(Object),
+}
+
+#[derive(Debug, Default)]
+struct Text {
+    /// In characters.
+    at_least: u64,
+    choices: Option<Vec<String>>,
+    pattern: Option<Regex>,
+    uri: bool,
+}
+
+#[derive(Debug, Default)]
+struct Object {
+    /// Sorted by name, as canonical JSON has them.
+    members: Vec<Member>,
+    /// The bits of the required members.
+    required: u64,
+    at_least: usize,
+}
+
+#[derive(Debug)]
+struct Member {
+    /// `"name":`
+    key: Vec<u8>,
+    bit: u64,
+    check: usize,
+}
+
+impl Shortcut {
+    /// Compiles a schema; `None` when it says anything that is not known here.
+    pub fn compile(schema: &Value) -> Option<Shortcut> {
+        let mut compiler = Compiler { schema, checks: Vec::new(), references: HashMap::new() };
+        let root = compiler.check(schema)?;
+        Some(Shortcut { checks: compiler.checks, root })
+    }
+
+    /// `true`: the text is JSON and valid. `false`: not known.
+    pub fn is_surely_valid(&self, json: &str) -> bool {
+        self.walk(self.root, json, 0, 0) == Some(json.len())
+    }
+
+    /// The end of the value that begins at `at`, if it is surely valid.
+    fn walk(&self, check: usize, json: &str, at: usize, depth: usize) -> Option<usize> {
+        if depth > MAX_DEPTH {
+            return None;
+        }
+        match self.checks.get(check)? {
+            Check::Open => None,
+            Check::Text(text) => text.walk(json, at),
+            Check::List { item, unique } => self.list(*item, *unique, json, at, depth),
+            Check::Object(object) => self.object(object, json, at, depth),
+        }
+    }
+
+    fn list(
+        &self,
+        item: usize,
+        unique: bool,
+        json: &str,
+        at: usize,
+        depth: usize,
+    ) -> Option<usize> {
+        let bytes = json.as_bytes();
+        let mut at = expect(bytes, at, b'[')?;
+        if bytes.get(at) == Some(&b']') {
+            return Some(at + 1);
+        }
+        let mut seen = Vec::new();
+        loop {
+            let end = self.walk(item, json, at, depth + 1)?;
+            if unique {
+                let text = bytes.get(at..end)?;
+                // Two spellings of one text would look different.
+                let doubtful = text.contains(&b'\\') || seen.contains(&text);
+                if doubtful || seen.len() == MAX_UNIQUE {
+                    return None;
+                }
+                seen.push(text);
+            }
+            at = end + 1;
+            match bytes.get(end)? {
+                b',' => {}
+                b']' => return Some(at),
+                _ => return None,
+            }
+        }
+    }
+
+    fn object(&self, object: &Object, json: &str, at: usize, depth: usize) -> Option<usize> {
+        let bytes = json.as_bytes();
+        let mut at = expect(bytes, at, b'{')?;
+        let (mut seen, mut count) = (0, 0);
+        if bytes.get(at) == Some(&b'}') {
+            at += 1;
+        } else {
+            let mut members = object.members.iter();
+            loop {
+                let rest = bytes.get(at..)?;
+                let member = members.find(|member| rest.starts_with(&member.key))?;
+                seen |= member.bit;
+                count += 1;
+                let end = self.walk(member.check, json, at + member.key.len(), depth + 1)?;
+                at = end + 1;
+                match bytes.get(end)? {
+                    b',' => {}
+                    b'}' => break,
+                    _ => return None,
+                }
+            }
+        }
+        (seen & object.required == object.required && count >= object.at_least).then_some(at)
+    }
+}
+
+fn expect(bytes: &[u8], at: usize, wanted: u8) -> Option<usize> {
+    (bytes.get(at) == Some(&wanted)).then_some(at + 1)
+}
+
+impl Text {
+    fn walk(&self, json: &str, at: usize) -> Option<usize> {
+        let bytes = json.as_bytes();
+        let start = expect(bytes, at, b'"')?;
+        let mut end = start + plain_json_length(bytes.get(start..)?);
+        // An escape stands for one character: enough to know where no more is asked.
+        let lenient = self.choices.is_none() && self.pattern.is_none() && !self.uri;
+        while lenient && self.at_least <= 1 && bytes.get(end) == Some(&b'\\') {
+            match bytes.get(end + 1)? {
+                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => end += 2,
+                _ => return None,
+            }
+            end += plain_json_length(bytes.get(end..)?);
+        }
+        let after = expect(bytes, end, b'"')?;
+        let text = json.get(start..end)?;
+        let long_enough = match self.at_least {
+            0 => true,
+            1 => !text.is_empty(),
+            least => text.chars().count() as u64 >= least,
+        };
+        let fits = long_enough
+            && self.choices.as_ref().is_none_or(|choices| choices.iter().any(|c| c == text))
+            && self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(text))
+            && (!self.uri || is_plain_uri(text));
+        fits.then_some(after)
+    }
+}
+
+/// A web address of the plain kind: `http(s)://host/…` in the characters of RFC 3986.
+fn is_plain_uri(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let Some(rest) = rest else { return false };
+    let host_length = rest.find('/').unwrap_or(rest.len());
+    let (host, path) = rest.split_at_checked(host_length).unwrap_or((rest, ""));
+    let is_host = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
+    let is_path = |c: char| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@/?".contains(c);
+    !host.is_empty() && host.chars().all(is_host) && path.chars().all(is_path)
+}
+
+struct Compiler<'s> {
+    schema: &'s Value,
+    checks: Vec<Check>,
+    references: HashMap<&'s str, usize>,
+}
+
+impl<'s> Compiler<'s> {
+    fn add(&mut self, check: Check) -> usize {
+        self.checks.push(check);
+        self.checks.len() - 1
+    }
+
+    fn check(&mut self, node: &'s Value) -> Option<usize> {
+        let node = node.as_object()?;
+        if let Some(reference) = node.get("$ref") {
+            only(node, &["$ref"])?;
+            return self.reference(reference.as_str()?);
+        }
+        let check = match node.get("type").map(Value::as_str) {
+            Some(Some("object")) => Check::Object(self.object(node)?),
+            Some(Some("array")) => {
+                only(node, &["type", "items", "uniqueItems"])?;
+                let unique = node.get("uniqueItems") == Some(&Value::Bool(true));
+                let item = self.check(node.get("items")?)?;
+                if unique && !matches!(self.checks.get(item)?, Check::Text(_)) {
+                    return None;
+                }
+                Check::List { item, unique }
+            }
+            Some(Some("string")) => Check::Text(text(node)?),
+            None if node.contains_key("enum") => Check::Text(text(node)?),
+            _ => return None,
+        };
+        Some(self.add(check))
+    }
+
+    fn reference(&mut self, reference: &'s str) -> Option<usize> {
+        if let Some(known) = self.references.get(reference) {
+            return Some(*known);
+        }
+        let target = self.schema.pointer(reference.strip_prefix('#')?)?;
+        let place = self.add(Check::Open);
+        self.references.insert(reference, place);
+        let found = self.check(target)?;
+        // The reference's place takes over the check, so that a cycle leads there too.
+        let check = std::mem::replace(self.checks.get_mut(found)?, Check::Open);
+        *self.checks.get_mut(place)? = check;
+        Some(place)
+    }
+
+    fn object(&mut self, node: &'s Map<String, Value>) -> Option<Object> {
+        only(node, &["type", "properties", "required", "additionalProperties", "minProperties"])?;
+        if node.get("additionalProperties") != Some(&Value::Bool(false)) {
+            return None;
+        }
+        let mut properties: Vec<_> = node.get("properties")?.as_object()?.iter().collect();
+        properties.sort_unstable_by_key(|(name, _)| name.as_str());
+        let mut object = Object::default();
+        for (n, (name, property)) in properties.into_iter().enumerate() {
+            let bit = 1_u64.checked_shl(u32::try_from(n).ok()?)?;
+            if plain_json_length(name.as_bytes()) != name.len() {
+                return None;
+            }
+            let key = format!("\"{name}\":").into_bytes();
+            object.members.push(Member { key, bit, check: self.check(property)? });
+        }
+        for name in node.get("required").and_then(Value::as_array).into_iter().flatten() {
+            let key = format!("\"{}\":", name.as_str()?).into_bytes();
+            object.required |= object.members.iter().find(|member| member.key == key)?.bit;
+        }
+        object.at_least = match node.get("minProperties") {
+            None => 0,
+            Some(number) => usize::try_from(number.as_u64()?).ok()?,
+        };
+        Some(object)
+    }
+}
+
+fn text(node: &Map<String, Value>) -> Option<Text> {
+    only(node, &["type", "minLength", "pattern", "format", "enum"])?;
+    let mut text = Text::default();
+    if let Some(least) = node.get("minLength") {
+        text.at_least = least.as_u64()?;
+    }
+    if let Some(pattern) = node.get("pattern") {
+        text.pattern = Some(plain_pattern(pattern.as_str()?)?);
+    }
+    if let Some(format) = node.get("format") {
+        text.uri = format == "uri";
+        if !text.uri {
+            return None;
+        }
+    }
+    if let Some(choices) = node.get("enum") {
+        let choices = choices.as_array()?.iter().map(|choice| choice.as_str().map(str::to_owned));
+        text.choices = Some(choices.collect::<Option<_>>()?);
+    }
+    Some(text)
+}
+
+/// A pattern that means the same in ECMA 262 and here: ASCII, and only dots are escaped.
+fn plain_pattern(pattern: &str) -> Option<Regex> {
+    let plain = pattern.replace("\\.", "");
+    let known = |c: char| c.is_ascii_alphanumeric() || "^$[](){}|?*+-~%/,: ".contains(c);
+    // `(?` begins what the two may see differently.
+    let same = plain.chars().all(known) && !plain.contains("(?") && !plain.contains("[[");
+    if same { Regex::new(pattern).ok() } else { None }
+}
+
+fn only(node: &Map<String, Value>, known: &[&str]) -> Option<()> {
+    let is_known = |name: &str| known.contains(&name) || ANNOTATIONS.contains(&name);
+    node.keys().all(|name| is_known(name)).then_some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::record::canonical_json;
+
+    fn schema() -> Value {
+        json!({
+            "type": "object",
+            "required": ["a"],
+            "additionalProperties": false,
+            "properties": {
+                "a": { "type": "string", "minLength": 1 },
+                "b": { "$ref": "#/$defs/node" },
+                "date": { "type": "string", "minLength": 2, "pattern": "^[0-9]{1,2}(-[0-9])?$" },
+                "kind": { "enum": ["x", "y"] },
+                "link": { "type": "string", "format": "uri" },
+                "list": { "type": "array", "uniqueItems": true, "items": { "type": "string" } }
+            },
+            "$defs": { "node": {
+                "type": "object", "additionalProperties": false, "minProperties": 1,
+                "properties": {
+                    "b": { "$ref": "#/$defs/node" },
+                    "nodes": { "type": "array", "items": { "$ref": "#/$defs/node" } }
+                }
+            } }
+        })
+    }
+
+    fn texts() -> impl Strategy<Value = String> {
+        prop::sample::select(vec![
+            "",
+            "x",
+            "y",
+            "12",
+            "1-2",
+            "123",
+            "é",
+            "a\"b",
+            "a\nb",
+            "\u{1}",
+            "https://a.org/b?c=1",
+            "http://a b",
+            "https://a.org:x/",
+            "http:///",
+            "https://é.org/",
+            "https://a/%zz",
+        ])
+        .prop_map(str::to_owned)
+    }
+
+    fn documents() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            texts().prop_map(Value::from),
+            Just(Value::Null),
+            any::<i8>().prop_map(Value::from)
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            let key = prop::sample::select(vec!["a", "b", "date", "kind", "link", "list", "nodes"]);
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(key, inner, 0..5).prop_map(|members| {
+                    members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+                }),
+            ]
+        })
+    }
+
+    /// Mostly of the schema's shape, so that many are valid.
+    fn likely() -> impl Strategy<Value = Value> {
+        let list = prop::collection::vec(texts(), 0..4);
+        let some = |value: BoxedStrategy<Value>| prop::option::weighted(0.4, value);
+        let text = || texts().prop_map(Value::from).boxed();
+        let fields = (
+            prop::option::weighted(0.9, text()),
+            some(documents().boxed()),
+            some(text()),
+            some(text()),
+            some(text()),
+            some(list.prop_map(Value::from).boxed()),
+        );
+        fields.prop_map(|(a, b, date, kind, link, list)| {
+            let fields = [("a", a), ("b", b), ("date", date), ("kind", kind), ("link", link)];
+            let present = fields.into_iter().chain([("list", list)]);
+            present.filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn what_is_surely_valid_is_valid(value in prop_oneof![likely(), documents()]) {
+            let shortcut = Shortcut::compile(&schema()).unwrap();
+            let whole = jsonschema::options().should_validate_formats(true).build(&schema());
+            let json = String::from_utf8(canonical_json(&value)).unwrap();
+            if shortcut.is_surely_valid(&json) {
+                prop_assert!(whole.unwrap().is_valid(&value), "{}", json);
+            }
+        }
+
+        #[test]
+        fn damaged_bytes_are_never_surely_valid_unless_they_are(
+            value in likely(), at in any::<prop::sample::Index>(), byte in 0x20_u8..0x7F,
+        ) {
+            let shortcut = Shortcut::compile(&schema()).unwrap();
+            let whole = jsonschema::options().should_validate_formats(true).build(&schema());
+            let mut bytes = canonical_json(&value);
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            if let Ok(text) = String::from_utf8(bytes) {
+                if shortcut.is_surely_valid(&text) {
+                    let value: Value = serde_json::from_str(&text).unwrap();
+                    prop_assert!(whole.unwrap().is_valid(&value), "{}", text);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn plain_records_go_the_short_way() {
+        let shortcut = Shortcut::compile(&schema()).unwrap();
+        for value in [
+            json!({"a": "x"}),
+            json!({"a": "é\n", "b": {"nodes": [{"b": {"nodes": []}}]}, "date": "12-1"}),
+            json!({"a": "x", "kind": "y", "link": "https://a.org/b?c=1", "list": ["x", "y"]}),
+        ] {
+            let json = String::from_utf8(canonical_json(&value)).unwrap();
+            assert!(shortcut.is_surely_valid(&json), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_schema_with_an_unknown_keyword_has_no_short_way() {
+        for unknown in [
+            json!({"type": "string", "maxLength": 3}),
+            json!({"type": "object", "properties": {}}),
+            json!({"type": ["string", "null"]}),
+            json!({"type": "string", "pattern": "\\d"}),
+            json!({"type": "array", "uniqueItems": true, "items": {"$ref": "#"}}),
+            json!(true),
+        ] {
+            assert!(Shortcut::compile(&unknown).is_none(), "{unknown}");
+        }
+    }
+}
