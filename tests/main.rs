@@ -10,12 +10,15 @@
 )]
 
 mod crosswalks;
+mod engine;
 mod formats;
+mod kill;
 mod oai_endpoint;
 mod quickstart;
 mod source;
 mod store_records;
 mod store_sqlite;
 mod store_suite;
+mod support;
 mod tables;
 mod truth;
