@@ -267,8 +267,8 @@ impl Engine {
             findings.reject(&quarantined.rejection);
         }
         let quarantined = worked.quarantined.len() as u64;
-        state.checkpoint.account = serde_json::to_string(findings)
-            .map_err(|error| RunError::Broken(error.to_string()))?;
+        state.checkpoint.account =
+            serde_json::to_string(findings).map_err(|error| RunError::Broken(error.to_string()))?;
         let counts = match (&self.options.store, &self.run) {
             (Some(store), Some(run)) => {
                 let batch = LoadBatch {
