@@ -104,7 +104,10 @@ fn a_fresh_run_begins_at_the_front() {
     let records = interrupt(&folder);
     let report = folder.run(&["--fresh"]).report(0);
     assert_eq!((&report["attempt"], &report["run_id"]), (&1.into(), &2.into()));
-    assert_eq!((count(&report, "unchanged"), count(&report, "created")), (records, RECORDS - records));
+    assert_eq!(
+        (count(&report, "unchanged"), count(&report, "created")),
+        (records, RECORDS - records)
+    );
     assert_eq!(states(&folder), "abandoned 1, done 1");
 }
 
@@ -117,7 +120,10 @@ fn a_changed_pipeline_abandons_the_interrupted_run() {
     folder.write("pipeline.yaml", pipeline);
     let report = folder.run(&[]).report(0);
     assert_eq!(report["attempt"], 1);
-    assert_eq!((count(&report, "unchanged"), count(&report, "created")), (records, RECORDS - records));
+    assert_eq!(
+        (count(&report, "unchanged"), count(&report, "created")),
+        (records, RECORDS - records)
+    );
     assert_eq!(states(&folder), "abandoned 1, done 1");
 }
 
@@ -160,7 +166,13 @@ fn a_gzip_that_breaks_off_is_named_and_what_came_before_it_is_kept() {
     for attempt in 1..=2 {
         let ended = end(&mut folder.windrow(&["run", "pipeline.yaml"]));
         assert_eq!(ended.status, Some(2), "{}", ended.stderr);
-        assert!(ended.stderr.contains("dump.mrc.gz cannot be read behind byte"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("dump.mrc.gz cannot be read behind byte"),
+            "{}",
+            ended.stderr
+        );
+        assert_eq!(ended.stderr.matches("dump.mrc.gz").count(), 1, "{}", ended.stderr);
+        assert!(ended.stderr.contains("goes on from there"), "{}", ended.stderr);
         assert_eq!(states(&folder), format!("running {attempt}"));
         let counts: String = value(
             &folder.store(),
@@ -223,7 +235,8 @@ fn write_repeated(path: &Path, mebibytes: u64) -> u64 {
     let mut large = brief_record(1, 5000);
     for _ in 0..9 {
         large.push_data(Tag(*b"520"), [' ', ' ']);
-        large.push_subfield('a', &"The measurements were repeated over three seasons. ".repeat(190));
+        large
+            .push_subfield('a', &"The measurements were repeated over three seasons. ".repeat(190));
     }
     let large = write::iso2709(&large).unwrap();
     let block = [dump(1, 0..60), large.repeat(10)].concat();

@@ -9,12 +9,15 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod configuration;
 mod crosswalks;
+mod endpoint_on_sqlite;
 mod engine;
 mod formats;
 mod kill;
 mod oai_endpoint;
 mod quickstart;
+mod real_marc;
 mod source;
 mod store_records;
 mod store_sqlite;
