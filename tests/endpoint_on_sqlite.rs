@@ -130,7 +130,7 @@ fn a_harvest_from_the_last_day_gives_exactly_what_changed() {
     assert_eq!(codes(&client.get(nothing)), ["noRecordsMatch"]);
 
     // The server goes on while the next dump comes in: every seventh record is another, ten are new.
-    let changed = |n: u64| n % 7 == 0 && n < 300;
+    let changed = |n: u64| n.is_multiple_of(7) && n < 300;
     folder.write("dump.mrc", dump(&changed, 0..310));
     let report = load("1700086400");
     assert_eq!((count(&report, "updated"), count(&report, "created")), (43, 10));

@@ -6,6 +6,7 @@
     clippy::indexing_slicing,
     clippy::print_stderr,
     clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     reason = "a test stops at the first surprise"
 )]
 

@@ -214,10 +214,8 @@ impl Engine {
         let mut next = 0;
         let mut end = None;
         loop {
-            if let Some((total, _)) = &end {
-                if next == *total {
-                    break;
-                }
+            if end.as_ref().is_some_and(|(total, _)| next == *total) {
+                break;
             }
             match receiver.recv().await {
                 None => return Err(RunError::Broken("the reader is gone".to_owned())),
