@@ -6,16 +6,23 @@
     clippy::indexing_slicing,
     clippy::print_stderr,
     clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     reason = "a test stops at the first surprise"
 )]
 
+mod configuration;
 mod crosswalks;
+mod endpoint_on_sqlite;
+mod engine;
 mod formats;
+mod kill;
 mod oai_endpoint;
 mod quickstart;
+mod real_marc;
 mod source;
 mod store_records;
 mod store_sqlite;
 mod store_suite;
+mod support;
 mod tables;
 mod truth;

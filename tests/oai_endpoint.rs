@@ -2,7 +2,7 @@
 
 #![cfg(test)]
 
-mod client;
+pub mod client;
 mod memory_store;
 
 use std::collections::BTreeSet;
@@ -109,7 +109,7 @@ fn write_marc21(item: &Item) -> Result<String, String> {
 // --- what must hold of any endpoint with some thousand items at most, oai_dc and example.org ---
 
 /// Every request of fixtures/oai/bad_requests.tsv gets its errors, by GET and by POST.
-fn check_bad_requests(client: &mut Client) {
+pub fn check_bad_requests(client: &mut Client) {
     let cases = include_str!("../fixtures/oai/bad_requests.tsv");
     for case in cases.lines().filter(|line| !line.starts_with('#')) {
         let (query, expected) = case.split_once('\t').unwrap();
@@ -122,7 +122,7 @@ fn check_bad_requests(client: &mut Client) {
 }
 
 /// The two lists hold the same headers, once each, and no page is without its token's rules.
-fn check_lists(client: &mut Client, query: &str) -> Vec<String> {
+pub fn check_lists(client: &mut Client, query: &str) -> Vec<String> {
     let pages = client.pages("ListRecords", query);
     let mut records = Vec::new();
     let last = pages.len() - 1;
@@ -149,7 +149,7 @@ fn check_lists(client: &mut Client, query: &str) -> Vec<String> {
 }
 
 /// A set's list has the items of the sets below it; headers name the sets.
-fn check_sets(client: &mut Client) {
+pub fn check_sets(client: &mut Client) {
     let specs = all(&client.get("verb=ListSets"), "setSpec");
     for spec in &specs {
         let pages = client.pages("ListIdentifiers", &format!("metadataPrefix=oai_dc&set={spec}"));
@@ -164,7 +164,7 @@ fn check_sets(client: &mut Client) {
 }
 
 /// Every record is found by its own datestamp, to the second and to the day, bounds included.
-fn check_dates(client: &mut Client) {
+pub fn check_dates(client: &mut Client) {
     let page = client.get("verb=ListIdentifiers&metadataPrefix=oai_dc");
     let headers = pieces(&page, "header");
     let header = headers.first().unwrap();
@@ -178,7 +178,7 @@ fn check_dates(client: &mut Client) {
 }
 
 /// A token gives the same page again, leads on for its own verb only, and cannot be changed.
-fn check_tokens(client: &mut Client) {
+pub fn check_tokens(client: &mut Client) {
     let first = client.get("verb=ListRecords&metadataPrefix=oai_dc");
     let token = token(&first).expect("a list of more than one page");
     let query = format!("verb=ListRecords&resumptionToken={token}");

@@ -1,7 +1,7 @@
 //! The files of `fixtures/quickstart` are what the generator makes, and the generator keeps its word.
 
 #[path = "../dev/generator/mod.rs"]
-mod generator;
+pub mod generator;
 
 use std::io::Read;
 

@@ -48,16 +48,16 @@ pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         watcher.abort();
         // The watcher's end clears the bar.
         let _aborted = watcher.await;
-        result.map_err(failure)
+        result.map_err(|error| failure(&error))
     })?;
     print(&arguments, &report)?;
     let clean = report.counts.quarantined == 0;
     Ok(if clean { Outcome::Clean } else { Outcome::Quarantined })
 }
 
-fn failure(error: RunError) -> Failure {
+fn failure(error: &RunError) -> Failure {
     let again = "what was loaded stays; the same command goes on from there";
-    Failure::Failed(anyhow::Error::from(error).context(again))
+    Failure::Failed(anyhow::anyhow!("{error}\n{again}"))
 }
 
 fn print(arguments: &Arguments, report: &Report) -> Result<(), Failure> {

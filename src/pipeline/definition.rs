@@ -58,15 +58,29 @@ pub enum DefinitionError {
         /// The system's reason.
         reason: std::io::Error,
     },
-    /// The file has mistakes.
+    /// The file or its crosswalk has mistakes.
     #[error("{0}")]
     Invalid(Diagnostics),
-    /// The crosswalk has mistakes.
-    #[error("{0}")]
-    Crosswalk(CrosswalkError),
+    /// The crosswalk cannot be read.
+    #[error("{file}:{line}: {reason}")]
+    Crosswalk {
+        /// The pipeline's file.
+        file: String,
+        /// The line that names the crosswalk.
+        line: usize,
+        /// Why not.
+        reason: CrosswalkError,
+    },
     /// The schema cannot be used.
-    #[error("{0}")]
-    Schema(ValidateError),
+    #[error("{file}:{line}: {reason}")]
+    Schema {
+        /// The pipeline's file.
+        file: String,
+        /// The line that names the schema, or the crosswalk that does.
+        line: usize,
+        /// Why not.
+        reason: ValidateError,
+    },
     /// The source's files cannot be found.
     #[error("{file}:{line}: {reason}")]
     Source {
@@ -90,7 +104,9 @@ struct Written {
     paths_line: usize,
     format: Option<&'static Format>,
     crosswalk: String,
+    crosswalk_line: usize,
     schema: Option<String>,
+    schema_line: usize,
     datestamps: Datestamps,
     keep_source: bool,
     batch: BatchLimit,
@@ -109,12 +125,23 @@ impl Definition {
         let source = Arc::new(SourceText { name: name.clone(), text });
         let written = read(&source).map_err(DefinitionError::Invalid)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let crosswalk = Crosswalk::load(&folder.join(&written.crosswalk))
-            .map_err(DefinitionError::Crosswalk)?;
-        let schema = written.schema.map(|schema| folder.join(schema));
-        let schema = schema.or_else(|| crosswalk.schema().map(Path::to_owned));
+        let crosswalk =
+            Crosswalk::load(&folder.join(&written.crosswalk)).map_err(|reason| match reason {
+                CrosswalkError::Invalid(mistakes) => DefinitionError::Invalid(mistakes),
+                reason @ CrosswalkError::Read { .. } => {
+                    let (file, line) = (name.clone(), written.crosswalk_line);
+                    DefinitionError::Crosswalk { file, line, reason }
+                }
+            })?;
+        let (schema, line) = match written.schema {
+            Some(schema) => (Some(folder.join(schema)), written.schema_line),
+            None => (crosswalk.schema().map(Path::to_owned), written.crosswalk_line),
+        };
         let schema = schema.map(|schema| SchemaValidator::load(&schema)).transpose();
-        let schema = schema.map_err(DefinitionError::Schema)?;
+        let schema = schema.map_err(|reason| {
+            let file = name.clone();
+            DefinitionError::Schema { file, line, reason }
+        })?;
         let files = expand(&written.paths, folder).map_err(|reason| DefinitionError::Source {
             file: name,
             line: written.paths_line,
@@ -169,10 +196,13 @@ fn read(source: &Arc<SourceText>) -> Result<Written, Diagnostics> {
             check.unknown("E0106", kind.span, "source type", &word, ["dump"]);
         }
     }
+    let line = |fields: Fields<'_>, key: &str| {
+        fields.get(key).map_or(1, |node| source.line_column(node.span.start).0)
+    };
     let mut paths = Vec::new();
-    let mut paths_line = 1;
-    if let Some(node) = check.required(from, "paths", "the source") {
-        paths_line = source.line_column(node.span.start).0;
+    // Without a source, that is the one mistake.
+    let node = fields.get("source").and_then(|_| check.required(from, "paths", "the source"));
+    if let Some(node) = node {
         for item in check.one_or_many(node) {
             paths.extend(check.text(item, "a path"));
         }
@@ -185,10 +215,12 @@ fn read(source: &Arc<SourceText>) -> Result<Written, Diagnostics> {
         source_name: optional_text(&mut check, from, "name").unwrap_or_else(|| name.clone()),
         name,
         paths,
-        paths_line,
+        paths_line: line(from, "paths"),
         format: format(&mut check, from),
         crosswalk: required_text(&mut check, fields, "crosswalk", "the pipeline"),
+        crosswalk_line: line(fields, "crosswalk"),
         schema: optional_text(&mut check, fields, "validate"),
+        schema_line: line(fields, "validate"),
         datestamps: datestamps(&mut check, load),
         keep_source: load
             .get("keep_source")

@@ -10,9 +10,8 @@ use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::definition::Definition;
-use super::report::{Report, SplitReport};
+use super::report::{Findings, Report, SplitReport};
 use super::worker::{Worked, work};
-use crate::crosswalk::account::AccountReport;
 use crate::record::{Clock, RawBatch};
 use crate::source::{BatchLimit, DumpReader, SourceError, fingerprint};
 use crate::store::{Checkpoint, Counts, LoadBatch, Run, RunState, SplitState, Store, StoreError};
@@ -61,8 +60,6 @@ pub enum RunError {
     #[error("a worker broke off: {0}")]
     Broken(String),
 }
-
-const REJECTIONS_SHOWN: usize = 10;
 
 /// Runs a pipeline to its end.
 ///
@@ -172,6 +169,8 @@ impl Engine {
         }
         let size = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
         self.progress.bytes.store(before + size, Ordering::Relaxed);
+        let findings = std::mem::take(&mut state.checkpoint.account);
+        self.report.add(Findings::from_checkpoint(&findings));
         self.splits.push(state);
         Ok(())
     }
@@ -210,16 +209,13 @@ impl Engine {
         receiver: &mut mpsc::UnboundedReceiver<Message>,
         state: &mut SplitState,
     ) -> Result<(), RunError> {
-        let mut account: AccountReport =
-            serde_json::from_str(&state.checkpoint.account).unwrap_or_default();
+        let mut findings = Findings::from_checkpoint(&state.checkpoint.account);
         let mut waiting: BTreeMap<u64, Delivery> = BTreeMap::new();
         let mut next = 0;
         let mut end = None;
         loop {
-            if let Some((total, _)) = &end {
-                if next == *total {
-                    break;
-                }
+            if end.as_ref().is_some_and(|(total, _)| next == *total) {
+                break;
             }
             match receiver.recv().await {
                 None => return Err(RunError::Broken("the reader is gone".to_owned())),
@@ -230,32 +226,32 @@ impl Engine {
             }
             while let Some(delivery) = waiting.remove(&next) {
                 next += 1;
-                self.load(delivery, state, &mut account).await?;
+                self.load(delivery, state, &mut findings).await?;
             }
         }
         let (_, result) = end.unwrap_or((0, Ok(())));
         result?;
         let limited = self.left == Some(0);
         state.checkpoint.done = !limited;
-        self.load_batch(Worked::default(), state, &account).await
+        self.load_batch(Worked::default(), state, &mut findings).await
     }
 
     async fn load(
         &mut self,
         delivery: Delivery,
         state: &mut SplitState,
-        account: &mut AccountReport,
+        findings: &mut Findings,
     ) -> Result<(), RunError> {
         let mut worked = delivery.worked.map_err(RunError::Broken)?;
         if let Some(message) = worked.failure {
             return Err(RunError::Policy(message));
         }
-        account.add(std::mem::take(&mut worked.account));
+        findings.account.add(std::mem::take(&mut worked.account));
         state.checkpoint.records += worked.read;
         if let Some(left) = &mut self.left {
             *left = left.saturating_sub(worked.read);
         }
-        self.load_batch(worked, state, account).await
+        self.load_batch(worked, state, findings).await
     }
 
     /// Brings a batch and the checkpoint behind it into the store, in one transaction.
@@ -263,16 +259,16 @@ impl Engine {
         &mut self,
         worked: Worked,
         state: &mut SplitState,
-        account: &AccountReport,
+        findings: &mut Findings,
     ) -> Result<(), RunError> {
         for quarantined in &worked.quarantined {
-            self.reject(&quarantined.rejection);
+            findings.reject(&quarantined.rejection);
         }
         let quarantined = worked.quarantined.len() as u64;
+        state.checkpoint.account =
+            serde_json::to_string(findings).map_err(|error| RunError::Broken(error.to_string()))?;
         let counts = match (&self.options.store, &self.run) {
             (Some(store), Some(run)) => {
-                state.checkpoint.account = serde_json::to_string(account)
-                    .map_err(|error| RunError::Broken(error.to_string()))?;
                 let batch = LoadBatch {
                     run_id: run.id,
                     source_name: self.definition.source_name.clone(),
@@ -284,7 +280,7 @@ impl Engine {
                 };
                 let outcome = store.load(batch).await?;
                 for rejection in &outcome.rejections {
-                    self.reject(rejection);
+                    findings.reject(rejection);
                 }
                 outcome.counts
             }
@@ -302,19 +298,7 @@ impl Engine {
         self.progress.records.fetch_add(counts.read, Ordering::Relaxed);
         self.progress.quarantined.fetch_add(counts.quarantined, Ordering::Relaxed);
         state.counts.add(&counts);
-        state.checkpoint.account = "{}".to_owned();
-        if state.checkpoint.done {
-            self.report.account.add(account.clone());
-        }
         Ok(())
-    }
-
-    fn reject(&mut self, rejection: &crate::record::Rejection) {
-        let reason = format!("{} {}", rejection.stage, rejection.code);
-        *self.report.reasons.entry(reason).or_default() += 1;
-        if self.report.rejections.len() < REJECTIONS_SHOWN {
-            self.report.rejections.push(rejection.to_string());
-        }
     }
 
     async fn finish(mut self, begun: Instant) -> Result<Report, RunError> {

@@ -1,8 +1,11 @@
 //! The report of a run: every record accounted for, in numbers that must balance.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::crosswalk::account::AccountReport;
+use crate::record::Rejection;
 use crate::store::Counts;
 
 /// How a run went; kept in the store as JSON.
@@ -28,8 +31,8 @@ pub struct Report {
     pub account: AccountReport,
     /// The first reasons for quarantine, as messages; all are in the quarantine itself.
     pub rejections: Vec<String>,
-    /// Quarantined records by stage and code, of the last attempt.
-    pub reasons: std::collections::BTreeMap<String, u64>,
+    /// Quarantined records by stage and code.
+    pub reasons: BTreeMap<String, u64>,
 }
 
 /// The fates of one split's records.
@@ -39,4 +42,47 @@ pub struct SplitReport {
     pub name: String,
     /// Its records.
     pub counts: Counts,
+}
+
+/// What a split's records told beside their counts. It is kept with the checkpoint, so that the
+/// report of a run that was interrupted is that of one that was not.
+///
+/// Only the reasons of records that the store itself rejected in the very last batch before an
+/// interruption are missing; the records are counted and in quarantine.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Findings {
+    pub account: AccountReport,
+    rejections: Vec<String>,
+    reasons: BTreeMap<String, u64>,
+}
+
+const REJECTIONS_SHOWN: usize = 10;
+
+impl Findings {
+    /// Of a checkpoint's JSON; nothing when there is none yet.
+    pub fn from_checkpoint(json: &str) -> Findings {
+        serde_json::from_str(json).unwrap_or_default()
+    }
+
+    /// Notes why a record is in quarantine.
+    pub fn reject(&mut self, rejection: &Rejection) {
+        let reason = format!("{} {}", rejection.stage, rejection.code);
+        *self.reasons.entry(reason).or_default() += 1;
+        if self.rejections.len() < REJECTIONS_SHOWN {
+            self.rejections.push(rejection.to_string());
+        }
+    }
+}
+
+impl Report {
+    /// Adds what the next split told.
+    pub(super) fn add(&mut self, findings: Findings) {
+        self.account.add(findings.account);
+        let room = REJECTIONS_SHOWN.saturating_sub(self.rejections.len());
+        self.rejections.extend(findings.rejections.into_iter().take(room));
+        for (reason, count) in findings.reasons {
+            *self.reasons.entry(reason).or_default() += count;
+        }
+    }
 }

@@ -66,7 +66,8 @@ fn glob(pattern: &str, base: &Path) -> Result<Vec<PathBuf>, SourceError> {
     let mut found = Vec::new();
     walk(&from, &parts, &mut found)?;
     if found.is_empty() {
-        return Err(SourceError::NoMatch { pattern: pattern.to_owned(), base: base.to_owned() });
+        let base = here_if_empty(base).to_owned();
+        return Err(SourceError::NoMatch { pattern: pattern.to_owned(), base });
     }
     Ok(found)
 }
@@ -111,7 +112,7 @@ fn step(path: PathBuf, rest: &[&str], found: &mut Vec<PathBuf>) -> Result<(), So
 
 // The entries of a folder; names that are not UTF-8 cannot be written in a pipeline either.
 fn names(folder: &Path) -> Result<Vec<String>, SourceError> {
-    let entries = match fs::read_dir(folder) {
+    let entries = match fs::read_dir(here_if_empty(folder)) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(cannot_open(folder, &error)),
@@ -123,6 +124,11 @@ fn names(folder: &Path) -> Result<Vec<String>, SourceError> {
     }
     names.sort_unstable();
     Ok(names)
+}
+
+// The folder of `pipeline.yaml` has no name, and the system opens no folder without one.
+fn here_if_empty(folder: &Path) -> &Path {
+    if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
 }
 
 fn matches(pattern: &str, name: &str) -> bool {

@@ -1,6 +1,6 @@
 //! Numbers for setSpecs: each set a record is in counts for all sets above it, too.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{query, query_scalar};
@@ -32,7 +32,8 @@ impl SetNumbers {
         connection: &mut SqliteConnection,
         specs: impl IntoIterator<Item = &'a str>,
     ) -> Result<(), StoreError> {
-        let unknown: HashSet<&str> = specs
+        // In order, so that the same load makes the same numbers.
+        let unknown: BTreeSet<&str> = specs
             .into_iter()
             .filter(|spec| !spec.is_empty() && !self.paths.contains_key(*spec))
             .collect();

@@ -1,0 +1,156 @@
+//! The real server over a real store, as a harvester sees it.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use crate::oai_endpoint::client::{Client, all, codes, pieces};
+use crate::oai_endpoint::{check_bad_requests, check_dates, check_lists, check_sets, check_tokens};
+use crate::quickstart::generator::write;
+use crate::support::{Folder, Process, brief_record, count, end, project, value};
+
+/// `windrow serve` on a free port, over the store of a folder; it ends with the value.
+struct Server {
+    address: String,
+    _process: Process,
+}
+
+impl Server {
+    fn start(folder: &Folder, page_size: u32) -> Server {
+        let mut command = folder.windrow(&["serve", "--listen", "127.0.0.1:0"]);
+        command.args(["--repository-id", "example.org", "--admin-email", "admin@example.org"]);
+        command.args(["--page-size", &page_size.to_string()]);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut process = Process(child);
+        let mut line = String::new();
+        BufReader::new(process.0.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.strip_prefix("OAI-PMH at http://").unwrap_or_else(|| panic!("{line}"));
+        let address = url.split_once("/oai").unwrap().0.to_owned();
+        Server { address, _process: process }
+    }
+
+    fn client(&self) -> Client {
+        Client::new(&self.address)
+    }
+}
+
+/// A store with the records of fixtures/quickstart, loaded by the pipeline that users start with.
+fn quickstart_store() -> Folder {
+    let folder = Folder::new();
+    let pipeline = project("pipelines/quickstart.yaml");
+    let pipeline = pipeline.to_str().unwrap();
+    let report = end(&mut folder.windrow(&["run", pipeline, "--json"])).report(1);
+    assert_eq!((count(&report, "read"), count(&report, "created")), (261, 258));
+    assert_eq!((count(&report, "unchanged"), count(&report, "quarantined")), (1, 2));
+    folder
+}
+
+#[test]
+fn what_holds_of_any_endpoint_holds_of_the_real_one() {
+    let folder = quickstart_store();
+    let server = Server::start(&folder, 30);
+    let mut client = server.client();
+    check_bad_requests(&mut client);
+    check_sets(&mut client);
+    check_dates(&mut client);
+    check_tokens(&mut client);
+}
+
+#[test]
+fn pages_of_every_size_make_the_list_of_all_that_was_loaded() {
+    let folder = quickstart_store();
+    let sql = "select group_concat('oai:example.org:' || pid_value) from pidstore_pid";
+    let stored: String = value(&folder.store(), sql);
+    let stored: BTreeSet<&str> = stored.split(',').collect();
+    let mut first = None;
+    for page_size in [7, 100, 258, 259] {
+        let server = Server::start(&folder, page_size);
+        let mut client = server.client();
+        let listed = check_lists(&mut client, "metadataPrefix=oai_dc");
+        assert_eq!(check_lists(&mut client, "metadataPrefix=marc21"), listed);
+        assert_eq!(listed.iter().map(String::as_str).collect::<BTreeSet<_>>(), stored);
+        assert_eq!(first.get_or_insert_with(|| listed.clone()), &listed);
+        let in_set = check_lists(&mut client, "metadataPrefix=oai_dc&set=thesis");
+        assert!(in_set.len() >= 60 && in_set.len() < listed.len(), "{}", in_set.len());
+    }
+}
+
+#[test]
+fn all_six_verbs_answer_and_every_record_is_given_in_every_format() {
+    let folder = quickstart_store();
+    let server = Server::start(&folder, 1000);
+    let mut client = server.client();
+    let identify = client.get("verb=Identify");
+    assert_eq!(all(&identify, "repositoryIdentifier"), ["example.org"]);
+    assert_eq!(all(&identify, "earliestDatestamp"), ["2023-11-14T22:13:20Z"]);
+    assert_eq!(all(&identify, "baseURL"), [format!("http://{}/oai", server.address)]);
+    let prefixes = all(&client.get("verb=ListMetadataFormats"), "metadataPrefix");
+    assert_eq!(prefixes, ["marc21", "oai_dc"]);
+    assert!(all(&client.get("verb=ListSets"), "setSpec").contains(&"thesis".to_owned()));
+    for prefix in ["oai_dc", "marc21"] {
+        let list = client.get(&format!("verb=ListRecords&metadataPrefix={prefix}"));
+        let metadata = |xml: &str| {
+            let inner =
+                xml.split_once("<metadata>").and_then(|(_, rest)| rest.split_once("</metadata>"));
+            inner.map(|(inner, _)| inner.to_owned()).unwrap_or_else(|| panic!("{xml}"))
+        };
+        let headers = pieces(&list, "header");
+        assert_eq!(headers.len(), 258);
+        let bodies = list.split("<header>").skip(1);
+        for body in bodies {
+            let identifier = &all(body, "identifier")[0];
+            let query = format!("metadataPrefix={prefix}&identifier={identifier}");
+            let answer = client.get(&format!("verb=GetRecord&{query}"));
+            assert_eq!(metadata(&answer), metadata(body), "{identifier}");
+        }
+    }
+    let query = "verb=ListMetadataFormats&identifier=oai:example.org:wr00000001";
+    assert_eq!(all(&client.get(query), "metadataPrefix"), ["marc21", "oai_dc"]);
+    let damaged = "verb=GetRecord&metadataPrefix=oai_dc&identifier=oai:example.org:wr00000121";
+    assert_eq!(codes(&client.get(damaged)), ["idDoesNotExist"]);
+}
+
+#[test]
+fn a_harvest_from_the_last_day_gives_exactly_what_changed() {
+    let folder = Folder::new();
+    let dump = |changed: &dyn Fn(u64) -> bool, numbers: std::ops::Range<u64>| -> Vec<u8> {
+        let record = |n| brief_record(if changed(n) { 2 } else { 1 }, n);
+        numbers.flat_map(|n| write::iso2709(&record(n)).unwrap()).collect()
+    };
+    let load = |epoch: &str| {
+        let mut command = folder.windrow(&["run", "pipeline.yaml", "--json"]);
+        end(command.env("SOURCE_DATE_EPOCH", epoch)).report(0)
+    };
+    folder.write("dump.mrc", dump(&|_| false, 0..300));
+    folder.brief_pipeline("dump.mrc");
+    assert_eq!(count(&load("1700000000"), "created"), 300);
+    let server = Server::start(&folder, 20);
+    let mut client = server.client();
+    let nothing = "verb=ListRecords&metadataPrefix=marc21&from=2023-11-15T00:00:00Z";
+    assert_eq!(codes(&client.get(nothing)), ["noRecordsMatch"]);
+
+    // The server goes on while the next dump comes in: every seventh record is another, ten are new.
+    let changed = |n: u64| n.is_multiple_of(7) && n < 300;
+    folder.write("dump.mrc", dump(&changed, 0..310));
+    let report = load("1700086400");
+    assert_eq!((count(&report, "updated"), count(&report, "created")), (43, 10));
+    // And once more, with nothing new.
+    assert_eq!(count(&load("1700172800"), "unchanged"), 310);
+
+    let expected: BTreeSet<String> = (0..310)
+        .filter(|&n| changed(n) || n >= 300)
+        .map(|n| format!("oai:example.org:wr{:08}", n + 1))
+        .collect();
+    for from in ["2023-11-15", "2023-11-15T22:13:20Z"] {
+        let date = format!("metadataPrefix=marc21&from={from}");
+        for verb in ["ListRecords", "ListIdentifiers"] {
+            let listed = client.identifiers(verb, &date);
+            assert_eq!(listed.len(), expected.len());
+            assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), expected, "{verb} {from}");
+        }
+    }
+    let before = client.identifiers("ListIdentifiers", "metadataPrefix=oai_dc&until=2023-11-14");
+    assert_eq!(before.len(), 300 - 43);
+    let later = "verb=ListRecords&metadataPrefix=marc21&from=2023-11-15T22:13:21Z";
+    assert_eq!(codes(&client.get(later)), ["noRecordsMatch"]);
+}
