@@ -88,7 +88,7 @@ impl Key {
     }
 }
 
-/// A hasher for keys that are numbers already.
+/// A quick hasher for the keys of crosswalks and records, which nobody chooses to collide.
 #[derive(Debug, Default)]
 pub struct KeyHasher(u64);
 
@@ -98,7 +98,14 @@ impl Hasher for KeyHasher {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+        for chunk in bytes.chunks(8) {
+            let word = chunk.iter().fold(0, |word, byte| (word << 8) | u64::from(*byte));
+            self.write_u64(word);
+        }
+    }
+
+    fn write_u8(&mut self, byte: u8) {
+        self.write_u64(u64::from(byte));
     }
 
     fn write_u64(&mut self, number: u64) {

@@ -67,6 +67,16 @@ impl<'r> MarcInput<'r> {
         MarcInput { marc, index }
     }
 
+    /// Whether a record-wide selector can find anything: `false` when no field has its tag.
+    pub fn has(&self, selector: &Selector) -> bool {
+        match selector {
+            Selector::Marc { slot: Some(slot), .. } => {
+                self.index.heads.get(usize::from(*slot)).is_some_and(|head| *head != END)
+            }
+            _ => true,
+        }
+    }
+
     /// Calls `found` with each field that the selector matches, in record order.
     fn fields(&self, selector: &MarcSelector, slot: Option<u16>, mut found: impl FnMut(Field<'r>)) {
         match selector.occurrence {

@@ -152,7 +152,16 @@ impl<'r> Run<'r> {
     }
 
     fn rule(&mut self, rule: &'r Step, buffers: &mut [Buffer]) -> Result<(), Held> {
-        self.step(rule, &Node::Root, buffers, 0).map(|_| ())
+        let absent = |input: &MarcInput<'_>| {
+            !rule.from.is_empty() && !rule.from.iter().any(|(selector, _)| input.has(selector))
+        };
+        let plain = rule.constant.is_none() && rule.when.is_none();
+        let absent = plain && self.input.as_ref().is_some_and(absent);
+        match &rule.body {
+            Body::Leaf(target) if absent => self.missing(rule, *target, buffers).map(|_| ()),
+            Body::Cases(_) if absent => self.missing_policy(rule, &rule.on_missing).map(|_| ()),
+            _ => self.step(rule, &Node::Root, buffers, 0).map(|_| ()),
+        }
     }
 
     /// Runs a rule or an item; `false` when it drops the object it belongs to.

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 
+use super::account::KeyHasher;
 use super::transforms::text;
 
 /// How keys are made alike before they are compared.
@@ -56,7 +58,7 @@ impl Miss {
 /// A loaded table.
 #[derive(Debug, Clone)]
 pub struct Table {
-    values: HashMap<String, String>,
+    values: HashMap<String, String, BuildHasherDefault<KeyHasher>>,
     fold: Vec<Fold>,
     /// What a missing key becomes.
     pub miss: Miss,
@@ -72,7 +74,7 @@ impl Table {
         fold: Vec<Fold>,
         miss: Miss,
     ) -> Result<Table, Vec<String>> {
-        let mut table = Table { values: HashMap::new(), fold, miss };
+        let mut table = Table { values: HashMap::default(), fold, miss };
         let mut doubles = Vec::new();
         for (key, value) in entries {
             let folded = table.folded(&key).into_owned();

@@ -299,6 +299,12 @@ fn is_in_orcid_range(orcid: &str) -> bool {
 /// case and with or without `http(s)://` and `www.` in front.
 fn strip<'a>(value: &'a str, prefixes: &[&str]) -> &'a str {
     let bare = value.trim();
+    // Most values have no prefix at all, which their first byte tells.
+    let first = bare.as_bytes().first().map_or(0, u8::to_ascii_lowercase);
+    let begins = |prefix: &&str| prefix.as_bytes().first() == Some(&first);
+    if !matches!(first, b'h' | b'w') && !prefixes.iter().any(|prefix| begins(prefix)) {
+        return bare;
+    }
     let after = |text: &'a str, prefix: &str| {
         let (front, rest) = text.split_at_checked(prefix.len())?;
         front.eq_ignore_ascii_case(prefix).then_some(rest)
