@@ -18,4 +18,5 @@ mod store_records;
 mod store_sqlite;
 mod store_suite;
 mod tables;
+mod tidy;
 mod truth;

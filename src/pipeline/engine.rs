@@ -216,10 +216,10 @@ impl Engine {
         let mut next = 0;
         let mut end = None;
         loop {
-            if let Some((total, _)) = &end {
-                if next == *total {
-                    break;
-                }
+            if let Some((total, _)) = &end
+                && next == *total
+            {
+                break;
             }
             match receiver.recv().await {
                 None => return Err(RunError::Broken("the reader is gone".to_owned())),
