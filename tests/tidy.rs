@@ -37,7 +37,7 @@ const KEPT_IN: &[(&str, &[&str], &str)] = &[
     ("std::net", &["cli", "server"], "sockets are at the edges"),
     (
         "std::fs",
-        &["crosswalk", "validate", "source", "serializers", "pipeline"],
+        &["crosswalk", "validate", "source", "pipeline"],
         "standards are values: no disk below, and the keepers' files are their database's",
     ),
 ];
@@ -195,10 +195,8 @@ fn head(text: &str) -> Option<String> {
 
 #[test]
 fn every_source_file_opens_with_a_sentence() {
-    assert_eq!(
-        head("//! A sentence,\n//! of two lines.\n//!\n//! More.\nuse a;").unwrap().len(),
-        28
-    );
+    let two_lines = head("//! A sentence,\n//! of two lines.\n//!\n//! More.\nuse a;");
+    assert_eq!(two_lines.as_deref(), Some("A sentence, of two lines."));
     assert_eq!(head("use a;\n//! Too late."), None);
     let violations: Vec<_> = rust_files()
         .into_iter()
