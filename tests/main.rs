@@ -25,4 +25,5 @@ mod store_sqlite;
 mod store_suite;
 mod support;
 mod tables;
+mod tidy;
 mod truth;

@@ -111,7 +111,7 @@ impl Cli {
 
     fn dispatch(self) -> Result<Outcome, Failure> {
         match self.verb {
-            Verb::Run(arguments) => run::run(arguments),
+            Verb::Run(arguments) => run::run(&arguments),
             Verb::Serve(arguments) => serve::run(arguments),
             Verb::Crosswalk(arguments) => crosswalk::run(arguments),
             Verb::Validate(arguments) => validate::run(&arguments),
@@ -150,11 +150,11 @@ impl StoreArguments {
 
     /// Opens a store that must be there already.
     async fn open_existing(&self) -> Result<Arc<dyn Store>, Failure> {
-        if let Some(path) = self.store.strip_prefix("sqlite:") {
-            if !Path::new(path).exists() {
-                let message = "there is no store; `windrow run PIPELINE` makes one";
-                return Err(configuration(anyhow!("{}: {message}", self.store)));
-            }
+        if let Some(path) = self.store.strip_prefix("sqlite:")
+            && !Path::new(path).exists()
+        {
+            let message = "there is no store; `windrow run PIPELINE` makes one";
+            return Err(configuration(anyhow!("{}: {message}", self.store)));
         }
         self.open().await
     }

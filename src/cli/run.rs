@@ -31,7 +31,7 @@ pub struct Arguments {
     json: bool,
 }
 
-pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
+pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let clock = clock()?;
     let definition = Definition::load(&arguments.pipeline).map_err(configuration)?;
     let definition = Arc::new(definition);
@@ -50,7 +50,7 @@ pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         let _aborted = watcher.await;
         result.map_err(|error| failure(&error))
     })?;
-    print(&arguments, &report)?;
+    print(arguments, &report)?;
     let clean = report.counts.quarantined == 0;
     Ok(if clean { Outcome::Clean } else { Outcome::Quarantined })
 }

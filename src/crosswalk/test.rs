@@ -89,10 +89,10 @@ fn compare(case: &InlineTest, output: &Value, failures: &mut Vec<String>) {
             failures.push(format!("{}: expected {expected}, found {found}", path.value));
         }
     }
-    if let Some(exact) = &case.exact {
-        if exact != output {
-            failures.push(format!("expected exactly {exact}, found {output}"));
-        }
+    if let Some(exact) = &case.exact
+        && exact != output
+    {
+        failures.push(format!("expected exactly {exact}, found {output}"));
     }
 }
 

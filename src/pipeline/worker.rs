@@ -151,12 +151,12 @@ impl Bench<'_> {
             let rule = Some(held.rule);
             return Err(rejected(Stage::Crosswalk, rule, held.code, held.message, locator));
         }
-        if let Some(schema) = &self.definition.schema {
-            if let Err(violations) = schema.check(&self.json) {
-                let texts: Vec<String> =
-                    violations.iter().map(|v| format!("{}: {}", v.path, v.message)).collect();
-                return Err(rejected(Stage::Validate, None, "schema", texts.join("; "), locator));
-            }
+        if let Some(schema) = &self.definition.schema
+            && let Err(violations) = schema.check(&self.json)
+        {
+            let texts: Vec<String> =
+                violations.iter().map(|v| format!("{}: {}", v.path, v.message)).collect();
+            return Err(rejected(Stage::Validate, None, "schema", texts.join("; "), locator));
         }
         let keys: Keys<'_> = match serde_json::from_slice(&self.json) {
             Ok(keys) => keys,

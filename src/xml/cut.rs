@@ -26,7 +26,7 @@ pub struct Names {
     pub max_bytes: usize,
 }
 
-/// What was found at the front of the bytes; the fields are those of [`crate::formats::Cut`].
+/// What was found at the front of the bytes; the fields are those of `formats::Cut`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     /// A record, or what belongs to none.
@@ -69,7 +69,7 @@ struct Candidate {
     stray: bool,
 }
 
-/// Cuts one stream; see [`crate::formats::Framing`] for the promises.
+/// Cuts one stream; see `formats::Framing` for the promises.
 #[derive(Debug)]
 pub struct Cutter {
     names: Names,

@@ -1,0 +1,377 @@
+//! Reading a crosswalk file: every key known, every value of its kind, all mistakes collected.
+
+use std::sync::Arc;
+
+use super::{
+    Case, File, Ignore, InlineTest, Policy, Rule, Spanned, TableContent, TableDeclaration, Take,
+    TestInput, Unmapped,
+};
+use crate::yaml::{Checker, Diagnostics, Fields, Kind, Node, SourceText, parse};
+
+const FILE_KEYS: &[&str] = &[
+    "crosswalk",
+    "version",
+    "from",
+    "to",
+    "defaults",
+    "tables",
+    "pipes",
+    "rules",
+    "ignore",
+    "unmapped",
+    "tests",
+    "note",
+];
+const RULE_KEYS: &[&str] = &[
+    "id",
+    "to",
+    "from",
+    "const",
+    "when",
+    "let",
+    "cases",
+    "map",
+    "set",
+    "take",
+    "join",
+    "order",
+    "pipe",
+    "default",
+    "on_missing",
+    "on_error",
+    "unique",
+    "note",
+];
+const TEST_KEYS: &[&str] = &["name", "marc", "json", "expect", "exact", "unmapped", "quarantine"];
+
+/// Reads a file's structure.
+///
+/// # Errors
+/// All mistakes of structure: unknown keys, wrong types, missing parts. A file with none can still
+/// have mistakes of meaning, which compiling finds.
+pub fn read(source: &Arc<SourceText>) -> Result<(File, Checker), Diagnostics> {
+    let root = parse(source)?;
+    let mut check = Checker::new(source);
+    let fields = check.fields(&root, "a crosswalk", FILE_KEYS);
+    let text = |check: &mut Checker, key: &str| {
+        let node = check.required(fields, key, "the crosswalk")?;
+        check.text(node, key)
+    };
+    let name = text(&mut check, "crosswalk").unwrap_or_default();
+    let empty = Node { span: fields.span, kind: Kind::Map(Vec::new()) };
+    let from = check.required(fields, "from", "the crosswalk").unwrap_or(&empty);
+    let from = check.fields(from, "from", &["format"]);
+    let to = check.required(fields, "to", "the crosswalk").unwrap_or(&empty);
+    let to = check.fields(to, "to", &["format", "schema", "record", "ns", "schema_location"]);
+    let defaults = fields.get("defaults").unwrap_or(&empty);
+    let defaults = check.fields(defaults, "defaults", &["on_error", "unique"]);
+    let file = File {
+        source: Arc::clone(source),
+        name,
+        from_format: format(&mut check, from, "from"),
+        to_format: format(&mut check, to, "to"),
+        to_schema: optional_text(&mut check, to, "schema"),
+        to_record: optional_text(&mut check, to, "record"),
+        to_namespaces: pairs(&mut check, to.get("ns"), "ns"),
+        to_schema_location: optional_text(&mut check, to, "schema_location").map(|s| s.value),
+        on_error: policy(&mut check, defaults, "on_error"),
+        unique: boolean(&mut check, defaults, "unique").unwrap_or(false),
+        tables: tables(&mut check, fields),
+        pipes: pipes(&mut check, fields),
+        rules: rules(&mut check, fields),
+        ignore: ignores(&mut check, fields),
+        unmapped: unmapped(&mut check, fields),
+        tests: tests(&mut check, fields),
+    };
+    Ok((file, check))
+}
+
+fn format(check: &mut Checker, fields: Fields<'_>, what: &str) -> Spanned<String> {
+    let missing = Spanned { value: String::new(), span: fields.span };
+    let Some(node) = check.required(fields, "format", what) else { return missing };
+    check.text(node, "format").map_or(missing, |value| Spanned { value, span: node.span })
+}
+
+fn optional_text(check: &mut Checker, fields: Fields<'_>, key: &str) -> Option<Spanned<String>> {
+    let node = fields.get(key)?;
+    Some(Spanned { value: check.text(node, key)?, span: node.span })
+}
+
+fn boolean(check: &mut Checker, fields: Fields<'_>, key: &str) -> Option<bool> {
+    fields.get(key).and_then(|node| check.boolean(node, key))
+}
+
+fn pairs(check: &mut Checker, node: Option<&Node>, what: &str) -> Vec<(String, String)> {
+    let Some(node) = node else { return Vec::new() };
+    let fields = check.mapping(node, what);
+    fields
+        .entries()
+        .iter()
+        .filter_map(|entry| Some((entry.key.clone(), check.text(&entry.value, what)?)))
+        .collect()
+}
+
+fn texts(check: &mut Checker, node: Option<&Node>, what: &str) -> Vec<Spanned<String>> {
+    let Some(node) = node else { return Vec::new() };
+    check
+        .one_or_many(node)
+        .iter()
+        .filter_map(|item| Some(Spanned { value: check.text(item, what)?, span: item.span }))
+        .collect()
+}
+
+fn tables(check: &mut Checker, fields: Fields<'_>) -> Vec<TableDeclaration> {
+    let Some(node) = fields.get("tables") else { return Vec::new() };
+    let mut declarations = Vec::new();
+    for entry in check.mapping(node, "tables").entries() {
+        let keys = ["file", "key", "value", "inline", "fold", "miss"];
+        let table = check.fields(&entry.value, "a table", &keys);
+        let content = match (table.get("inline"), table.get("file")) {
+            (Some(inline), None) => TableContent::Inline(pairs(check, Some(inline), "inline")),
+            (None, Some(_)) => {
+                let column = |check: &mut Checker, key: &str| {
+                    let node = check.required(table, key, "a table with a file")?;
+                    check.text(node, key)
+                };
+                let key = column(check, "key");
+                let value = column(check, "value");
+                let path = optional_text(check, table, "file");
+                let (Some(path), Some(key), Some(value)) = (path, key, value) else { continue };
+                TableContent::File { path, key, value }
+            }
+            _ => {
+                check.error("E0102", table.span, "a table has either `file` or `inline`");
+                continue;
+            }
+        };
+        declarations.push(TableDeclaration {
+            name: Spanned { value: entry.key.clone(), span: entry.key_span },
+            content,
+            fold: texts(check, table.get("fold"), "fold"),
+            miss: optional_text(check, table, "miss"),
+        });
+    }
+    declarations
+}
+
+fn pipes(check: &mut Checker, fields: Fields<'_>) -> Vec<(Spanned<String>, Spanned<String>)> {
+    let Some(node) = fields.get("pipes") else { return Vec::new() };
+    let mut found = Vec::new();
+    for entry in check.mapping(node, "pipes").entries() {
+        let name = Spanned { value: entry.key.clone(), span: entry.key_span };
+        if let Some(value) = check.text(&entry.value, "a pipe") {
+            found.push((name, Spanned { value, span: entry.value.span }));
+        }
+    }
+    found
+}
+
+fn rules(check: &mut Checker, fields: Fields<'_>) -> Vec<Rule> {
+    let Some(node) = check.required(fields, "rules", "the crosswalk") else { return Vec::new() };
+    let mut found: Vec<Rule> = Vec::new();
+    for node in check.list(node, "rules") {
+        let Some(rule) = rule(check, node, "a rule") else { continue };
+        if rule.id.is_empty() {
+            check.error("E0102", rule.span, "a rule has no `id`");
+        } else if found.iter().any(|other| other.id == rule.id) {
+            check.error("E0105", rule.span, format!("two rules have the id `{}`", rule.id));
+        }
+        found.push(rule);
+    }
+    found
+}
+
+fn rule(check: &mut Checker, node: &Node, what: &str) -> Option<Rule> {
+    let Kind::Map(_) = node.kind else {
+        check.fields(node, what, RULE_KEYS);
+        return None;
+    };
+    let fields = check.fields(node, what, RULE_KEYS);
+    let id = optional_text(check, fields, "id").map(|id| id.value).unwrap_or_default();
+    let items = |check: &mut Checker, key: &str| -> Vec<Rule> {
+        let Some(node) = fields.get(key) else { return Vec::new() };
+        let list = check.list(node, key);
+        list.iter().filter_map(|node| rule(check, node, "an item")).collect()
+    };
+    let map = items(check, "map");
+    let set = items(check, "set");
+    Some(Rule {
+        id,
+        span: node.span,
+        to: optional_text(check, fields, "to"),
+        from: texts(check, fields.get("from"), "a selector"),
+        constant: fields
+            .get("const")
+            .map(|node| Spanned { value: node.to_json(), span: node.span }),
+        when: optional_text(check, fields, "when"),
+        lets: lets(check, fields),
+        cases: cases(check, fields),
+        map,
+        set,
+        take: take(check, fields),
+        join: optional_text(check, fields, "join").map(|join| join.value),
+        listed: order(check, fields),
+        pipe: optional_text(check, fields, "pipe"),
+        default: optional_text(check, fields, "default"),
+        on_missing: policy(check, fields, "on_missing"),
+        on_error: policy(check, fields, "on_error"),
+        unique: boolean(check, fields, "unique"),
+    })
+}
+
+fn lets(check: &mut Checker, fields: Fields<'_>) -> Vec<(Spanned<String>, Rule)> {
+    let Some(node) = fields.get("let") else { return Vec::new() };
+    let mut found = Vec::new();
+    for entry in check.mapping(node, "let").entries() {
+        if let Some(binding) = rule(check, &entry.value, "a binding") {
+            found.push((Spanned { value: entry.key.clone(), span: entry.key_span }, binding));
+        }
+    }
+    found
+}
+
+fn cases(check: &mut Checker, fields: Fields<'_>) -> Vec<Case> {
+    let Some(node) = fields.get("cases") else { return Vec::new() };
+    let mut found = Vec::new();
+    for node in check.list(node, "cases") {
+        let case = check.fields(node, "a case", &["when", "else", "to", "map"]);
+        let when = optional_text(check, case, "when");
+        if when.is_none() && boolean(check, case, "else") != Some(true) {
+            check.error("E0102", node.span, "a case has neither `when` nor `else: true`");
+        }
+        let map = case.get("map").map_or(&[][..], |node| check.list(node, "map"));
+        let map = map.iter().filter_map(|node| rule(check, node, "an item")).collect();
+        let to = optional_text(check, case, "to");
+        found.push(Case { span: node.span, when, to, map });
+    }
+    found
+}
+
+fn take(check: &mut Checker, fields: Fields<'_>) -> Option<Take> {
+    const WORDS: &[&str] =
+        &["all", "all_joined", "earliest", "first", "first_match", "last", "longest"];
+    let text = optional_text(check, fields, "take")?;
+    let joined = text.value.strip_prefix("all_joined(").and_then(|rest| rest.strip_suffix(')'));
+    if let Some(separator) = joined {
+        let separator = separator.trim_matches(['"', '\'']).replace("\\n", "\n");
+        return Some(Take::AllJoined(separator));
+    }
+    match text.value.as_str() {
+        "first" => Some(Take::First),
+        "last" => Some(Take::Last),
+        "first_match" => Some(Take::FirstMatch),
+        "longest" => Some(Take::Longest),
+        "earliest" => Some(Take::Earliest),
+        "all" => Some(Take::All),
+        other => {
+            check.unknown("E0106", text.span, "take", other, WORDS.iter().copied());
+            None
+        }
+    }
+}
+
+fn order(check: &mut Checker, fields: Fields<'_>) -> bool {
+    let Some(text) = optional_text(check, fields, "order") else { return false };
+    match text.value.as_str() {
+        "listed" => true,
+        "record" => false,
+        other => {
+            check.unknown("E0106", text.span, "order", other, ["listed", "record"]);
+            false
+        }
+    }
+}
+
+fn policy(check: &mut Checker, fields: Fields<'_>, key: &str) -> Option<Policy> {
+    let node = fields.get(key)?;
+    if let Kind::Map(_) = node.kind {
+        let policy = check.fields(node, key, &["default", "skip", "report"]);
+        if let Some(default) = policy.get("default") {
+            return check.text(default, "default").map(Policy::Default);
+        }
+        let report = optional_text(check, policy, "report").is_some_and(|r| r.value == "warn");
+        return Some(Policy::Skip(report));
+    }
+    let word = check.text(node, key)?;
+    let (known, policy): (&[&str], _) = match (key, word.as_str()) {
+        (_, "skip") => (&[], Some(Policy::Skip(false))),
+        (_, "quarantine") => (&[], Some(Policy::Quarantine)),
+        (_, "fail") => (&[], Some(Policy::Fail)),
+        ("on_missing", "ok") => (&[], Some(Policy::Ok)),
+        ("on_missing", "warn") => (&[], Some(Policy::Warn)),
+        ("on_error", "keep") => (&[], Some(Policy::Keep)),
+        ("on_missing", _) => (&["ok", "warn", "skip", "quarantine", "fail"], None),
+        _ => (&["skip", "keep", "quarantine", "fail"], None),
+    };
+    if policy.is_none() {
+        check.unknown("E0106", node.span, key, &word, known.iter().copied());
+    }
+    policy
+}
+
+fn ignores(check: &mut Checker, fields: Fields<'_>) -> Vec<Ignore> {
+    let Some(node) = fields.get("ignore") else { return Vec::new() };
+    let mut found = Vec::new();
+    for node in check.list(node, "ignore") {
+        let entry = check.fields(node, "an entry of ignore", &["from", "why"]);
+        check.required(entry, "why", "an entry of ignore");
+        found.push(Ignore { from: texts(check, entry.get("from"), "a selector") });
+    }
+    found
+}
+
+fn unmapped(check: &mut Checker, fields: Fields<'_>) -> Unmapped {
+    let Some(text) = optional_text(check, fields, "unmapped") else { return Unmapped::Report };
+    match text.value.as_str() {
+        "report" => Unmapped::Report,
+        "quarantine" => Unmapped::Quarantine,
+        other => {
+            check.unknown("E0106", text.span, "unmapped", other, ["report", "quarantine"]);
+            Unmapped::Report
+        }
+    }
+}
+
+fn tests(check: &mut Checker, fields: Fields<'_>) -> Vec<InlineTest> {
+    let Some(node) = fields.get("tests") else { return Vec::new() };
+    let list = check.list(node, "tests");
+    list.iter().filter_map(|node| inline_test(check, node)).collect()
+}
+
+fn inline_test(check: &mut Checker, node: &Node) -> Option<InlineTest> {
+    let fields = check.fields(node, "a test", TEST_KEYS);
+    let name = optional_text(check, fields, "name").map(|name| name.value).unwrap_or_default();
+    let input = match (fields.get("marc"), fields.get("json")) {
+        (Some(marc), None) => TestInput::Marc(check.text(marc, "marc")?),
+        (None, Some(json)) => TestInput::Json(json.to_json()),
+        _ => {
+            check.error("E0102", node.span, "a test has either `marc` or `json`");
+            return None;
+        }
+    };
+    let expect =
+        fields.get("expect").map_or(&[][..], |node| check.mapping(node, "expect").entries());
+    let quarantine = fields.get("quarantine").and_then(|node| {
+        let hold = check.fields(node, "quarantine", &["rule", "code"]);
+        let rule = optional_text(check, hold, "rule")?.value;
+        Some((rule, optional_text(check, hold, "code")?.value))
+    });
+    let exact = fields.get("exact").map(Node::to_json);
+    Some(InlineTest {
+        name,
+        span: node.span,
+        input,
+        expect: expect
+            .iter()
+            .map(|entry| {
+                let path = Spanned { value: entry.key.clone(), span: entry.key_span };
+                (path, entry.value.to_json())
+            })
+            .collect(),
+        exact,
+        unmapped: fields.get("unmapped").map(|node| {
+            texts(check, Some(node), "unmapped").into_iter().map(|t| t.value).collect()
+        }),
+        quarantine,
+    })
+}
