@@ -5,7 +5,7 @@ use std::hash::BuildHasherDefault;
 
 use super::account::KeyHasher;
 use super::plan::Plan;
-use super::selector::Subfields;
+use super::selector::{MarcSelector, Subfields};
 use crate::formats::marc21::Field;
 
 /// The subfields of one field that are left out.
@@ -36,31 +36,39 @@ impl Ignored {
     }
 }
 
-/// Remembers what is left out of fields with the same tag and indicators, as long as no
-/// condition of a selector looks at more than that.
-#[derive(Debug)]
+/// Remembers what is left out of fields with the same tag and indicators, where no condition of
+/// a selector looks at more than that.
+#[derive(Debug, Default)]
 pub(super) struct IgnoreCache {
-    known: HashMap<u64, Ignored, BuildHasherDefault<KeyHasher>>,
+    /// `None` where a condition decides field by field.
+    known: HashMap<u64, Option<Ignored>, BuildHasherDefault<KeyHasher>>,
     other: Ignored,
-    conditional: bool,
 }
 
 impl IgnoreCache {
-    /// An empty cache for this plan.
-    pub fn new(plan: &Plan) -> IgnoreCache {
-        let conditional = plan.ignore.iter().any(|selector| !selector.conditions.is_empty());
-        IgnoreCache { known: HashMap::default(), other: Ignored::default(), conditional }
-    }
-
     /// What is left out of `field`.
     pub fn of(&mut self, plan: &Plan, field: Field<'_>) -> &Ignored {
         let [first, second] = field.indicators().map(|c| u8::try_from(c).ok());
-        let (false, Some(first), Some(second)) = (self.conditional, first, second) else {
-            self.other = Ignored::of(plan, field);
-            return &self.other;
-        };
         let [a, b, c] = field.tag().0;
-        let key = u64::from_be_bytes([0, 0, 0, a, b, c, first, second]);
-        self.known.entry(key).or_insert_with(|| Ignored::of(plan, field))
+        let key = match (first, second) {
+            (Some(first), Some(second)) => u64::from_be_bytes([0, 0, 0, a, b, c, first, second]),
+            // Indicators outside of Latin 1, which MARC does not have: not worth remembering.
+            _ => u64::MAX,
+        };
+        let conditional = |selector: &&MarcSelector| {
+            !selector.conditions.is_empty()
+                && selector.tag.as_ref().is_some_and(|tag| tag.matches(field.tag()))
+        };
+        let known = self.known.entry(key).or_insert_with(|| {
+            let by_field = key == u64::MAX || plan.ignore.iter().any(|s| conditional(&s));
+            (!by_field).then(|| Ignored::of(plan, field))
+        });
+        match known {
+            Some(ignored) => ignored,
+            None => {
+                self.other = Ignored::of(plan, field);
+                &self.other
+            }
+        }
     }
 }

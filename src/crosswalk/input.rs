@@ -345,12 +345,9 @@ impl<'r> Run<'r> {
                 ("value", Node::Value(found, _)) => Some(found.text.clone()),
                 ("value", Node::Field(field)) => Some(Cow::Borrowed(field.value())),
                 (_, Node::Json(value)) => {
-                    let names = name.split('.');
-                    let value = names.fold(Some(*value), |value, name| match name {
-                        "value" => value,
-                        name => value.and_then(|value| value.get(name)),
-                    });
-                    value.and_then(json_value).map(|found| found.text)
+                    let mut names = name.split('.').filter(|name| *name != "value");
+                    let value = names.try_fold(*value, |value, name| value.get(name))?;
+                    json_value(value).map(|found| found.text)
                 }
                 _ => None,
             }

@@ -15,10 +15,12 @@ mod plan;
 mod run;
 mod schema_paths;
 mod selector;
+mod settle;
 mod shape;
 mod syntax;
 mod table;
 mod test;
+mod values;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -7,8 +7,7 @@ use super::ignore::IgnoreCache;
 use super::input::{FieldIndex, MarcInput, Node};
 use super::plan::{Body, CasePlan, Input, Plan, Step};
 use super::shape::{Buffer, Syntax, Target};
-use super::syntax::{Policy, Take, Unmapped};
-use super::transforms::{Applied, text};
+use super::syntax::{Policy, Take};
 use crate::formats::SourceRecord;
 use crate::record::push_json_string;
 use crate::xml::writer::push_text;
@@ -54,7 +53,7 @@ impl<'p> Runner<'p> {
             plan,
             pool,
             index: FieldIndex::default(),
-            ignored: IgnoreCache::new(plan),
+            ignored: IgnoreCache::default(),
             account: Account::default(),
         }
     }
@@ -113,21 +112,21 @@ impl<'p> Runner<'p> {
 }
 
 pub(super) struct Run<'r> {
-    plan: &'r Plan,
+    pub(super) plan: &'r Plan,
     pub(super) input: Option<MarcInput<'r>>,
     pub(super) root: &'r serde_json::Value,
-    id: &'r str,
+    pub(super) id: &'r str,
     /// Value indexes that [`Found::origins`] point into.
     pub(super) origins: Vec<u32>,
     /// What was done with which value, in order.
-    marks: Vec<(u32, State)>,
+    pub(super) marks: Vec<(u32, State)>,
     pub(super) bindings: Vec<(&'r str, Option<Found<'r>>)>,
     nodes: Vec<Node<'r>>,
     /// Emptied vectors, to be filled again.
     pub(super) spare: Vec<Vec<Found<'r>>>,
-    ignored: &'r mut IgnoreCache,
+    pub(super) ignored: &'r mut IgnoreCache,
     pool: &'r mut Vec<Vec<Buffer>>,
-    account: &'r mut Account,
+    pub(super) account: &'r mut Account,
 }
 
 impl<'r> Run<'r> {
@@ -184,7 +183,7 @@ impl<'r> Run<'r> {
                 }
                 let written = !values.is_empty();
                 for value in values.drain(..) {
-                    self.write(value, *target, step.unique, buffers);
+                    self.write(&value, *target, step.unique, buffers);
                 }
                 self.spare.push(values);
                 if written { Ok(true) } else { self.missing(step, *target, buffers) }
@@ -202,13 +201,13 @@ impl<'r> Run<'r> {
     ) -> Result<bool, Held> {
         if let Some(default) = &step.default {
             let value = Found { text: Cow::Borrowed(default), raw: false, origins: (0, 0) };
-            self.write(value, target, step.unique, buffers);
+            self.write(&value, target, step.unique, buffers);
             return Ok(true);
         }
         match &step.on_missing {
             Policy::Default(text) => {
                 let value = Found { text: Cow::Borrowed(text), raw: false, origins: (0, 0) };
-                self.write(value, target, step.unique, buffers);
+                self.write(&value, target, step.unique, buffers);
                 Ok(true)
             }
             policy => self.missing_policy(step, policy),
@@ -240,7 +239,7 @@ impl<'r> Run<'r> {
         }
     }
 
-    fn write(&mut self, value: Found<'r>, target: Target, unique: bool, buffers: &mut [Buffer]) {
+    fn write(&mut self, value: &Found<'r>, target: Target, unique: bool, buffers: &mut [Buffer]) {
         let Some(buffer) = buffers.get_mut(target.slot) else { return };
         if !target.many && !buffer.is_empty() {
             return self.mark(value.origins, State::Dropped);
@@ -300,10 +299,12 @@ impl<'r> Run<'r> {
             }
             self.nodes_of(selector, context, &mut nodes);
         }
-        if step.from.len() > 1 && !step.listed && step.take != Take::FirstMatch {
-            if let Some(new) = nodes.get_mut(start..) {
-                new.sort_by_key(|node| self.position(node));
-            }
+        if step.from.len() > 1
+            && !step.listed
+            && step.take != Take::FirstMatch
+            && let Some(new) = nodes.get_mut(start..)
+        {
+            new.sort_by_key(|node| self.position(node));
         }
         match step.take {
             Take::First | Take::FirstMatch => nodes.truncate(start + 1),
@@ -370,7 +371,7 @@ impl<'r> Run<'r> {
         }
         let Some(object) = &case.object else {
             if let Node::Value(value, _) = node {
-                self.write(value.clone(), case.target, step.unique, buffers);
+                self.write(value, case.target, step.unique, buffers);
                 return Ok(true);
             }
             return Ok(false);
@@ -412,197 +413,7 @@ impl<'r> Run<'r> {
         Ok(values.into_iter().next().or_else(default))
     }
 
-    /// The values of a step, transformed and chosen; `false` drops the object around it.
-    fn values(
-        &mut self,
-        step: &'r Step,
-        node: &Node<'r>,
-        out: &mut Vec<Found<'r>>,
-    ) -> Result<bool, Held> {
-        if let Some((text, raw)) = &step.constant {
-            out.push(Found { text: Cow::Borrowed(text), raw: *raw, origins: (0, 0) });
-            return Ok(true);
-        }
-        let mut raw = self.spare.pop().unwrap_or_default();
-        for (selector, _) in &step.from {
-            if step.take == Take::FirstMatch && !out.is_empty() {
-                break;
-            }
-            self.values_of(selector, step.join.as_deref(), step.listed, node, &mut raw);
-            if step.pipe.steps.is_empty() {
-                out.append(&mut raw);
-                continue;
-            }
-            for found in raw.drain(..) {
-                if !self.pipe(step, 0, found, out)? {
-                    return Ok(false);
-                }
-            }
-        }
-        self.spare.push(raw);
-        out.retain(|found| !text::trimmed(&found.text).is_empty());
-        if step.from.len() > 1 && !step.listed && step.take != Take::FirstMatch {
-            out.sort_by_key(|found| self.origins.get(found.origins.0 as usize).copied());
-        }
-        self.take(&step.take, out);
-        Ok(true)
-    }
-
-    /// Applies the pipe from step `from` on; `false` drops the object.
-    fn pipe(
-        &mut self,
-        step: &'r Step,
-        from: usize,
-        mut found: Found<'r>,
-        out: &mut Vec<Found<'r>>,
-    ) -> Result<bool, Held> {
-        let origins = found.origins;
-        for (n, transform) in step.pipe.steps.iter().enumerate().skip(from) {
-            match transform.apply(found.text) {
-                Applied::One(text) => found.text = text,
-                Applied::Number(digits) => {
-                    (found.text, found.raw) = (Cow::Owned(digits), true);
-                }
-                Applied::None => {
-                    self.mark(origins, State::Dropped);
-                    return Ok(true);
-                }
-                Applied::Many(texts) => {
-                    for text in texts {
-                        if !self.pipe(step, n + 1, Found { text, raw: false, origins }, out)? {
-                            return Ok(false);
-                        }
-                    }
-                    return Ok(true);
-                }
-                Applied::Failed(code, text) => {
-                    return self.failed(step, n, code, text, origins, out);
-                }
-            }
-        }
-        out.push(found);
-        Ok(true)
-    }
-
-    fn failed(
-        &mut self,
-        step: &'r Step,
-        n: usize,
-        code: &'static str,
-        value: Cow<'r, str>,
-        origins: (u32, u32),
-        out: &mut Vec<Found<'r>>,
-    ) -> Result<bool, Held> {
-        if !matches!(step.on_error, Policy::Quarantine | Policy::Fail) {
-            self.account.problem(&step.label, code, self.id, &value);
-        }
-        match &step.on_error {
-            Policy::Keep => self.pipe(step, n + 1, Found { text: value, raw: false, origins }, out),
-            Policy::Default(text) => {
-                self.mark(origins, State::Failed);
-                out.push(Found { text: Cow::Borrowed(text), raw: false, origins: (0, 0) });
-                Ok(true)
-            }
-            Policy::Quarantine | Policy::Fail => {
-                let name = step.pipe.names.get(n).map_or("?", String::as_str);
-                Err(Held {
-                    rule: step.label.clone(),
-                    code: code.to_owned(),
-                    message: format!("{name} cannot take {:?}", clipped(&value)),
-                    fatal: step.on_error == Policy::Fail,
-                })
-            }
-            Policy::Ok | Policy::Warn | Policy::Skip(_) => {
-                self.mark(origins, State::Failed);
-                Ok(!step.error_drops_object)
-            }
-        }
-    }
-
-    fn take(&mut self, take: &Take, values: &mut Vec<Found<'r>>) {
-        if values.len() < 2 || matches!(take, Take::All | Take::FirstMatch) {
-            return;
-        }
-        let chosen = match take {
-            Take::Last => values.len() - 1,
-            Take::Longest => {
-                let longest = values.iter().map(|v| v.text.chars().count()).max();
-                let is_longest = |v: &Found<'_>| Some(v.text.chars().count()) == longest;
-                values.iter().position(is_longest).unwrap_or(0)
-            }
-            Take::Earliest => {
-                let by_text = |(_, a): &(usize, &Found<'_>), (_, b): &(usize, &Found<'_>)| {
-                    a.text.cmp(&b.text)
-                };
-                values.iter().enumerate().min_by(by_text).map_or(0, |(n, _)| n)
-            }
-            Take::AllJoined(separator) => {
-                let texts: Vec<&str> = values.iter().map(|v| v.text.as_ref()).collect();
-                let text = texts.join(separator);
-                let first = self.next_origin();
-                for value in values.iter() {
-                    let range = value.origins.0 as usize..value.origins.1 as usize;
-                    self.origins.extend_from_within(range);
-                }
-                let origins = (first, self.next_origin());
-                *values = vec![Found { text: Cow::Owned(text), raw: false, origins }];
-                return;
-            }
-            Take::First | Take::All | Take::FirstMatch => 0,
-        };
-        for (n, value) in values.iter().enumerate() {
-            if n != chosen {
-                self.mark(value.origins, State::Dropped);
-            }
-        }
-        values.swap(0, chosen);
-        values.truncate(1);
-    }
-
     pub(super) fn next_origin(&self) -> u32 {
         u32::try_from(self.origins.len()).unwrap_or(u32::MAX)
     }
-
-    /// Counts every value of the record in its final state.
-    fn settle(&mut self) -> Result<(), Held> {
-        let Some(input) = &self.input else { return Ok(()) };
-        let mut states = vec![State::Unmapped; input.marc.value_count()];
-        for (value, state) in &self.marks {
-            if let Some(known) = states.get_mut(*value as usize) {
-                *known = (*known).max(*state);
-            }
-        }
-        let mut lost = None;
-        for field in input.marc.fields() {
-            let ignored = self.ignored.of(self.plan, field);
-            for subfield in field.subfields() {
-                let mut state = states.get(subfield.index).copied().unwrap_or(State::Unmapped);
-                // Linkage is read through the field it links to; nothing is lost with a blank.
-                let free = || {
-                    matches!(subfield.code, '6' | '8') || text::trimmed(subfield.value).is_empty()
-                };
-                if state < State::Read && (ignored.covers(subfield.code) || free()) {
-                    state = State::Ignored;
-                }
-                if state == State::Unmapped && self.plan.unmapped == Unmapped::Quarantine {
-                    lost.get_or_insert_with(|| format!("{}${}", field.tag(), subfield.code));
-                }
-                self.account.count(field, subfield.code, subfield.value, state, self.id);
-            }
-        }
-        match lost {
-            None => Ok(()),
-            Some(place) => Err(Held {
-                rule: "unmapped".to_owned(),
-                code: "unmapped".to_owned(),
-                message: format!("no rule reads {place}"),
-                fatal: false,
-            }),
-        }
-    }
-}
-
-fn clipped(value: &str) -> &str {
-    let end = value.char_indices().nth(80).map_or(value.len(), |(at, _)| at);
-    value.get(..end).unwrap_or(value)
 }

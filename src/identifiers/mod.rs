@@ -213,6 +213,9 @@ pub fn handle(value: &str) -> Normalized<'_> {
 /// `url.shape`.
 pub fn url(value: &str) -> Normalized<'_> {
     let bare = value.trim();
+    if is_plain_url(bare) {
+        return Ok(Cow::Borrowed(bare));
+    }
     let host = bare.split_once("://").and_then(|(scheme, rest)| {
         let known = ["http", "https", "ftp"].iter().any(|name| scheme.eq_ignore_ascii_case(name));
         known.then(|| rest.split(['/', '?', '#']).next().unwrap_or_default())
@@ -221,6 +224,15 @@ pub fn url(value: &str) -> Normalized<'_> {
         host.is_some_and(|host| host.starts_with(|c: char| c.is_alphanumeric() || c == '['));
     let clean = !bare.contains(|c: char| c.is_whitespace() || c.is_control() || "<>\"".contains(c));
     if valid && clean { Ok(Cow::Borrowed(bare)) } else { wrong("url.shape", "http://host/path") }
+}
+
+/// Nearly every URL: http or https, ASCII without white space and quotes.
+fn is_plain_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let Some(rest) = rest else { return false };
+    let odd = |byte: u8| !(b'!'..=b'~').contains(&byte) || matches!(byte, b'<' | b'>' | b'"');
+    rest.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && !rest.bytes().fold(false, |found, byte| found | odd(byte))
 }
 
 /// URN (RFC 8141): `urn:nbn:de:101:1-2019`, `urn` and the namespace in lower case.
@@ -302,7 +314,7 @@ fn strip<'a>(value: &'a str, prefixes: &[&str]) -> &'a str {
     // Most values have no prefix at all, which their first byte tells.
     let first = bare.as_bytes().first().map_or(0, u8::to_ascii_lowercase);
     let begins = |prefix: &&str| prefix.as_bytes().first() == Some(&first);
-    if !matches!(first, b'h' | b'w') && !prefixes.iter().any(|prefix| begins(prefix)) {
+    if !matches!(first, b'h' | b'w') && !prefixes.iter().any(begins) {
         return bare;
     }
     let after = |text: &'a str, prefix: &str| {

@@ -150,6 +150,9 @@ impl Definition {
         let files = files.into_iter().map(|file| (file.clone(), short_name(&file))).collect();
         let mut hashed = source.text.clone().into_bytes();
         hashed.extend_from_slice(&crosswalk.hash());
+        if let Some(schema) = &schema {
+            hashed.extend_from_slice(&schema.hash());
+        }
         let hash: String = content_hash(&hashed).iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Definition {
             name: written.name,
@@ -230,7 +233,7 @@ fn read(source: &Arc<SourceText>) -> Result<Written, Diagnostics> {
             records: number(&mut check, batch, "records", 1000),
             bytes: number(&mut check, batch, "bytes", 4 * MEBIBYTE),
         },
-        in_flight_bytes: number(&mut check, fields, "in_flight_bytes", 32 * MEBIBYTE),
+        in_flight_bytes: number(&mut check, fields, "in_flight_bytes", 8 * MEBIBYTE),
     };
     check.finish(written)
 }

@@ -24,12 +24,12 @@ impl SetSpec {
     /// Returns `None` when nothing is left to name the set by.
     #[must_use]
     pub fn from_name(name: &str) -> Option<SetSpec> {
-        let spec: String = name
-            .trim()
-            .chars()
-            .map(|c| if is_unreserved(c) || c == ':' { c } else { '-' })
-            .collect();
-        spec.parse().ok()
+        let clean = |part: &str| -> String {
+            part.trim().chars().map(|c| if is_unreserved(c) { c } else { '-' }).collect()
+        };
+        let parts: Vec<String> =
+            name.split(':').map(clean).filter(|part| !part.is_empty()).collect();
+        parts.join(":").parse().ok()
     }
 
     /// The text of the setSpec.
@@ -64,6 +64,7 @@ mod tests {
         assert_eq!(spec("CERN theses"), Some("CERN-theses".to_owned()));
         assert_eq!(spec("physics:hep"), Some("physics:hep".to_owned()));
         assert_eq!(spec(" "), None);
-        assert_eq!(spec("a::b"), None);
+        assert_eq!(spec("a::b:"), Some("a:b".to_owned()));
+        assert_eq!(spec("Bücher: neu"), Some("B-cher:neu".to_owned()));
     }
 }

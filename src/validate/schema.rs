@@ -8,6 +8,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::shortcut::Shortcut;
+use crate::record::{ContentHash, content_hash};
 
 /// More violations than these are not collected from one record.
 pub const MAX_VIOLATIONS: usize = 20;
@@ -83,6 +84,7 @@ impl fmt::Display for Violation {
 pub struct SchemaValidator {
     validator: Validator,
     shortcut: Option<Shortcut>,
+    hash: ContentHash,
 }
 
 impl SchemaValidator {
@@ -122,7 +124,14 @@ impl SchemaValidator {
                 path: error.instance_path().to_string(),
                 message: clip(&error.to_string()),
             })?;
-        Ok(SchemaValidator { validator, shortcut: Shortcut::compile(&schema) })
+        let shortcut = Shortcut::compile(&schema);
+        Ok(SchemaValidator { validator, shortcut, hash: content_hash(bytes) })
+    }
+
+    /// Hash of the schema's bytes.
+    #[must_use]
+    pub fn hash(&self) -> ContentHash {
+        self.hash
     }
 
     /// Checks one record, as JSON text; at most [`MAX_VIOLATIONS`] are told.
@@ -131,10 +140,10 @@ impl SchemaValidator {
     /// Every violation; one with an empty path when the bytes are not JSON (RFC 8259) or nest
     /// deeper than 128.
     pub fn check(&self, json: &[u8]) -> Result<(), Vec<Violation>> {
-        if let (Some(shortcut), Ok(text)) = (&self.shortcut, std::str::from_utf8(json)) {
-            if shortcut.is_surely_valid(text) {
-                return Ok(());
-            }
+        if let (Some(shortcut), Ok(text)) = (&self.shortcut, std::str::from_utf8(json))
+            && shortcut.is_surely_valid(text)
+        {
+            return Ok(());
         }
         let value: Value = serde_json::from_slice(json).map_err(|error| {
             vec![Violation { path: String::new(), message: format!("not JSON: {error}") }]

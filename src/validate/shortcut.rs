@@ -420,12 +420,11 @@ mod tests {
             let mut bytes = canonical_json(&value);
             let at = at.index(bytes.len());
             bytes[at] = byte;
-            if let Ok(text) = String::from_utf8(bytes) {
-                if shortcut.is_surely_valid(&text) {
+            if let Ok(text) = String::from_utf8(bytes)
+                && shortcut.is_surely_valid(&text) {
                     let value: Value = serde_json::from_str(&text).unwrap();
                     prop_assert!(whole.unwrap().is_valid(&value), "{}", text);
                 }
-            }
         }
     }
 

@@ -11,7 +11,7 @@ mod write;
 pub use framing::{Iso2709Framing, looks_like_iso2709};
 pub use write::{WriteError, write};
 
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memchr2_iter};
 
 use super::{CONTROL_VALUE, Leader, Marc, Tag};
 use crate::formats::{DecodeError, SourceRecord};
@@ -78,6 +78,12 @@ fn read_record(
     marc.clear();
     marc.set_leader(leader);
     marc.set_text(text);
+    if push_plain(marc, base, body, entries) {
+        return Ok(());
+    }
+    marc.clear();
+    marc.set_leader(leader);
+    marc.set_text(text);
     let warnings_before = warnings.len();
     if push_contiguous(marc, text, base, body, entries, warnings)? {
         return Ok(());
@@ -93,7 +99,56 @@ fn read_record(
     Ok(())
 }
 
-// The way nearly all records go: entries follow one another and cover the data exactly.
+// The way nearly all records go: the entries follow one another, every delimiter stands where it
+// belongs, nothing is odd. One search through the data, no warnings; `false` leaves `marc` half
+// filled and the record to the ways below.
+fn push_plain(marc: &mut Marc, base: usize, body: &[u8], entries: &[[u8; 12]]) -> bool {
+    let data = body.get(base..).unwrap_or_default();
+    let mut marks = memchr2_iter(US, FT, data);
+    let mut start = 0;
+    for entry in entries {
+        let Some(entry) = directory::Entry::parse(entry) else { return false };
+        if entry.start != start
+            || entry.length == 0
+            || !entry.tag.iter().all(u8::is_ascii_alphanumeric)
+        {
+            return false;
+        }
+        let tag = Tag(entry.tag);
+        let end = start + entry.length - 1;
+        let Some(mut mark) = marks.next() else { return false };
+        if tag.is_control() {
+            if mark != end || data.get(mark) != Some(&FT) {
+                return false;
+            }
+            push_value(marc, tag, (base + start, base + end));
+        } else {
+            let Some(&[first, second, US]) = data.get(start..start + 3) else { return false };
+            if first >= 0x80 || second >= 0x80 || mark != start + 2 {
+                return false;
+            }
+            marc.push_data(tag, [char::from(first), char::from(second)]);
+            while mark != end {
+                let code = mark + 1;
+                let Some(next) = marks.next() else { return false };
+                let Some(byte) = data.get(code).filter(|byte| byte.is_ascii_graphic()) else {
+                    return false;
+                };
+                // A field terminator before the field's end, or a delimiter at it.
+                let is_end = data.get(next) == Some(&FT);
+                if next > end || is_end != (next == end) || next == code {
+                    return false;
+                }
+                marc.push_subfield_at(char::from(*byte), base + code + 1, base + next);
+                mark = next;
+            }
+        }
+        start = end + 1;
+    }
+    start == data.len() && !entries.is_empty()
+}
+
+// Entries follow one another and cover the data exactly.
 fn push_contiguous(
     marc: &mut Marc,
     text: &str,

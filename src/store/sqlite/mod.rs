@@ -131,7 +131,12 @@ impl Store for SqliteStore {
         report: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        runs::end(&mut self.writer.lock().await.connection, run_id, state, report, now).await
+        let mut writer = self.writer.lock().await;
+        runs::end(&mut writer.connection, run_id, state, report, now).await?;
+        // The file shall hold all of the run by itself, for whoever copies it. A reader that is
+        // at work puts this off; nothing is lost by that.
+        sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut writer.connection).await?;
+        Ok(())
     }
 
     async fn splits(&self, run_id: i64) -> Result<Vec<SplitState>, StoreError> {
