@@ -58,14 +58,28 @@ const CLIP: usize = 80;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Key(u64);
 
-impl Key {
-    fn new(field: Field<'_>, code: char, state: State) -> Key {
+/// The part of a [`Key`] that all values of a field have in common.
+#[derive(Debug, Clone, Copy)]
+pub struct FieldKey(u64);
+
+impl FieldKey {
+    /// The key of a field.
+    #[must_use]
+    pub fn new(field: Field<'_>) -> FieldKey {
         let [a, b, c] = field.tag().0;
-        let [first, second] = field.indicators();
-        // A character outside ASCII, which MARC does not allow here, is counted as `?`.
-        let ascii = |c: char| u8::try_from(c).ok().filter(u8::is_ascii).unwrap_or(b'?');
-        let bytes = [0, a, b, c, ascii(first), ascii(second), ascii(code), state as u8];
-        Key(u64::from_be_bytes(bytes))
+        let [first, second] = field.indicators().map(ascii);
+        FieldKey(u64::from_be_bytes([0, a, b, c, first, second, 0, 0]))
+    }
+}
+
+/// A character outside ASCII, which MARC does not allow in these places, is counted as `?`.
+fn ascii(c: char) -> u8 {
+    u8::try_from(c).ok().filter(u8::is_ascii).unwrap_or(b'?')
+}
+
+impl Key {
+    fn new(field: FieldKey, code: char, state: State) -> Key {
+        Key(field.0 | u64::from(ascii(code)) << 8 | state as u64)
     }
 
     /// `653 1_ $9`, and the state.
@@ -138,7 +152,7 @@ impl Account {
     }
 
     /// Counts one value of the record at hand.
-    pub fn count(&mut self, field: Field<'_>, code: char, value: &str, state: State, id: &str) {
+    pub fn count(&mut self, field: FieldKey, code: char, value: &str, state: State, id: &str) {
         let serial = self.serial;
         let entry = self.fields.entry(Key::new(field, code, state)).or_default();
         entry.counter.values += 1;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::condition::Condition;
-use super::plan::{Body, CasePlan, Input, Object, Plan, Selector, Step, TagIndex};
+use super::plan::{Body, CasePlan, Input, Object, Plan, Selector, Step, TagIndex, codes};
 use super::schema_paths::SchemaPaths;
 use super::selector::{JsonPath, MarcSelector, Subfields, TagPattern};
 use super::shape::{Shape, Syntax, Target};
@@ -406,8 +406,10 @@ impl Compiler<'_> {
             Body::Cases(_) => false,
         };
         let fallback = if single { Take::First } else { Take::All };
+        let plain = rule.constant.is_none() && rule.when.is_none() && !rule.from.is_empty();
         Some(Step {
             label: label.to_owned(),
+            codes: if plain { codes(&from) } else { None },
             from,
             constant: rule.constant.as_ref().map(|constant| match &constant.value {
                 serde_json::Value::String(text) => (text.clone(), false),

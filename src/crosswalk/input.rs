@@ -24,6 +24,13 @@ pub(super) enum Node<'r> {
 }
 
 impl<'r> Node<'r> {
+    /// The subfield codes of the field, one bit each; all bits where there is no field.
+    pub fn codes(&self) -> u128 {
+        let Node::Field(field) = self else { return u128::MAX };
+        let bits = field.subfields().filter_map(|s| 1_u128.checked_shl(u32::from(s.code)));
+        bits.fold(0, |codes, bit| codes | bit)
+    }
+
     fn field(&self) -> Option<Field<'r>> {
         match self {
             Node::Field(field) => Some(*field),

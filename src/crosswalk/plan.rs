@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::condition::Condition;
-use super::selector::{JsonPath, MarcSelector};
+use super::selector::{JsonPath, MarcSelector, Subfields};
 use super::shape::{Shape, Target};
 use super::syntax::{Policy, Take, Unmapped};
 use super::transforms::Pipe;
@@ -75,6 +75,23 @@ pub struct Step {
     pub error_drops_object: bool,
     /// Leaves out repeated values.
     pub unique: bool,
+    /// The subfields of the current field that it reads, one bit each, when it reads nothing
+    /// else and has no condition: without one of them there is no value.
+    pub codes: Option<u128>,
+}
+
+/// The bits of [`Step::codes`] for a step with these selectors.
+#[must_use]
+pub fn codes(from: &[(Selector, String)]) -> Option<u128> {
+    from.iter().try_fold(0, |codes, (selector, _)| match selector {
+        Selector::Marc { selector, .. } if selector.tag.is_none() && !selector.linked => {
+            match &selector.subfields {
+                Subfields::Listed(_, bits) if !selector.leader => Some(codes | bits),
+                _ => None,
+            }
+        }
+        _ => None,
+    })
 }
 
 /// Where values go.

@@ -177,6 +177,11 @@ impl<'r> Run<'r> {
                 if step.when.is_some() && !self.holds(step.when.as_ref(), node) {
                     return Ok(true);
                 }
+                if let Some((text, raw)) = &step.constant {
+                    let value = Found { text: Cow::Borrowed(text), raw: *raw, origins: (0, 0) };
+                    self.write(&value, *target, step.unique, buffers);
+                    return Ok(true);
+                }
                 let mut values = self.spare.pop().unwrap_or_default();
                 if !self.values(step, node, &mut values)? {
                     return Ok(false);
@@ -378,8 +383,15 @@ impl<'r> Run<'r> {
         };
         let mut inner = self.buffers(depth + 1, object.shape.slots());
         let mut keep = Ok(true);
+        let codes = node.codes();
         for item in &object.items {
-            keep = self.step(item, node, &mut inner, depth + 1);
+            keep = match (&item.body, item.codes) {
+                // No subfield of this field is meant: no need to look for values.
+                (Body::Leaf(target), Some(wanted)) if wanted & codes == 0 => {
+                    self.missing(item, *target, &mut inner)
+                }
+                _ => self.step(item, node, &mut inner, depth + 1),
+            };
             if !matches!(keep, Ok(true)) {
                 break;
             }

@@ -1,6 +1,6 @@
 //! The end of a record: every value of the source counted in its final state.
 
-use super::account::State;
+use super::account::{FieldKey, State};
 use super::run::{Held, Run};
 use super::syntax::Unmapped;
 use super::transforms::text;
@@ -18,6 +18,7 @@ impl Run<'_> {
         let mut lost = None;
         for field in input.marc.fields() {
             let ignored = self.ignored.of(self.plan, field);
+            let key = FieldKey::new(field);
             for subfield in field.subfields() {
                 let mut state = states.get(subfield.index).copied().unwrap_or(State::Unmapped);
                 // Linkage is read through the field it links to; nothing is lost with a blank.
@@ -30,7 +31,7 @@ impl Run<'_> {
                 if state == State::Unmapped && self.plan.unmapped == Unmapped::Quarantine {
                     lost.get_or_insert_with(|| format!("{}${}", field.tag(), subfield.code));
                 }
-                self.account.count(field, subfield.code, subfield.value, state, self.id);
+                self.account.count(key, subfield.code, subfield.value, state, self.id);
             }
         }
         match lost {

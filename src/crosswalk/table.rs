@@ -91,7 +91,12 @@ impl Table {
     /// The value of `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.values.get(self.folded(key).as_ref()).map(String::as_str)
+        // Most keys are folded already: one look is enough.
+        if let Some(value) = self.values.get(key) {
+            return Some(value);
+        }
+        let folded = self.folded(key);
+        if folded == key { None } else { self.values.get(folded.as_ref()).map(String::as_str) }
     }
 
     fn folded<'t>(&self, key: &'t str) -> Cow<'t, str> {

@@ -119,6 +119,9 @@ pub fn issn(value: &str) -> Normalized<'_> {
 /// `orcid.shape`, `orcid.checksum` (ISO 7064 MOD 11-2).
 pub fn orcid(value: &str) -> Normalized<'_> {
     let bare = strip(value, &["orcid.org/", "(orcid)", "orcid:", "orcid "]).trim_end_matches('/');
+    if is_plain_orcid(bare) {
+        return Ok(Cow::Borrowed(bare));
+    }
     let digits = compact(bare);
     if !has_shape(&digits, 16) {
         return wrong("orcid.shape", "NNNN-NNNN-NNNN-NNNC");
@@ -127,6 +130,23 @@ pub fn orcid(value: &str) -> Normalized<'_> {
         return wrong("orcid.checksum", "an ORCID iD with a right check digit");
     }
     Ok(grouped(bare, &digits))
+}
+
+/// `NNNN-NNNN-NNNN-NNNC` with a right check character, as nearly all ORCIDs are written.
+fn is_plain_orcid(text: &str) -> bool {
+    let Some((check, front)) = text.as_bytes().split_last() else { return false };
+    let mut total = 0_u32;
+    let shape = front.len() == 18
+        && front.iter().enumerate().all(|(n, byte)| match n {
+            4 | 9 | 14 => *byte == b'-',
+            _ => {
+                total = (total + u32::from(byte.wrapping_sub(b'0'))) * 2 % 11;
+                byte.is_ascii_digit()
+            }
+        });
+    let expected = (12 - total) % 11;
+    let found = if *check == b'X' { 10 } else { u32::from(check.wrapping_sub(b'0')) };
+    shape && found == expected && (check.is_ascii_digit() || *check == b'X')
 }
 
 /// ISNI as 16 characters without spaces (ISO 27729).

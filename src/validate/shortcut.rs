@@ -134,7 +134,10 @@ impl Shortcut {
             let mut members = object.members.iter();
             loop {
                 let rest = bytes.get(at..)?;
-                let member = members.find(|member| rest.starts_with(&member.key))?;
+                let begin = rest.get(1);
+                let is_here =
+                    |member: &&Member| member.key.get(1) == begin && rest.starts_with(&member.key);
+                let member = members.find(is_here)?;
                 seen |= member.bit;
                 count += 1;
                 let end = self.walk(member.check, json, at + member.key.len(), depth + 1)?;
