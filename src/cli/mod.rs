@@ -59,8 +59,6 @@ pub enum Outcome {
 pub enum Failure {
     /// The work could not be done.
     Failed(anyhow::Error),
-    /// The command was called wrongly.
-    Usage(anyhow::Error),
     /// Something outside is not ready.
     TryLater(anyhow::Error),
     /// A file of the user's, or a setting, is wrong.
@@ -80,10 +78,8 @@ fn configuration(error: impl Into<anyhow::Error>) -> Failure {
 
 /// Prints the error chain to stderr.
 pub fn complain(failure: &Failure) {
-    let (Failure::Failed(error)
-    | Failure::Usage(error)
-    | Failure::TryLater(error)
-    | Failure::Configuration(error)) = failure;
+    let (Failure::Failed(error) | Failure::TryLater(error) | Failure::Configuration(error)) =
+        failure;
     let text = format!("{error:#}");
     // Reports on files begin with their own `error[…]`.
     let prefix = if text.starts_with("error") { "" } else { "windrow: " };

@@ -38,7 +38,13 @@ pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         match arguments.verb {
             Verb::List { store, source, limit } => {
                 let store = store.open_existing().await?;
-                for entry in store.quarantine(source.as_deref(), limit).await? {
+                let one_more = limit.saturating_add(1);
+                let mut entries = store.quarantine(source.as_deref(), one_more).await?;
+                if entries.len() > limit as usize {
+                    entries.truncate(limit as usize);
+                    super::talk(format_args!("there are more than {limit}; --limit N shows more"));
+                }
+                for entry in entries {
                     let rule = entry.rule.map(|rule| format!(", rule {rule}")).unwrap_or_default();
                     writeln!(
                         out,

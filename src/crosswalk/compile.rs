@@ -70,9 +70,12 @@ pub fn compile(file: &File, check: Checker, folder: &Path) -> Result<Plan, Diagn
     shape.finish();
     let mut ignore = Vec::new();
     for selector in file.ignore.iter().flat_map(|ignore| &ignore.from) {
-        if let Some(selector) = compiler.marc(selector) {
-            ignore.push(selector);
+        let Some(parsed) = compiler.marc(selector) else { continue };
+        if parsed.occurrence.is_some() || parsed.slice.is_some() || parsed.tag.is_none() {
+            let message = "`ignore` takes fields and subfields, without occurrence or slice";
+            compiler.check.error("E0202", selector.span, message);
         }
+        ignore.push(parsed);
     }
     let envelope = (syntax == Syntax::Xml).then(|| compiler.envelope(file));
     let plan = Plan {
@@ -182,16 +185,16 @@ impl Compiler<'_> {
                 TableContent::Inline(entries) => entries.clone(),
                 TableContent::File { path, key, value } => {
                     let tabs = path.value.rsplit('.').next() == Some("tsv");
-                    let text = self.read(path, "E0401").unwrap_or_default();
                     let delimiter = if tabs { b'\t' } else { b',' };
-                    match read_columns(&text, delimiter, key, value) {
-                        Ok(entries) => entries,
-                        Err(_) if text.is_empty() => Vec::new(),
-                        Err(message) => {
+                    let text = self.read(path, "E0401");
+                    match text.map(|text| read_columns(&text, delimiter, key, value)) {
+                        Some(Ok(entries)) => entries,
+                        Some(Err(message)) => {
                             let message = format!("table {} {message}", path.value);
                             self.check.error("E0401", path.span, message);
                             Vec::new()
                         }
+                        None => Vec::new(),
                     }
                 }
             };
@@ -360,7 +363,7 @@ impl Compiler<'_> {
     ) -> Option<Step> {
         self.depth = self.depth.max(depth);
         let builds = !rule.map.is_empty() || !rule.cases.is_empty();
-        let wants_values = !builds || rule.pipe.is_some();
+        let wants_values = !builds || rule.pipe.is_some() || rule.join.is_some() || rule.listed;
         let from: Vec<_> =
             rule.from.iter().filter_map(|text| self.selector(text, scope, wants_values)).collect();
         if rule.from.is_empty() && rule.constant.is_none() {

@@ -187,6 +187,9 @@ impl<'r> Run<'r> {
     }
 
     fn field_of(&self, input: MarcInput<'r>, value: &Found<'_>) -> Option<Field<'r>> {
+        if value.origins.0 == value.origins.1 {
+            return None;
+        }
         let origin = *self.origins.get(value.origins.0 as usize)? as usize;
         input.marc.fields().find(|field| field.subfields().any(|s| s.index == origin))
     }

@@ -288,7 +288,11 @@ impl<'r> Run<'r> {
     /// The fields or values from which a rule builds, onto the end of `self.nodes`.
     fn select_nodes(&mut self, step: &'r Step, context: &Node<'r>) -> Result<bool, Held> {
         let start = self.nodes.len();
-        let by_value = !step.pipe.steps.is_empty() || step.constant.is_some();
+        let by_value = !step.pipe.steps.is_empty()
+            || step.constant.is_some()
+            || step.join.is_some()
+            || step.listed
+            || matches!(step.take, Take::Longest | Take::Earliest | Take::AllJoined(_));
         if by_value {
             let mut values = Vec::new();
             if !self.values(step, context, &mut values)? {
@@ -346,7 +350,9 @@ impl<'r> Run<'r> {
         if matches!(kept, Ok(false)) {
             // What the object had taken does not reach the output after all.
             for (_, state) in self.marks.iter_mut().skip(first_mark) {
-                *state = (*state).min(State::Dropped);
+                if *state == State::Mapped {
+                    *state = State::Dropped;
+                }
             }
         }
         kept

@@ -21,12 +21,14 @@ impl<'r> Run<'r> {
             out.push(Found { text: Cow::Borrowed(text), raw: *raw, origins: (0, 0) });
             return Ok(true);
         }
+        let filled = |found: &Found<'_>| !text::trimmed(&found.text).is_empty();
         let mut raw = self.spare.pop().unwrap_or_default();
         for (selector, _) in &step.from {
             if step.take == Take::FirstMatch && !out.is_empty() {
                 break;
             }
             self.values_of(selector, step.join.as_deref(), step.listed, node, &mut raw);
+            raw.retain(filled);
             if step.pipe.steps.is_empty() {
                 out.append(&mut raw);
                 continue;
@@ -38,9 +40,12 @@ impl<'r> Run<'r> {
             }
         }
         self.spare.push(raw);
-        out.retain(|found| !text::trimmed(&found.text).is_empty());
         if step.from.len() > 1 && !step.listed && step.take != Take::FirstMatch {
-            out.sort_by_key(|found| self.origins.get(found.origins.0 as usize).copied());
+            let place = |found: &Found<'_>| match found.origins {
+                (from, to) if from < to => self.origins.get(from as usize).copied(),
+                _ => None,
+            };
+            out.sort_by_key(place);
         }
         self.take(&step.take, out);
         Ok(true)
@@ -57,7 +62,11 @@ impl<'r> Run<'r> {
         let origins = found.origins;
         for (n, transform) in step.pipe.steps.iter().enumerate().skip(from) {
             match transform.apply(found.text) {
-                Applied::One(text) => found.text = text,
+                Applied::One(text) => {
+                    // What a step has made of a number is written as a number only if it is one.
+                    found.raw = found.raw && text.parse::<i64>().is_ok();
+                    found.text = text;
+                }
                 Applied::Number(digits) => {
                     (found.text, found.raw) = (Cow::Owned(digits), true);
                 }
@@ -78,7 +87,11 @@ impl<'r> Run<'r> {
                 }
             }
         }
-        out.push(found);
+        if text::trimmed(&found.text).is_empty() {
+            self.mark(origins, State::Dropped);
+        } else {
+            out.push(found);
+        }
         Ok(true)
     }
 

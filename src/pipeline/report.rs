@@ -27,7 +27,8 @@ pub struct Report {
     pub balanced: bool,
     /// The same, by split.
     pub splits: Vec<SplitReport>,
-    /// What became of every value of the source.
+    /// What became of every value of the source. Records that the crosswalk held are not in it;
+    /// of records held later it tells what the crosswalk had made of their values.
     pub account: AccountReport,
     /// The first reasons for quarantine, as messages; all are in the quarantine itself.
     pub rejections: Vec<String>,

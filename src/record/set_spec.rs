@@ -19,13 +19,19 @@ fn is_unreserved(c: char) -> bool {
 }
 
 impl SetSpec {
-    /// Makes a setSpec of any name: what a setSpec cannot hold becomes `-`.
+    /// Makes a setSpec of any name. Of what a setSpec cannot hold, ASCII becomes `-` and the rest
+    /// its code point between tildes (`ü` is `~fc~`), so that names in other scripts stay apart.
     ///
     /// Returns `None` when nothing is left to name the set by.
     #[must_use]
     pub fn from_name(name: &str) -> Option<SetSpec> {
         let clean = |part: &str| -> String {
-            part.trim().chars().map(|c| if is_unreserved(c) { c } else { '-' }).collect()
+            let spell = |c: char| match c {
+                c if is_unreserved(c) => c.to_string(),
+                c if c.is_ascii() => "-".to_owned(),
+                c => format!("~{:x}~", u32::from(c)),
+            };
+            part.trim().chars().map(spell).collect()
         };
         let parts: Vec<String> =
             name.split(':').map(clean).filter(|part| !part.is_empty()).collect();
@@ -65,6 +71,6 @@ mod tests {
         assert_eq!(spec("physics:hep"), Some("physics:hep".to_owned()));
         assert_eq!(spec(" "), None);
         assert_eq!(spec("a::b:"), Some("a:b".to_owned()));
-        assert_eq!(spec("Bücher: neu"), Some("B-cher:neu".to_owned()));
+        assert_eq!(spec("Bücher: neu"), Some("B~fc~cher:neu".to_owned()));
     }
 }

@@ -124,7 +124,7 @@ fn push_plain(marc: &mut Marc, base: usize, body: &[u8], entries: &[[u8; 12]]) -
             push_value(marc, tag, (base + start, base + end));
         } else {
             let Some(&[first, second, US]) = data.get(start..start + 3) else { return false };
-            if first >= 0x80 || second >= 0x80 || mark != start + 2 {
+            if first >= 0x80 || second >= 0x80 || mark != start + 2 || mark >= end {
                 return false;
             }
             marc.push_data(tag, [char::from(first), char::from(second)]);
