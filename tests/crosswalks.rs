@@ -5,9 +5,11 @@ use std::path::Path;
 use windrow::crosswalk::Crosswalk;
 
 fn library() -> Vec<std::path::PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crosswalks");
-    let mut files: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = [root.join("crosswalks"), root.join("fixtures/crosswalks")];
+    let mut files: Vec<_> = folders
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).unwrap())
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
         .collect();
@@ -18,7 +20,7 @@ fn library() -> Vec<std::path::PathBuf> {
 #[test]
 fn every_crosswalk_passes_its_own_tests() {
     let files = library();
-    assert!(files.len() >= 2, "the library is empty");
+    assert!(files.len() >= 3, "the library is empty");
     let mut failures = Vec::new();
     for file in files {
         let crosswalk = Crosswalk::load(&file).unwrap_or_else(|error| panic!("{error}"));
