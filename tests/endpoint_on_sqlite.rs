@@ -106,8 +106,8 @@ fn all_six_verbs_answer_and_every_record_is_given_in_every_format() {
     }
     let query = "verb=ListMetadataFormats&identifier=oai:example.org:wr00000001";
     assert_eq!(all(&client.get(query), "metadataPrefix"), ["marc21", "oai_dc"]);
-    let damaged = "verb=GetRecord&metadataPrefix=oai_dc&identifier=oai:example.org:wr00000121";
-    assert_eq!(codes(&client.get(damaged)), ["idDoesNotExist"]);
+    let unknown = "verb=GetRecord&metadataPrefix=oai_dc&identifier=oai:example.org:wr99999999";
+    assert_eq!(codes(&client.get(unknown)), ["idDoesNotExist"]);
 }
 
 #[test]

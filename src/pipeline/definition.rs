@@ -147,7 +147,10 @@ impl Definition {
             line: written.paths_line,
             reason,
         })?;
-        let files = files.into_iter().map(|file| (file.clone(), short_name(&file))).collect();
+        // Relative to the pipeline, wherever the command was called: checkpoints and quarantine
+        // know a file by this name.
+        let name = |file: &Path| short_name(file.strip_prefix(folder).unwrap_or(file));
+        let files = files.into_iter().map(|file| (file.clone(), name(&file))).collect();
         let mut hashed = source.text.clone().into_bytes();
         hashed.extend_from_slice(&crosswalk.hash());
         if let Some(schema) = &schema {
