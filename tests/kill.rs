@@ -117,7 +117,8 @@ impl Rounds {
         let mut share = (round as f64 + random(0)) / ROUNDS as f64;
         let store = loop {
             let store = Folder::new();
-            if self.attempt(&store, Some(share)).is_none() {
+            // Killed behind its end the run is done, and there is nothing to go on with.
+            if self.attempt(&store, Some(share)).is_none() && report_of_done(&store).is_none() {
                 break store;
             }
             share *= 0.9;
@@ -127,12 +128,22 @@ impl Rounds {
             if let Some(ended) = self.attempt(&store, Some(random(1 + again) * (1.0 - share))) {
                 return (store, ended.report(1));
             }
+            if let Some(report) = report_of_done(&store) {
+                return (store, report);
+            }
         }
         let ended = self.attempt(&store, None).unwrap();
         let report = ended.report(1);
         eprintln!("round {round}: killed first behind record {at}, attempt {}", report["attempt"]);
         (store, report)
     }
+}
+
+/// The report of the store's run, once that is done.
+fn report_of_done(store: &Folder) -> Option<Value> {
+    let sql = "select report from windrow_run where state = 'done'";
+    let report: String = read(&store.store()).ok()?.query_row(sql, [], |row| row.get(0)).ok()?;
+    Some(serde_json::from_str(&report).unwrap())
 }
 
 /// Records behind the checkpoints of a store that may not be there yet.

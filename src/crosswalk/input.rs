@@ -8,7 +8,7 @@ use super::plan::{Selector, TagIndex};
 use super::run::{Found, Run};
 use super::selector::{MarcSelector, Occurrence, Operand, Subfields};
 use super::transforms::text::trimmed;
-use crate::formats::marc21::{CONTROL_VALUE, Field, Marc, Tag};
+use crate::formats::marc21::{Field, Marc, Tag};
 
 /// What a rule or item stands on.
 #[derive(Debug, Clone)]
@@ -290,13 +290,9 @@ impl<'r> Run<'r> {
                 }
             }
             (wanted, _) => {
-                field
-                    .subfields()
-                    .filter(|subfield| {
-                        wanted.contains(subfield.code)
-                            && (subfield.code != CONTROL_VALUE || *wanted == Subfields::Whole)
-                    })
-                    .for_each(|subfield| self.found(selector, subfield.index, subfield.value, out));
+                for subfield in field.subfields_of(|code| wanted.contains(code)) {
+                    self.found(selector, subfield.index, subfield.value, out);
+                }
             }
         }
         if let (Some(separator), true) = (join, out.len() > start + 1) {

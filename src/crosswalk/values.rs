@@ -28,12 +28,11 @@ impl<'r> Run<'r> {
                 break;
             }
             self.values_of(selector, step.join.as_deref(), step.listed, node, &mut raw);
-            raw.retain(filled);
             if step.pipe.steps.is_empty() {
-                out.append(&mut raw);
+                out.extend(raw.drain(..).filter(filled));
                 continue;
             }
-            for found in raw.drain(..) {
+            for found in raw.drain(..).filter(filled) {
                 if !self.pipe(step, 0, found, out)? {
                     return Ok(false);
                 }
@@ -60,6 +59,8 @@ impl<'r> Run<'r> {
         out: &mut Vec<Found<'r>>,
     ) -> Result<bool, Held> {
         let origins = found.origins;
+        let settled = from < step.pipe.settled && text::is_settled(&found.text);
+        let from = if settled { step.pipe.settled } else { from };
         for (n, transform) in step.pipe.steps.iter().enumerate().skip(from) {
             match transform.apply(found.text) {
                 Applied::One(text) => {

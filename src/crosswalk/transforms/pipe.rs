@@ -14,7 +14,12 @@ pub struct Pipe {
     pub steps: Vec<Step>,
     /// The transform names, for messages; as long as `steps`.
     pub names: Vec<String>,
+    /// So many steps at the front leave a settled text as it is (`text::is_settled`).
+    pub settled: usize,
 }
+
+/// Transforms that leave a settled text as it is.
+const SETTLED: &[&str] = &["collapse_ws", "nfc", "nfkc", "trim"];
 
 impl Pipe {
     /// The first transform that can fail.
@@ -57,6 +62,8 @@ pub fn parse_pipe(text: &str, context: &PipeContext) -> Result<Pipe, Vec<PipeErr
     let mut pipe = Pipe::default();
     let mut errors = Vec::new();
     parse_into(text, context, 0, &mut pipe, &mut errors);
+    let leaves_settled = |name: &&String| SETTLED.contains(&name.as_str());
+    pipe.settled = pipe.names.iter().take_while(leaves_settled).count();
     if errors.is_empty() { Ok(pipe) } else { Err(errors) }
 }
 

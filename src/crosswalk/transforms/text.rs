@@ -17,6 +17,43 @@ pub(crate) fn trimmed(value: &str) -> &str {
     if solid(bytes.first()) && solid(bytes.last()) { value } else { value.trim() }
 }
 
+/// Whether a text is ASCII without control characters, and without white space but single spaces
+/// inside: then `nfc`, `nfkc`, `collapse_ws` and `trim` leave it as it is.
+pub(crate) fn is_settled(value: &str) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    let bytes = value.as_bytes();
+    let edge = |byte: Option<&u8>| byte.is_none_or(|byte| (b'!'..=b'~').contains(byte));
+    if !edge(bytes.first()) || !edge(bytes.last()) {
+        return false;
+    }
+    let mut odd = 0_u64;
+    let mut space_before = 0_u64;
+    let chunks = bytes.chunks_exact(8);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        let word = u64::from_le_bytes(chunk.try_into().unwrap_or([0xFF; 8]));
+        // The high bit of each byte that is a space: of `word ^ spaces` the bytes that are 0. All
+        // bytes are below 0x80, or the text is odd already, so that no carry leaves a byte.
+        let differs = (word ^ (ONES * u64::from(b' '))) & !HIGHS;
+        let spaces = !(differs + (HIGHS - ONES)) & HIGHS;
+        let shifted = (spaces << 8) | space_before;
+        // Above 0x7E, below 0x20, or a space behind a space.
+        let below = word.wrapping_sub(ONES * 0x20) & !word;
+        odd |= (word | (word.wrapping_add(ONES)) | below) & HIGHS | (spaces & shifted);
+        space_before = spaces >> 56;
+    }
+    let mut before = space_before != 0;
+    for byte in rest {
+        let space = *byte == b' ';
+        if !(b' '..=b'~').contains(byte) || (space && before) {
+            return false;
+        }
+        before = space;
+    }
+    odd == 0
+}
+
 /// Unicode normalization form C: `e` and a combining acute accent become `é`.
 #[must_use]
 pub fn nfc(value: &str) -> Cow<'_, str> {
@@ -424,6 +461,14 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn nothing_changes_a_settled_text(text in "[ -~]{0,40}|\\PC{0,20}|[a-b ]{0,30}|.{0,20}") {
+            let changed = collapse_ws(&nfkc(&text)).into_owned();
+            let plain = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+            proptest::prop_assert_eq!(is_settled(&text), plain && changed == text, "{:?}", text);
+            proptest::prop_assert!(!is_settled(&text) || nfc(&text) == text);
+        }
+
         #[test]
         fn no_text_makes_a_transform_panic(text in "(?s).{0,30}", html in "[<>&;#a-p/! é.-]{0,30}") {
             for value in [&text, &html] {

@@ -258,9 +258,15 @@ impl<'r> Field<'r> {
 
     /// Its subfields in record order; a control field has one, with code [`CONTROL_VALUE`].
     pub fn subfields(self) -> impl Iterator<Item = Subfield<'r>> {
+        self.subfields_of(|_| true)
+    }
+
+    /// The subfields whose code is wanted, in record order.
+    pub fn subfields_of(self, wanted: impl Fn(char) -> bool) -> impl Iterator<Item = Subfield<'r>> {
         let range = self.bounds.first_subfield as usize..self.bounds.end_subfield as usize;
         let bounds = self.marc.subfields.get(range.clone()).unwrap_or_default();
-        range.zip(bounds).map(move |(index, bounds)| Subfield {
+        let wanted = range.zip(bounds).filter(move |(_, bounds)| wanted(bounds.code));
+        wanted.map(move |(index, bounds)| Subfield {
             code: bounds.code,
             value: self.marc.slice(bounds),
             index,
