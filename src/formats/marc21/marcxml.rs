@@ -6,6 +6,7 @@ use crate::formats::{Cut, DecodeError, Framing, MAX_RECORD_BYTES, SourceRecord};
 use crate::record::Warning;
 use crate::xml::cut::{Cutter, Found, Names};
 use crate::xml::reader::{Element, Reader, Token, XmlError};
+use crate::xml::writer::{is_xml_char, push_attribute_value};
 
 use super::{CONTROL_VALUE, Leader, Marc, Tag};
 
@@ -330,31 +331,6 @@ fn push_tag(tag: Tag, out: &mut String) -> usize {
 
 // For text and attributes alike; answers how many characters were replaced.
 fn push_escaped(text: &str, out: &mut String) -> usize {
-    let mut replaced = 0;
-    let mut clean = text;
-    while let Some(at) = clean.find(needs_escape) {
-        let (before, rest) = clean.split_at(at);
-        out.push_str(before);
-        let mut chars = rest.chars();
-        match chars.next() {
-            Some('&') => out.push_str("&amp;"),
-            Some('<') => out.push_str("&lt;"),
-            Some('>') => out.push_str("&gt;"),
-            Some('"') => out.push_str("&quot;"),
-            Some('\r') => out.push_str("&#13;"),
-            Some('\n') => out.push_str("&#10;"),
-            Some('\t') => out.push_str("&#9;"),
-            _ => {
-                out.push('\u{FFFD}');
-                replaced += 1;
-            }
-        }
-        clean = chars.as_str();
-    }
-    out.push_str(clean);
-    replaced
-}
-
-fn needs_escape(c: char) -> bool {
-    c < ' ' || matches!(c, '&' | '<' | '>' | '"' | '\u{FFFE}' | '\u{FFFF}')
+    push_attribute_value(out, text);
+    text.chars().filter(|c| !is_xml_char(*c)).count()
 }
