@@ -176,9 +176,8 @@ impl<'r> Run<'r> {
             _ => {
                 let mut values = self.spare.pop().unwrap_or_default();
                 self.values_of(selector, None, false, context, &mut values);
-                let input = self.input;
                 for value in values.drain(..) {
-                    let field = input.and_then(|input| self.field_of(input, &value));
+                    let field = self.field_of(&value);
                     out.push(Node::Value(value, field));
                 }
                 self.spare.push(values);
@@ -186,12 +185,11 @@ impl<'r> Run<'r> {
         }
     }
 
-    fn field_of(&self, input: MarcInput<'r>, value: &Found<'_>) -> Option<Field<'r>> {
-        if value.origins.0 == value.origins.1 {
-            return None;
-        }
-        let origin = *self.origins.get(value.origins.0 as usize)? as usize;
-        input.marc.fields().find(|field| field.subfields().any(|s| s.index == origin))
+    /// The field that a value came from; of several, the first.
+    pub(super) fn field_of(&self, value: &Found<'_>) -> Option<Field<'r>> {
+        let (first, end) = value.origins;
+        let origin = self.origins.get(first as usize).filter(|_| first < end)?;
+        self.input?.marc.field_of_value(*origin as usize)
     }
 
     /// The values of a selector, untransformed, onto the end of `out`.

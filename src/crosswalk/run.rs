@@ -298,7 +298,10 @@ impl<'r> Run<'r> {
             if !self.values(step, context, &mut values)? {
                 return Ok(false);
             }
-            self.nodes.extend(values.into_iter().map(|value| Node::Value(value, None)));
+            for value in values {
+                let field = self.field_of(&value);
+                self.nodes.push(Node::Value(value, field));
+            }
             return Ok(true);
         }
         let mut nodes = std::mem::take(&mut self.nodes);

@@ -170,7 +170,7 @@ impl Engine {
         let size = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
         self.progress.bytes.store(before + size, Ordering::Relaxed);
         let findings = std::mem::take(&mut state.checkpoint.account);
-        self.report.add(Findings::from_checkpoint(&findings));
+        self.report.add(Findings::from_checkpoint(&findings)?);
         self.splits.push(state);
         Ok(())
     }
@@ -209,7 +209,7 @@ impl Engine {
         receiver: &mut mpsc::UnboundedReceiver<Message>,
         state: &mut SplitState,
     ) -> Result<(), RunError> {
-        let mut findings = Findings::from_checkpoint(&state.checkpoint.account);
+        let mut findings = Findings::from_checkpoint(&state.checkpoint.account)?;
         let mut waiting: BTreeMap<u64, Delivery> = BTreeMap::new();
         let mut next = 0;
         let mut end = None;

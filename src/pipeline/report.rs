@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::crosswalk::account::AccountReport;
 use crate::record::Rejection;
-use crate::store::Counts;
+use crate::store::{Counts, StoreError};
 
 /// How a run went; kept in the store as JSON.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -61,9 +61,10 @@ pub(super) struct Findings {
 const REJECTIONS_SHOWN: usize = 10;
 
 impl Findings {
-    /// Of a checkpoint's JSON; nothing when there is none yet.
-    pub fn from_checkpoint(json: &str) -> Findings {
-        serde_json::from_str(json).unwrap_or_default()
+    /// Of a checkpoint's JSON; a new checkpoint has `{}`.
+    pub fn from_checkpoint(json: &str) -> Result<Findings, StoreError> {
+        let damaged = |error| StoreError::Damaged(format!("a checkpoint's account: {error}"));
+        serde_json::from_str(json).map_err(damaged)
     }
 
     /// Notes why a record is in quarantine.

@@ -147,6 +147,13 @@ impl Marc {
         self.fields.get(index).map(|bounds| Field { marc: self, bounds, index })
     }
 
+    /// The field that the value at this position belongs to.
+    #[must_use]
+    pub fn field_of_value(&self, index: usize) -> Option<Field<'_>> {
+        let before = |field: &FieldBounds| field.end_subfield as usize <= index;
+        self.field(self.fields.partition_point(before))
+    }
+
     /// The value at this position among all values of the record.
     #[must_use]
     pub fn value(&self, index: usize) -> Option<&str> {
