@@ -8,7 +8,8 @@ pub mod marc21;
 
 use thiserror::Error;
 
-use crate::record::{Damage, Warning};
+pub use crate::record::Cut;
+use crate::record::Warning;
 use marc21::{Marc, iso2709, marcxml};
 
 /// The largest single record that is read; what is larger is rejected as `too_large`.
@@ -62,31 +63,6 @@ impl DecodeError {
     pub fn new(code: &'static str, message: impl Into<String>) -> DecodeError {
         DecodeError { code, message: message.into(), control_number: None }
     }
-}
-
-/// What a [`Framing`] found at the front of the bytes it was given.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cut {
-    /// `bytes[start..end]` is one record; reading goes on at `next`.
-    Record {
-        /// First byte of the record.
-        start: usize,
-        /// End of the record (exclusive).
-        end: usize,
-        /// Where to go on; at least `end`.
-        next: usize,
-        /// Text to put in at an offset from `start`: namespace declarations of outer elements.
-        insert: Option<(usize, String)>,
-        /// Set when this is known to be no whole record.
-        damage: Option<Damage>,
-    },
-    /// No whole record yet: `skip` bytes are of no use any more; give the rest again, with more.
-    More {
-        /// Bytes that may be dropped.
-        skip: usize,
-    },
-    /// The rest holds no record (only once `at_end`).
-    End,
 }
 
 /// Cuts a stream into records. One value sees one stream, from its beginning.

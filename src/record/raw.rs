@@ -13,6 +13,31 @@ pub struct Damage {
     pub message: String,
 }
 
+/// What a cutter found at the front of the bytes it was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cut {
+    /// `bytes[start..end]` is one record; reading goes on at `next`.
+    Record {
+        /// First byte of the record.
+        start: usize,
+        /// End of the record (exclusive).
+        end: usize,
+        /// Where to go on; at least `end`.
+        next: usize,
+        /// Text to put in at an offset from `start`: namespace declarations of outer elements.
+        insert: Option<(usize, String)>,
+        /// Set when this is known to be no whole record.
+        damage: Option<Damage>,
+    },
+    /// No whole record yet: `skip` bytes are of no use any more; give the rest again, with more.
+    More {
+        /// Bytes that may be dropped.
+        skip: usize,
+    },
+    /// The rest holds no record (only once `at_end`).
+    End,
+}
+
 /// One record's place in the block of its [`RawBatch`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawRecord {

@@ -6,7 +6,7 @@
 use memchr::memchr;
 
 use super::token::{Token, attributes, local_name, token};
-use crate::record::Damage;
+use crate::record::{Cut, Damage};
 
 /// How much of a record that is too large is kept.
 const KEPT_OF_TOO_LARGE: usize = 64 * 1024;
@@ -24,31 +24,6 @@ pub struct Names {
     pub content: &'static [&'static str],
     /// The size from which a record is given as damaged (`too_large`), in bytes.
     pub max_bytes: usize,
-}
-
-/// What was found at the front of the bytes; the fields are those of `formats::Cut`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
-    /// A record, or what belongs to none.
-    Record {
-        /// First byte.
-        start: usize,
-        /// End (exclusive).
-        end: usize,
-        /// Where to go on.
-        next: usize,
-        /// Namespace declarations of outer elements, to be put in at this offset from `start`.
-        insert: Option<(usize, String)>,
-        /// Why this is no whole record.
-        damage: Option<Damage>,
-    },
-    /// Give the bytes from `skip` on again, with more.
-    More {
-        /// Bytes that may be dropped.
-        skip: usize,
-    },
-    /// No more records.
-    End,
 }
 
 #[derive(Debug, Default)]
@@ -106,10 +81,10 @@ impl Cutter {
     }
 
     /// Looks at the next bytes of the stream; `at_end` when no more will come.
-    pub fn cut(&mut self, bytes: &[u8], at_end: bool) -> Found {
+    pub fn cut(&mut self, bytes: &[u8], at_end: bool) -> Cut {
         if !self.begun {
             if bytes.len() < 3 && !at_end {
-                return Found::More { skip: 0 };
+                return Cut::More { skip: 0 };
             }
             self.begun = true;
             if bytes.starts_with(b"\xFE\xFF") || bytes.starts_with(b"\xFF\xFE") {
@@ -117,7 +92,7 @@ impl Cutter {
             }
         }
         if self.stopped {
-            return if at_end { Found::End } else { Found::More { skip: bytes.len() } };
+            return if at_end { Cut::End } else { Cut::More { skip: bytes.len() } };
         }
         loop {
             let rest = bytes.get(self.at..).unwrap_or_default();
@@ -141,7 +116,7 @@ impl Cutter {
         }
     }
 
-    fn markup(&mut self, bytes: &[u8], start: usize, token: Token) -> Option<Found> {
+    fn markup(&mut self, bytes: &[u8], start: usize, token: Token) -> Option<Cut> {
         let name = |from: usize, to: usize| {
             local_name(bytes.get(start + from..start + to).unwrap_or_default())
         };
@@ -199,7 +174,7 @@ impl Cutter {
         name: &[u8],
         name_end: usize,
         empty: bool,
-    ) -> Option<Found> {
+    ) -> Option<Cut> {
         let inside = tag.get(name_end..).unwrap_or_default();
         if self.is_record(name) {
             if self.candidate.as_ref().is_some_and(|candidate| candidate.holds_content) {
@@ -238,7 +213,7 @@ impl Cutter {
         None
     }
 
-    fn end_tag(&mut self, bytes: &[u8], start: usize, name: &[u8], end: usize) -> Option<Found> {
+    fn end_tag(&mut self, bytes: &[u8], start: usize, name: &[u8], end: usize) -> Option<Cut> {
         self.at = end;
         if self.is_record(name) {
             self.skipping = false;
@@ -280,7 +255,7 @@ impl Cutter {
         bytes: &[u8],
         end: usize,
         damage: Option<(&'static str, &str)>,
-    ) -> Option<Found> {
+    ) -> Option<Cut> {
         let candidate = self.candidate.take()?;
         self.stack.truncate(candidate.depth);
         self.deeper = 0;
@@ -297,11 +272,11 @@ impl Cutter {
             damage.get_or_insert(Damage { code: "xml.encoding", message });
         }
         let insert = candidate.insert;
-        Some(Found::Record { start: candidate.start, end, next: end, insert, damage })
+        Some(Cut::Record { start: candidate.start, end, next: end, insert, damage })
     }
 
     // Text or broken markup: part of a record, or of an envelope, or of nothing.
-    fn text(&mut self, bytes: &[u8], start: usize, end: usize) -> Option<Found> {
+    fn text(&mut self, bytes: &[u8], start: usize, end: usize) -> Option<Cut> {
         if self.candidate.is_some() || self.skipping {
             return None;
         }
@@ -314,7 +289,7 @@ impl Cutter {
         self.loose_at(first, last, end, "xml.text")
     }
 
-    fn loose(&mut self, start: usize, end: usize, code: &'static str) -> Option<Found> {
+    fn loose(&mut self, start: usize, end: usize, code: &'static str) -> Option<Cut> {
         self.loose_at(start, end, end, code)
     }
 
@@ -324,7 +299,7 @@ impl Cutter {
         end: usize,
         next: usize,
         code: &'static str,
-    ) -> Option<Found> {
+    ) -> Option<Cut> {
         if self.candidate.is_some() || self.skipping {
             return None;
         }
@@ -335,10 +310,10 @@ impl Cutter {
         self.at = 0;
         let message = format!("{} bytes that belong to no record", end - start);
         let damage = Some(Damage { code, message });
-        Some(Found::Record { start, end, next, insert: None, damage })
+        Some(Cut::Record { start, end, next, insert: None, damage })
     }
 
-    fn without_markup(&mut self, bytes: &[u8], at_end: bool) -> Found {
+    fn without_markup(&mut self, bytes: &[u8], at_end: bool) -> Cut {
         if !at_end {
             let text = bytes.get(self.at..).unwrap_or_default();
             let waits_for_end = self.candidate.is_none() && !self.skipping && !is_blank(text);
@@ -354,7 +329,7 @@ impl Cutter {
             return self.more(keep);
         }
         if self.candidate.is_some() {
-            return self.cut_off(bytes).unwrap_or(Found::End);
+            return self.cut_off(bytes).unwrap_or(Cut::End);
         }
         if let Some(found) = self.text(bytes, self.at, bytes.len()) {
             return found;
@@ -366,12 +341,12 @@ impl Cutter {
             let message = format!("no element <{}> in the document", self.names.record);
             let damage = Some(Damage { code: "xml.no_record", message });
             let end = bytes.len();
-            return Found::Record { start: end, end, next: end, insert: None, damage };
+            return Cut::Record { start: end, end, next: end, insert: None, damage };
         }
-        Found::End
+        Cut::End
     }
 
-    fn incomplete(&mut self, bytes: &[u8], at_end: bool) -> Found {
+    fn incomplete(&mut self, bytes: &[u8], at_end: bool) -> Cut {
         let keep = self.candidate.as_ref().map_or(self.at, |candidate| candidate.start);
         if bytes.len() - keep > self.names.max_bytes {
             return self.give_too_large(keep, bytes.len());
@@ -384,32 +359,32 @@ impl Cutter {
             return found;
         }
         if self.skipping {
-            return Found::End;
+            return Cut::End;
         }
         self.at = 0;
         let message = "markup that does not end".to_owned();
         let damage = Some(Damage { code: "truncated", message });
         let end = bytes.len();
-        Found::Record { start: keep, end, next: end, insert: None, damage }
+        Cut::Record { start: keep, end, next: end, insert: None, damage }
     }
 
-    fn cut_off(&mut self, bytes: &[u8]) -> Option<Found> {
+    fn cut_off(&mut self, bytes: &[u8]) -> Option<Cut> {
         self.end_record(bytes, bytes.len(), Some(("truncated", "the file ends within the record")))
     }
 
-    fn more(&mut self, skip: usize) -> Found {
+    fn more(&mut self, skip: usize) -> Cut {
         if let Some(candidate) = &mut self.candidate {
             candidate.start -= skip;
         }
-        Found::More { skip }
+        Cut::More { skip }
     }
 
-    fn too_large(&mut self, reached: usize) -> Option<Found> {
+    fn too_large(&mut self, reached: usize) -> Option<Cut> {
         let start = self.candidate.as_ref()?.start;
         (reached - start > self.names.max_bytes).then(|| self.give_too_large(start, reached))
     }
 
-    fn give_too_large(&mut self, start: usize, next: usize) -> Found {
+    fn give_too_large(&mut self, start: usize, next: usize) -> Cut {
         if let Some(candidate) = self.candidate.take() {
             self.stack.truncate(candidate.depth);
             self.deeper = 0;
@@ -420,13 +395,13 @@ impl Cutter {
         let message = format!("more than {} bytes without an end", self.names.max_bytes);
         let damage = Some(Damage { code: "too_large", message });
         let end = next.min(start + KEPT_OF_TOO_LARGE);
-        Found::Record { start, end, next, insert: None, damage }
+        Cut::Record { start, end, next, insert: None, damage }
     }
 
-    fn stop(&mut self, start: usize, end: usize, code: &'static str, message: &str) -> Found {
+    fn stop(&mut self, start: usize, end: usize, code: &'static str, message: &str) -> Cut {
         self.stopped = true;
         let damage = Some(Damage { code, message: message.to_owned() });
-        Found::Record { start, end, next: end, insert: None, damage }
+        Cut::Record { start, end, next: end, insert: None, damage }
     }
 
     // The declarations in force around a record, without those it makes itself.

@@ -4,7 +4,7 @@
 
 use crate::formats::{Cut, DecodeError, Framing, MAX_RECORD_BYTES, SourceRecord};
 use crate::record::Warning;
-use crate::xml::cut::{Cutter, Found, Names};
+use crate::xml::cut::{Cutter, Names};
 use crate::xml::reader::{Element, Reader, Token, XmlError};
 use crate::xml::writer::{is_xml_char, push_attribute_value};
 
@@ -41,13 +41,7 @@ impl Default for MarcxmlFraming {
 
 impl Framing for MarcxmlFraming {
     fn cut(&mut self, bytes: &[u8], at_end: bool) -> Cut {
-        match self.0.cut(bytes, at_end) {
-            Found::Record { start, end, next, insert, damage } => {
-                Cut::Record { start, end, next, insert, damage }
-            }
-            Found::More { skip } => Cut::More { skip },
-            Found::End => Cut::End,
-        }
+        self.0.cut(bytes, at_end)
     }
 }
 
