@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use windrow::crosswalk::{Crosswalk, Runner};
-use windrow::formats::SourceRecord;
+use windrow::formats::{ReadOptions, SourceRecord};
 use windrow::pipeline::{self, Definition, Options, Progress};
 use windrow::record::Clock;
 use windrow::source::{BatchLimit, DumpReader};
@@ -149,12 +149,12 @@ fn load(file: &Path) -> Result<()> {
 
 fn each(file: &Path, mut take: impl FnMut(&SourceRecord) -> Result<()>) -> Result<()> {
     let mut dump = DumpReader::open(file, "bench", None)?;
-    let decode = dump.format().decode;
+    let format = dump.format();
     let mut source = SourceRecord::default();
     let mut warnings = Vec::new();
     while let Some(batch) = dump.read_batch(LIMIT)? {
         for raw in &batch.records {
-            decode(batch.bytes(raw), &mut source, &mut warnings)?;
+            format.read(batch.bytes(raw), &ReadOptions::default(), &mut source, &mut warnings)?;
             take(&source)?;
         }
     }

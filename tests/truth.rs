@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 use windrow::formats::marc21::{CONTROL_VALUE, Marc};
-use windrow::formats::{SourceRecord, by_name};
+use windrow::formats::{ReadOptions, SourceRecord, by_name};
 use windrow::source::{BatchLimit, DumpReader};
 
 /// Enough of each file to meet its oddities, in a build without optimization.
@@ -84,8 +84,9 @@ fn read_file(path: &Path, name: &str, format: &str, truth: &[Value]) -> Tally {
             *tally.codes.entry(damage.code).or_default() += 1;
             continue;
         }
-        let decode = by_name(format).unwrap().decode;
-        if let Err(error) = decode(batch.bytes(raw), &mut record, &mut warnings) {
+        let options = ReadOptions::default();
+        let format = by_name(format).unwrap();
+        if let Err(error) = format.read(batch.bytes(raw), &options, &mut record, &mut warnings) {
             *tally.codes.entry(error.code).or_default() += 1;
             continue;
         }

@@ -44,6 +44,28 @@ impl SourceRecord {
             SourceRecord::Json(_) => unreachable!("replaced above"),
         }
     }
+
+    /// The MARC record that this is.
+    ///
+    /// # Errors
+    /// `format.model` when it is none: a crosswalk leads from one kind to the other.
+    pub fn marc(&self) -> Result<&Marc, EncodeError> {
+        match self {
+            SourceRecord::Marc(marc) => Ok(marc),
+            SourceRecord::Json(_) => {
+                Err(EncodeError::new("format.model", "the record is no MARC, expected MARC"))
+            }
+        }
+    }
+
+    /// The identifier that messages name the record by, if it has one.
+    #[must_use]
+    pub fn control_number(&self) -> Option<&str> {
+        match self {
+            SourceRecord::Marc(marc) => marc.control_number(),
+            SourceRecord::Json(_) => None,
+        }
+    }
 }
 
 /// Why the bytes of one record could not be understood.
@@ -76,44 +98,142 @@ pub trait Framing: Send {
     fn cut(&mut self, bytes: &[u8], at_end: bool) -> Cut;
 }
 
+/// How hard reading tries with a record that breaks its standard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Policy {
+    /// Whatever would be a warning rejects the record.
+    Strict,
+    /// What can be understood is read, with a warning; nothing is guessed.
+    #[default]
+    Tolerant,
+    /// What is broken is mended as its maker most likely meant it; each repair is a warning that
+    /// says where, and what stood there.
+    Repair,
+}
+
+/// How one source is to be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// `source.policy`
+    pub policy: Policy,
+}
+
+/// How records are to be written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WriteOptions {
+    /// The version of the standard, where it has several; the format's default without.
+    pub version: Option<String>,
+}
+
 /// Decodes one record's bytes into `record`, adding to `warnings`.
-pub type Decode = fn(&[u8], &mut SourceRecord, &mut Vec<Warning>) -> Result<(), DecodeError>;
+///
+/// Need not look for [`Policy::Strict`]: [`Format::read`] does.
+pub type Decode =
+    fn(&[u8], &ReadOptions, &mut SourceRecord, &mut Vec<Warning>) -> Result<(), DecodeError>;
+
+/// Writes one record at the end of the bytes, which it leaves alone when it fails.
+pub type Encode =
+    fn(&SourceRecord, &WriteOptions, &mut Vec<u8>, &mut Vec<Warning>) -> Result<(), EncodeError>;
+
+/// Why a record cannot be written in a format.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct EncodeError {
+    /// A stable code, `iso2709.too_long` and the like.
+    pub code: &'static str,
+    /// What was found and what was expected.
+    pub message: String,
+}
+
+impl EncodeError {
+    /// An error of this code.
+    pub fn new(code: &'static str, message: impl Into<String>) -> EncodeError {
+        EncodeError { code, message: message.into() }
+    }
+}
+
+/// What kind of source record a format's records are: those of one kind are written in any
+/// format of that kind; from kind to kind leads a crosswalk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Model {
+    /// [`SourceRecord::Marc`]
+    Marc,
+    /// A tree of XML elements.
+    Xml,
+    /// [`SourceRecord::Json`]
+    Json,
+}
+
+/// How a format is read.
+pub struct Reading {
+    /// Whether a file that begins with these bytes is of this format, and no other.
+    pub sniff: fn(&[u8]) -> bool,
+    /// A fresh cutter for one stream.
+    pub framing: fn() -> Box<dyn Framing>,
+    /// Reads one record; call it by [`Format::read`].
+    pub decode: Decode,
+}
+
+/// How a format is written: `open`, records with `between` between them, `close`.
+pub struct Writing {
+    /// What stands before the first record.
+    pub open: fn(&WriteOptions) -> String,
+    /// What stands between two records.
+    pub between: &'static str,
+    /// What stands behind the last record.
+    pub close: &'static str,
+    /// Writes one record.
+    pub encode: Encode,
+}
 
 /// A row of [`FORMATS`].
 pub struct Format {
     /// Its name in pipelines and on the command line.
     pub name: &'static str,
+    /// What people call it.
+    pub title: &'static str,
     /// Its media type.
     pub media_type: &'static str,
     /// File name extensions, without the dot.
     pub extensions: &'static [&'static str],
-    /// Whether a file that begins with these bytes is of this format.
-    pub sniff: fn(&[u8]) -> bool,
-    /// A fresh cutter for one stream.
-    pub framing: fn() -> Box<dyn Framing>,
-    /// Reads one record.
-    pub decode: Decode,
+    /// What its records are.
+    pub model: Model,
+    /// How it is read, if it is.
+    pub reading: Option<Reading>,
+    /// How it is written, if it is.
+    pub writing: Option<Writing>,
 }
 
-/// Every format that is read, sorted by name.
-pub static FORMATS: &[Format] = &[
-    Format {
-        name: "iso2709",
-        media_type: "application/marc",
-        extensions: &["mrc", "marc"],
-        sniff: iso2709::looks_like_iso2709,
-        framing: || Box::new(iso2709::Iso2709Framing::default()),
-        decode: iso2709::decode,
-    },
-    Format {
-        name: "marcxml",
-        media_type: "application/marcxml+xml",
-        extensions: &["xml", "marcxml"],
-        sniff: marcxml::looks_like_marcxml,
-        framing: || Box::new(marcxml::MarcxmlFraming::default()),
-        decode: marcxml::decode,
-    },
-];
+impl Format {
+    /// Decodes one record's bytes into `record`, adding to `warnings`.
+    ///
+    /// # Errors
+    /// Those of the format; with [`Policy::Strict`] also its first warning.
+    pub fn read(
+        &self,
+        bytes: &[u8],
+        options: &ReadOptions,
+        record: &mut SourceRecord,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<(), DecodeError> {
+        let Some(reading) = &self.reading else {
+            let message = format!("{} is written only", self.name);
+            return Err(DecodeError::new("format.write_only", message));
+        };
+        let before = warnings.len();
+        (reading.decode)(bytes, options, record, warnings)?;
+        if options.policy == Policy::Strict && warnings.len() > before {
+            let Warning { code, message } = warnings.swap_remove(before);
+            warnings.truncate(before);
+            let control_number = record.control_number().map(str::to_owned);
+            return Err(DecodeError { code, message, control_number });
+        }
+        Ok(())
+    }
+}
+
+/// Every format, sorted by name.
+pub static FORMATS: &[Format] = &[iso2709::FORMAT, marcxml::FORMAT];
 
 /// The row of this name.
 #[must_use]
@@ -124,7 +244,8 @@ pub fn by_name(name: &str) -> Option<&'static Format> {
 /// The row that a file's first bytes (uncompressed) speak for.
 #[must_use]
 pub fn sniff(first_bytes: &[u8]) -> Option<&'static Format> {
-    FORMATS.iter().find(|format| (format.sniff)(first_bytes))
+    let speaks = |reading: &Reading| (reading.sniff)(first_bytes);
+    FORMATS.iter().find(|format| format.reading.as_ref().is_some_and(speaks))
 }
 
 #[cfg(test)]
@@ -145,5 +266,18 @@ mod tests {
         assert_eq!(name(b"\xEF\xBB\xBF\n<collection><record/></collection>"), Some("marcxml"));
         assert_eq!(name(b"<html><body>Not found</body></html>"), None);
         assert_eq!(name(b""), None);
+    }
+
+    #[test]
+    fn strict_reading_rejects_what_tolerant_reading_warns_of() {
+        let bytes = b"00027nam a2200025   4500\x1E\x1D";
+        let read = |policy| {
+            let (mut record, mut warnings) = (SourceRecord::default(), Vec::new());
+            let format = by_name("iso2709").unwrap();
+            let read = format.read(bytes, &ReadOptions { policy }, &mut record, &mut warnings);
+            (read.map_err(|error| error.code), warnings.len())
+        };
+        assert_eq!(read(Policy::Strict), (Err("iso2709.length"), 0));
+        assert_eq!(read(Policy::Tolerant), (Ok(()), 2));
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::crosswalk::{Crosswalk, CrosswalkError};
-use crate::formats::{self, FORMATS, Format};
+use crate::formats::{FORMATS, Format, Policy, ReadOptions};
 use crate::record::content_hash;
 use crate::source::{BatchLimit, SourceError, expand};
 use crate::validate::{SchemaValidator, ValidateError};
@@ -31,6 +31,8 @@ pub struct Definition {
     pub files: Vec<(PathBuf, String)>,
     /// `source.format`; `None` tells it from the first bytes.
     pub format: Option<&'static Format>,
+    /// `source.policy`: how hard reading tries with what breaks its standard.
+    pub reading: ReadOptions,
     /// The crosswalk.
     pub crosswalk: Crosswalk,
     /// The schema that every record is checked against.
@@ -103,6 +105,7 @@ struct Written {
     paths: Vec<String>,
     paths_line: usize,
     format: Option<&'static Format>,
+    policy: Policy,
     crosswalk: String,
     crosswalk_line: usize,
     schema: Option<String>,
@@ -162,6 +165,7 @@ impl Definition {
             source_name: written.source_name,
             files,
             format: written.format,
+            reading: ReadOptions { policy: written.policy },
             crosswalk,
             schema,
             datestamps: written.datestamps,
@@ -195,7 +199,7 @@ fn read(source: &Arc<SourceText>) -> Result<Written, Diagnostics> {
     let empty = Node { span: fields.span, kind: Kind::Map(Vec::new()) };
     let name = required_text(&mut check, fields, "pipeline", "the pipeline");
     let from = check.required(fields, "source", "the pipeline").unwrap_or(&empty);
-    let from = check.fields(from, "source", &["type", "name", "paths", "format"]);
+    let from = check.fields(from, "source", &["type", "name", "paths", "format", "policy"]);
     if let Some(kind) = from.get("type") {
         let word = check.text(kind, "type").unwrap_or_default();
         if word != "dump" {
@@ -223,6 +227,7 @@ fn read(source: &Arc<SourceText>) -> Result<Written, Diagnostics> {
         paths,
         paths_line: line(from, "paths"),
         format: format(&mut check, from),
+        policy: policy(&mut check, from),
         crosswalk: required_text(&mut check, fields, "crosswalk", "the pipeline"),
         crosswalk_line: line(fields, "crosswalk"),
         schema: optional_text(&mut check, fields, "validate"),
@@ -265,12 +270,26 @@ fn number(check: &mut Checker, fields: Fields<'_>, key: &str, default: usize) ->
 fn format(check: &mut Checker, fields: Fields<'_>) -> Option<&'static Format> {
     let node = fields.get("format")?;
     let word = check.text(node, "format")?;
-    let format = formats::by_name(&word);
+    let readable = || FORMATS.iter().filter(|format| format.reading.is_some());
+    let format = readable().find(|format| format.name == word);
     if format.is_none() {
-        let known = FORMATS.iter().map(|format| format.name);
-        check.unknown("E0106", node.span, "format", &word, known);
+        check.unknown("E0106", node.span, "format", &word, readable().map(|format| format.name));
     }
     format
+}
+
+fn policy(check: &mut Checker, fields: Fields<'_>) -> Policy {
+    let Some(node) = fields.get("policy") else { return Policy::default() };
+    match check.text(node, "policy").as_deref() {
+        Some("strict") => Policy::Strict,
+        Some("tolerant") | None => Policy::Tolerant,
+        Some("repair") => Policy::Repair,
+        Some(other) => {
+            let known = ["strict", "tolerant", "repair"];
+            check.unknown("E0106", node.span, "policy", other, known);
+            Policy::default()
+        }
+    }
 }
 
 fn datestamps(check: &mut Checker, fields: Fields<'_>) -> Datestamps {

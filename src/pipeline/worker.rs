@@ -136,13 +136,12 @@ impl Bench<'_> {
         if let Some(damage) = &raw.damage {
             return Err(rejected(Stage::Decode, None, damage.code, &damage.message, locator));
         }
-        if let Err(error) = (self.format.decode)(bytes, &mut self.source, warnings) {
+        let reading = &self.definition.reading;
+        if let Err(error) = self.format.read(bytes, reading, &mut self.source, warnings) {
             locator.control_number = error.control_number;
             return Err(rejected(Stage::Decode, None, error.code, error.message, locator));
         }
-        if let SourceRecord::Marc(marc) = &self.source {
-            locator.control_number = marc.control_number().map(str::to_owned);
-        }
+        locator.control_number = self.source.control_number().map(str::to_owned);
         if let Err(held) = self.runner.run(&self.source, &mut self.json) {
             if held.fatal {
                 let (rule, code, message) = (held.rule, held.code, held.message);

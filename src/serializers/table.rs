@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Serializer;
 use crate::crosswalk::{Crosswalk, CrosswalkError, Runner};
 use crate::formats::marc21::marcxml;
-use crate::formats::{self, SourceRecord};
+use crate::formats::{self, ReadOptions, SourceRecord};
 use crate::store::{Item, ItemContent};
 
 /// The crosswalk behind `oai_dc`, as it is shipped.
@@ -62,7 +62,8 @@ fn marc21(item: &Item) -> Result<String, String> {
     let format = formats::by_name(&source.format)
         .ok_or_else(|| format!("its source is in the unknown format {}", source.format))?;
     let mut record = SourceRecord::default();
-    (format.decode)(&source.bytes, &mut record, &mut Vec::new())
+    format
+        .read(&source.bytes, &ReadOptions::default(), &mut record, &mut Vec::new())
         .map_err(|error| error.to_string())?;
     match record {
         SourceRecord::Marc(marc) => {

@@ -62,8 +62,8 @@ impl DumpReader {
     /// bytes when it is not given.
     ///
     /// # Errors
-    /// [`SourceError::NotFound`], [`SourceError::Open`], [`SourceError::UnknownFormat`], and
-    /// [`SourceError::Read`] when not even the first bytes can be unpacked.
+    /// [`SourceError::NotFound`], [`SourceError::Open`], [`SourceError::UnknownFormat`],
+    /// [`SourceError::WriteOnly`], and [`SourceError::Read`] when not even the first bytes can be unpacked.
     pub fn open(
         path: &Path,
         name: &str,
@@ -93,7 +93,10 @@ impl DumpReader {
             Some(format) => format,
             None => return Err(stream.unknown_format(name)),
         };
-        let framing = (format.framing)();
+        let Some(reading) = &format.reading else {
+            return Err(SourceError::WriteOnly { format: format.name });
+        };
+        let framing = (reading.framing)();
         Ok(DumpReader { file: name.into(), format, framing, stream, number: 0, ended: false })
     }
 
@@ -255,7 +258,8 @@ impl Stream {
         }
         let begin = self.bytes().get(..self.filled.min(40)).unwrap_or_default();
         let found = String::from_utf8_lossy(begin).into_owned();
-        let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
+        let readable = FORMATS.iter().filter(|format| format.reading.is_some());
+        let names: Vec<&str> = readable.map(|format| format.name).collect();
         SourceError::UnknownFormat { file, found, expected: names.join(", ") }
     }
 }

@@ -56,6 +56,12 @@ pub enum SourceError {
         /// The names of all formats.
         expected: String,
     },
+    /// A format that is written only.
+    #[error("{format} is written only, expected a format that is read")]
+    WriteOnly {
+        /// Its name.
+        format: &'static str,
+    },
     /// Fewer records than were dealt with already: the file is not the one it was.
     #[error("{file} has {found} records, expected to go on behind record {expected}")]
     Shorter {
@@ -78,6 +84,7 @@ impl SourceError {
             SourceError::Open { .. } => "source.open",
             SourceError::Read { .. } => "source.read",
             SourceError::UnknownFormat { .. } => "source.unknown_format",
+            SourceError::WriteOnly { .. } => "source.write_only",
             SourceError::Shorter { .. } => "source.shorter",
         }
     }

@@ -14,7 +14,10 @@ pub use write::{WriteError, write};
 use memchr::{memchr, memchr_iter, memchr2_iter};
 
 use super::{CONTROL_VALUE, Leader, Marc, Tag};
-use crate::formats::{DecodeError, SourceRecord};
+use crate::formats::{
+    DecodeError, EncodeError, Format, Model, ReadOptions, Reading, SourceRecord, WriteOptions,
+    Writing,
+};
 use crate::record::Warning;
 
 /// Field terminator.
@@ -25,16 +28,40 @@ const RT: u8 = 0x1D;
 const US: u8 = 0x1F;
 const ESC: u8 = 0x1B;
 
-/// Decodes one record; the row of [`crate::formats::FORMATS`].
-///
-/// # Errors
-/// As [`read`].
-pub fn decode(
+/// The row of [`crate::formats::FORMATS`].
+pub const FORMAT: Format = Format {
+    name: "iso2709",
+    title: "MARC 21 in ISO 2709",
+    media_type: "application/marc",
+    extensions: &["mrc", "marc"],
+    model: Model::Marc,
+    reading: Some(Reading {
+        sniff: looks_like_iso2709,
+        framing: || Box::new(Iso2709Framing::default()),
+        decode,
+    }),
+    writing: Some(Writing { open: |_| String::new(), between: "", close: "", encode }),
+};
+
+fn decode(
     bytes: &[u8],
+    _: &ReadOptions,
     record: &mut SourceRecord,
     warnings: &mut Vec<Warning>,
 ) -> Result<(), DecodeError> {
     read(bytes, record.marc_mut(), warnings)
+}
+
+fn encode(
+    record: &SourceRecord,
+    _: &WriteOptions,
+    out: &mut Vec<u8>,
+    _: &mut Vec<Warning>,
+) -> Result<(), EncodeError> {
+    let bytes =
+        write(record.marc()?).map_err(|error| EncodeError::new(error.code(), error.to_string()))?;
+    out.extend_from_slice(&bytes);
+    Ok(())
 }
 
 /// Reads one record in UTF-8 into `marc`, which is cleared first.

@@ -2,7 +2,10 @@
 //!
 //! <https://www.loc.gov/standards/marcxml/>
 
-use crate::formats::{Cut, DecodeError, Framing, MAX_RECORD_BYTES, SourceRecord};
+use crate::formats::{
+    Cut, DecodeError, EncodeError, Format, Framing, MAX_RECORD_BYTES, Model, ReadOptions, Reading,
+    SourceRecord, WriteOptions, Writing,
+};
 use crate::record::Warning;
 use crate::xml::cut::{Cutter, Names};
 use crate::xml::reader::{Element, Reader, Token, XmlError};
@@ -17,6 +20,29 @@ const NAMES: Names = Names {
     record: "record",
     content: &["leader", "controlfield", "datafield", "subfield"],
     max_bytes: MAX_RECORD_BYTES,
+};
+
+/// The row of [`crate::formats::FORMATS`].
+pub const FORMAT: Format = Format {
+    name: "marcxml",
+    title: "MARCXML",
+    media_type: "application/marcxml+xml",
+    extensions: &["xml", "marcxml"],
+    model: Model::Marc,
+    reading: Some(Reading {
+        sniff: looks_like_marcxml,
+        framing: || Box::new(MarcxmlFraming::default()),
+        decode,
+    }),
+    writing: Some(Writing {
+        open: |_| {
+            let declaration = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
+            format!("{declaration}\n<collection xmlns=\"{NAMESPACE}\">\n")
+        },
+        between: "\n",
+        close: "\n</collection>\n",
+        encode,
+    }),
 };
 
 /// Whether a file that begins so is MARCXML.
@@ -51,12 +77,9 @@ impl From<XmlError> for DecodeError {
     }
 }
 
-/// Decodes one record; the row of [`crate::formats::FORMATS`].
-///
-/// # Errors
-/// As [`read`].
-pub fn decode(
+fn decode(
     bytes: &[u8],
+    _: &ReadOptions,
     record: &mut SourceRecord,
     warnings: &mut Vec<Warning>,
 ) -> Result<(), DecodeError> {
@@ -66,6 +89,22 @@ pub fn decode(
         DecodeError::new("xml.utf8", message)
     })?;
     read(text, marc, warnings)
+}
+
+fn encode(
+    record: &SourceRecord,
+    _: &WriteOptions,
+    out: &mut Vec<u8>,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), EncodeError> {
+    let mut text = String::new();
+    let replaced = write(record.marc()?, &mut text);
+    out.extend_from_slice(text.as_bytes());
+    if replaced > 0 {
+        let message = format!("{replaced} characters that XML cannot carry, replaced by U+FFFD");
+        warnings.push(Warning::new("xml.control_character", message));
+    }
+    Ok(())
 }
 
 /// Reads one `<record>` into `marc`, which is cleared first.
