@@ -8,7 +8,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use serde::{Deserialize, Serialize};
 
-use crate::formats::marc21::{CONTROL_VALUE, Field};
+use crate::formats::marc21::{CONTROL_VALUE, Field, Tag};
 
 /// What became of a value, from worst to best; a value read twice is in the better state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,6 +28,18 @@ pub enum State {
     Mapped,
 }
 
+impl State {
+    /// All of them, in order.
+    const ALL: [State; 6] = [
+        State::Unmapped,
+        State::Ignored,
+        State::Read,
+        State::Dropped,
+        State::Failed,
+        State::Mapped,
+    ];
+}
+
 /// One line of the account.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counter {
@@ -42,6 +54,15 @@ pub struct Counter {
     pub samples: Vec<(String, String)>,
 }
 
+impl Counter {
+    fn add(&mut self, other: Counter) {
+        self.records += other.records;
+        self.values += other.values;
+        self.bytes += other.bytes;
+        add_samples(&mut self.samples, other.samples);
+    }
+}
+
 /// A problem that a policy dealt with, counted by rule and code.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProblemCounter {
@@ -54,52 +75,38 @@ pub struct ProblemCounter {
 const SAMPLES: usize = 3;
 const CLIP: usize = 80;
 
-/// Tag, indicators, code and state in one number: the key of a counter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Key(u64);
+/// A field's tag and indicators in one number: fields that share it are one class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct ClassKey(u64);
 
-/// The part of a [`Key`] that all values of a field have in common.
-#[derive(Debug, Clone, Copy)]
-pub struct FieldKey(u64);
-
-impl FieldKey {
-    /// The key of a field.
-    #[must_use]
-    pub fn new(field: Field<'_>) -> FieldKey {
+impl ClassKey {
+    fn new(field: Field<'_>) -> ClassKey {
         let [a, b, c] = field.tag().0;
         let [first, second] = field.indicators().map(ascii);
-        FieldKey(u64::from_be_bytes([0, a, b, c, first, second, 0, 0]))
-    }
-}
-
-/// A character outside ASCII, which MARC does not allow in these places, is counted as `?`.
-fn ascii(c: char) -> u8 {
-    u8::try_from(c).ok().filter(u8::is_ascii).unwrap_or(b'?')
-}
-
-impl Key {
-    fn new(field: FieldKey, code: char, state: State) -> Key {
-        Key(field.0 | u64::from(ascii(code)) << 8 | state as u64)
+        ClassKey(u64::from_be_bytes([0, 0, 0, a, b, c, first, second]))
     }
 
-    /// `653 1_ $9`, and the state.
-    fn name(self) -> (String, State) {
-        let [_, a, b, c, first, second, code, state] = self.0.to_be_bytes();
-        let state = match state {
-            0 => State::Unmapped,
-            1 => State::Ignored,
-            2 => State::Read,
-            3 => State::Dropped,
-            4 => State::Failed,
-            _ => State::Mapped,
-        };
+    /// `653 1_ $9`
+    fn name(self, code: u8) -> String {
+        let [_, _, _, a, b, c, first, second] = self.0.to_be_bytes();
         let mut name: String = [a, b, c].into_iter().map(char::from).collect();
+        let shown = |byte: u8| match byte {
+            b' ' => '_',
+            FOREIGN => '?',
+            byte => char::from(byte),
+        };
         if char::from(code) != CONTROL_VALUE {
-            let blank = |byte: u8| if byte == b' ' { '_' } else { char::from(byte) };
-            name.extend([' ', blank(first), blank(second), ' ', '$', char::from(code)]);
+            name.extend([' ', shown(first), shown(second), ' ', '$', shown(code)]);
         }
-        (name, state)
+        name
     }
+}
+
+/// Any character outside ASCII, which MARC does not allow in these places; shown as `?`.
+const FOREIGN: u8 = 0xFF;
+
+fn ascii(c: char) -> u8 {
+    u8::try_from(c).ok().filter(u8::is_ascii).unwrap_or(FOREIGN)
 }
 
 /// A quick hasher for the keys of crosswalks and records, which nobody chooses to collide.
@@ -129,17 +136,34 @@ impl Hasher for KeyHasher {
     }
 }
 
+/// The values of one subfield in one state.
 #[derive(Debug, Clone, Default)]
-struct Entry {
+struct Line {
     counter: Counter,
     /// The serial of the record that was counted last, so that a record counts once.
     last: u64,
 }
 
+/// One for each [`State`], in its order.
+type Lines = [Line; State::ALL.len()];
+
+/// Fields with the same tag and indicators.
+#[derive(Debug)]
+struct Class {
+    key: ClassKey,
+    /// The subfield codes that occurred, and as many lines.
+    codes: Vec<u8>,
+    lines: Vec<Lines>,
+}
+
+/// The number of a class of fields: of the same tag and indicators.
+pub type ClassNumber = usize;
+
 /// The counters of one worker's records.
 #[derive(Debug, Default)]
 pub struct Account {
-    fields: HashMap<Key, Entry, BuildHasherDefault<KeyHasher>>,
+    classes: Vec<Class>,
+    numbers: HashMap<ClassKey, ClassNumber, BuildHasherDefault<KeyHasher>>,
     problems: BTreeMap<(String, String), ProblemCounter>,
     warnings: BTreeMap<String, u64>,
     serial: u64,
@@ -151,19 +175,48 @@ impl Account {
         self.serial += 1;
     }
 
+    /// The class of a field; it stays the same for all records of this account.
+    pub fn class(&mut self, field: Field<'_>) -> ClassNumber {
+        let key = ClassKey::new(field);
+        *self.numbers.entry(key).or_insert_with(|| {
+            self.classes.push(Class { key, codes: Vec::new(), lines: Vec::new() });
+            self.classes.len() - 1
+        })
+    }
+
+    /// How many classes there are.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.classes.len()
+    }
+
+    /// The tag of a class.
+    #[must_use]
+    pub fn tag(&self, class: ClassNumber) -> Option<Tag> {
+        let [_, _, _, a, b, c, ..] = self.classes.get(class)?.key.0.to_be_bytes();
+        Some(Tag([a, b, c]))
+    }
+
     /// Counts one value of the record at hand.
-    pub fn count(&mut self, field: FieldKey, code: char, value: &str, state: State, id: &str) {
-        let serial = self.serial;
-        let entry = self.fields.entry(Key::new(field, code, state)).or_default();
-        entry.counter.values += 1;
-        entry.counter.bytes += value.len() as u64;
-        if entry.last != serial {
-            entry.last = serial;
-            entry.counter.records += 1;
+    pub fn count(&mut self, class: ClassNumber, code: char, value: &str, state: State, id: &str) {
+        let Some(class) = self.classes.get_mut(class) else { return };
+        let code = ascii(code);
+        let at = class.codes.iter().position(|known| *known == code).unwrap_or_else(|| {
+            class.codes.push(code);
+            class.lines.push(Lines::default());
+            class.codes.len() - 1
+        });
+        let line = class.lines.get_mut(at).and_then(|lines| lines.get_mut(state as usize));
+        let Some(Line { counter, last }) = line else { return };
+        counter.values += 1;
+        counter.bytes += value.len() as u64;
+        if *last != self.serial {
+            *last = self.serial;
+            counter.records += 1;
         }
         let wanted = matches!(state, State::Unmapped | State::Failed | State::Dropped);
-        if wanted && entry.counter.samples.len() < SAMPLES {
-            entry.counter.samples.push((id.to_owned(), clip(value)));
+        if wanted && counter.samples.len() < SAMPLES {
+            counter.samples.push((id.to_owned(), clip(value)));
         }
     }
 
@@ -189,13 +242,16 @@ impl Account {
 
     /// Adds the counters to a report and empties them.
     pub fn drain_into(&mut self, report: &mut AccountReport) {
-        for (key, entry) in self.fields.drain() {
-            let (name, state) = key.name();
-            let line = report.fields.entry(name).or_default().entry(state).or_default();
-            line.records += entry.counter.records;
-            line.values += entry.counter.values;
-            line.bytes += entry.counter.bytes;
-            add_samples(&mut line.samples, entry.counter.samples);
+        for Class { key, codes, lines } in &mut self.classes {
+            for (code, lines) in codes.iter().zip(lines) {
+                for (line, state) in lines.iter_mut().zip(State::ALL) {
+                    let Line { counter, .. } = std::mem::take(line);
+                    if counter.values > 0 {
+                        let fields = report.fields.entry(key.name(*code)).or_default();
+                        fields.entry(state).or_default().add(counter);
+                    }
+                }
+            }
         }
         for ((rule, code), problem) in std::mem::take(&mut self.problems) {
             let line = report.problems.entry(rule).or_default().entry(code).or_default();
@@ -226,11 +282,7 @@ impl AccountReport {
         for (name, states) in other.fields {
             let line = self.fields.entry(name).or_default();
             for (state, counter) in states {
-                let sum = line.entry(state).or_default();
-                sum.records += counter.records;
-                sum.values += counter.values;
-                sum.bytes += counter.bytes;
-                add_samples(&mut sum.samples, counter.samples);
+                line.entry(state).or_default().add(counter);
             }
         }
         for (rule, codes) in other.problems {

@@ -410,8 +410,9 @@ impl Compiler<'_> {
         };
         let fallback = if single { Take::First } else { Take::All };
         let plain = rule.constant.is_none() && rule.when.is_none() && !rule.from.is_empty();
-        Some(Step {
+        let mut step = Step {
             label: label.to_owned(),
+            direct: false,
             codes: if plain { codes(&from) } else { None },
             from,
             constant: rule.constant.as_ref().map(|constant| match &constant.value {
@@ -430,7 +431,9 @@ impl Compiler<'_> {
             error_drops_object: rule.on_error.is_none() && scope.on_error.is_some(),
             on_error: on_error.unwrap_or(Policy::Fail),
             unique: rule.unique.unwrap_or(self.default_unique),
-        })
+        };
+        step.direct = step.may_be_direct();
+        Some(step)
     }
 
     fn body<'s>(

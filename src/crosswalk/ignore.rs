@@ -1,74 +1,62 @@
-//! What `ignore` leaves out on purpose, remembered by tag and indicators.
+//! What `ignore` leaves out on purpose, remembered by class of field.
 
-use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
-
-use super::account::KeyHasher;
+use super::account::ClassNumber;
+use super::codes::CodeSet;
 use super::plan::Plan;
-use super::selector::{MarcSelector, Subfields};
+use super::selector::Subfields;
 use crate::formats::marc21::Field;
 
 /// The subfields of one field that are left out.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Ignored {
-    all: bool,
-    some: Vec<Subfields>,
+fn ignored(plan: &Plan, field: Field<'_>) -> CodeSet {
+    // Linkage is read through the field it links to.
+    let linkage: CodeSet = ['6', '8'].into_iter().collect();
+    let selectors = plan.ignore.iter().filter(|selector| {
+        let tag = selector.tag.as_ref();
+        tag.is_some_and(|tag| tag.matches(field.tag())) && selector.accepts(field)
+    });
+    selectors.fold(linkage, |codes, selector| match &selector.subfields {
+        Subfields::Whole => CodeSet::ALL,
+        some => codes.union(some.codes()),
+    })
 }
 
-impl Ignored {
-    /// Whether a subfield of this code is among them.
-    pub fn covers(&self, code: char) -> bool {
-        self.all || self.some.iter().any(|subfields| subfields.contains(code))
-    }
-
-    fn of(plan: &Plan, field: Field<'_>) -> Ignored {
-        let mut ignored = Ignored::default();
-        for selector in &plan.ignore {
-            let tag = selector.tag.as_ref();
-            if tag.is_some_and(|tag| tag.matches(field.tag())) && selector.accepts(field) {
-                match &selector.subfields {
-                    Subfields::Whole => ignored.all = true,
-                    some => ignored.some.push(some.clone()),
-                }
-            }
-        }
-        ignored
-    }
-}
-
-/// Remembers what is left out of fields with the same tag and indicators, where no condition of
-/// a selector looks at more than that.
+/// Remembers what is left out of the fields of a class, where no condition of a selector looks
+/// at more than that.
 #[derive(Debug, Default)]
-pub(super) struct IgnoreCache {
-    /// `None` where a condition decides field by field.
-    known: HashMap<u64, Option<Ignored>, BuildHasherDefault<KeyHasher>>,
-    other: Ignored,
+pub(super) struct IgnoreCache(Vec<Known>);
+
+#[derive(Debug, Clone, Copy)]
+enum Known {
+    NotYet,
+    ByField,
+    Always(CodeSet),
 }
 
 impl IgnoreCache {
-    /// What is left out of `field`.
-    pub fn of(&mut self, plan: &Plan, field: Field<'_>) -> &Ignored {
-        let [first, second] = field.indicators().map(|c| u8::try_from(c).ok());
-        let [a, b, c] = field.tag().0;
-        let key = match (first, second) {
-            (Some(first), Some(second)) => u64::from_be_bytes([0, 0, 0, a, b, c, first, second]),
-            // Indicators outside of Latin 1, which MARC does not have: not worth remembering.
-            _ => u64::MAX,
-        };
-        let conditional = |selector: &&MarcSelector| {
+    /// What is left out of `field`, which is of this class.
+    pub fn of(&mut self, plan: &Plan, class: ClassNumber, field: Field<'_>) -> CodeSet {
+        match self.0.get(class) {
+            Some(Known::Always(codes)) => *codes,
+            Some(Known::ByField) => ignored(plan, field),
+            Some(Known::NotYet) | None => self.learn(plan, class, field),
+        }
+    }
+
+    #[cold]
+    fn learn(&mut self, plan: &Plan, class: ClassNumber, field: Field<'_>) -> CodeSet {
+        let codes = ignored(plan, field);
+        let conditional = plan.ignore.iter().any(|selector| {
             !selector.conditions.is_empty()
                 && selector.tag.as_ref().is_some_and(|tag| tag.matches(field.tag()))
-        };
-        let known = self.known.entry(key).or_insert_with(|| {
-            let by_field = key == u64::MAX || plan.ignore.iter().any(|s| conditional(&s));
-            (!by_field).then(|| Ignored::of(plan, field))
         });
-        match known {
-            Some(ignored) => ignored,
-            None => {
-                self.other = Ignored::of(plan, field);
-                &self.other
-            }
+        // All indicators beyond ASCII share a class.
+        let odd = field.indicators().iter().any(|c| !c.is_ascii());
+        if self.0.len() <= class {
+            self.0.resize(class + 1, Known::NotYet);
         }
+        if let Some(known) = self.0.get_mut(class) {
+            *known = if conditional || odd { Known::ByField } else { Known::Always(codes) };
+        }
+        codes
     }
 }

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
-use super::account::State;
+use super::account::{Account, ClassNumber, State};
+use super::codes::CodeSet;
 use super::condition::Condition;
-use super::plan::{Selector, TagIndex};
-use super::run::{Found, Run};
-use super::selector::{MarcSelector, Occurrence, Operand, Subfields};
-use super::transforms::text::trimmed;
-use crate::formats::marc21::{Field, Marc, Tag};
+use super::plan::{Selector, Step, TagIndex};
+use super::run::{Found, Held, Origins, Run};
+use super::selector::{JsonPath, MarcSelector, Occurrence, Operand, Subfields};
+use super::values::{Place, Sink, position};
+use crate::formats::marc21::{Field, Marc, Subfield, Tag};
 
 /// What a rule or item stands on.
 #[derive(Debug, Clone)]
@@ -24,11 +25,10 @@ pub(super) enum Node<'r> {
 }
 
 impl<'r> Node<'r> {
-    /// The subfield codes of the field, one bit each; all bits where there is no field.
-    pub fn codes(&self) -> u128 {
-        let Node::Field(field) = self else { return u128::MAX };
-        let bits = field.subfields().filter_map(|s| 1_u128.checked_shl(u32::from(s.code)));
-        bits.fold(0, |codes, bit| codes | bit)
+    /// The subfield codes of the field; all where there is no field.
+    pub fn codes(&self) -> CodeSet {
+        let Node::Field(field) = self else { return CodeSet::ALL };
+        field.subfields().map(|subfield| subfield.code).collect()
     }
 
     fn field(&self) -> Option<Field<'r>> {
@@ -45,7 +45,13 @@ impl<'r> Node<'r> {
 pub struct FieldIndex {
     heads: Vec<u32>,
     nexts: Vec<u32>,
+    /// The class of each field.
+    classes: Vec<ClassNumber>,
+    /// The number of the tag of each class, or [`NO_SLOT`].
+    slots: Vec<u16>,
 }
+
+const NO_SLOT: u16 = u16::MAX;
 
 const END: u32 = u32::MAX;
 
@@ -57,21 +63,36 @@ pub(super) struct MarcInput<'r> {
 }
 
 impl<'r> MarcInput<'r> {
-    pub fn new(marc: &'r Marc, tags: &TagIndex, index: &'r mut FieldIndex) -> MarcInput<'r> {
+    pub fn new(
+        marc: &'r Marc,
+        tags: &TagIndex,
+        account: &mut Account,
+        index: &'r mut FieldIndex,
+    ) -> MarcInput<'r> {
+        index.classes.clear();
+        index.classes.extend(marc.fields().map(|field| account.class(field)));
+        for class in index.slots.len()..account.classes() {
+            let slot = account.tag(class).and_then(|tag| tags.get(tag));
+            index.slots.push(slot.unwrap_or(NO_SLOT));
+        }
         index.heads.clear();
         index.heads.resize(tags.slots(), END);
         index.nexts.clear();
         index.nexts.resize(marc.len(), END);
-        for at in (0..marc.len()).rev() {
-            let tag = marc.field(at).map(Field::tag);
-            let slot = tag.and_then(|tag| tags.get(tag)).map(usize::from);
-            let head = slot.and_then(|slot| index.heads.get_mut(slot));
+        for (at, class) in index.classes.iter().enumerate().rev() {
+            let slot = index.slots.get(*class).copied().unwrap_or(NO_SLOT);
+            let head = index.heads.get_mut(usize::from(slot));
             if let (Some(head), Some(next)) = (head, index.nexts.get_mut(at)) {
                 *next = *head;
                 *head = u32::try_from(at).unwrap_or(END);
             }
         }
         MarcInput { marc, index }
+    }
+
+    /// The class of each field, in record order.
+    pub fn classes(&self) -> &'r [ClassNumber] {
+        &self.index.classes
     }
 
     /// Whether a record-wide selector can find anything: `false` when no field has its tag.
@@ -84,20 +105,34 @@ impl<'r> MarcInput<'r> {
         }
     }
 
-    /// Calls `found` with each field that the selector matches, in record order.
-    fn fields(&self, selector: &MarcSelector, slot: Option<u16>, mut found: impl FnMut(Field<'r>)) {
+    /// Calls `found` with each field that the selector matches, in record order, as long as it
+    /// says `true`; the answer is its last.
+    fn fields(
+        &self,
+        selector: &MarcSelector,
+        slot: Option<u16>,
+        mut found: impl FnMut(Field<'r>) -> Result<bool, Held>,
+    ) -> Result<bool, Held> {
         match selector.occurrence {
             None => self.matching(selector, slot, found),
             Some(occurrence) => {
                 let mut all = Vec::new();
-                self.matching(selector, slot, |field| all.push(field));
+                self.matching(selector, slot, |field| {
+                    all.push(field);
+                    Ok(true)
+                })?;
                 let range = match occurrence {
                     Occurrence::Range(first, last) => {
                         first.min(all.len())..last.saturating_add(1).min(all.len())
                     }
                     Occurrence::FromEnd(back) => all.len().saturating_sub(back + 1)..all.len(),
                 };
-                all.get(range).unwrap_or_default().iter().for_each(|field| found(*field));
+                for field in all.get(range).unwrap_or_default() {
+                    if !found(*field)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
             }
         }
     }
@@ -106,24 +141,26 @@ impl<'r> MarcInput<'r> {
         &self,
         selector: &MarcSelector,
         slot: Option<u16>,
-        mut found: impl FnMut(Field<'r>),
-    ) {
+        mut found: impl FnMut(Field<'r>) -> Result<bool, Held>,
+    ) -> Result<bool, Held> {
         let Some(slot) = slot else {
             let tags = selector.tag.as_ref();
-            self.marc
-                .fields()
-                .filter(|field| tags.is_some_and(|tags| tags.matches(field.tag())))
-                .filter(|field| selector.accepts(*field))
-                .for_each(found);
-            return;
+            for field in self.marc.fields() {
+                let here = tags.is_some_and(|tags| tags.matches(field.tag()));
+                if here && selector.accepts(field) && !found(field)? {
+                    return Ok(false);
+                }
+            }
+            return Ok(true);
         };
         let mut at = self.index.heads.get(usize::from(slot)).copied().unwrap_or(END);
         while let Some(field) = self.marc.field(at as usize) {
-            if selector.accepts(field) {
-                found(field);
+            if selector.accepts(field) && !found(field)? {
+                return Ok(false);
             }
             at = self.index.nexts.get(at as usize).copied().unwrap_or(END);
         }
+        Ok(true)
     }
 
     /// The 880 that is paired with `field` by `$6` (MARC 21, Appendix A).
@@ -147,179 +184,199 @@ fn linkage(text: &str) -> Option<(&str, &str)> {
 }
 
 impl<'r> Run<'r> {
-    /// The nodes of a selector onto the end of `out`.
+    /// The nodes of a step without pipe at one of its selectors, onto the end of `out`.
     pub(super) fn nodes_of(
         &mut self,
+        step: &'r Step,
         selector: &'r Selector,
         context: &Node<'r>,
         out: &mut Vec<Node<'r>>,
-    ) {
+    ) -> Result<bool, Held> {
         match selector {
             Selector::Marc { selector, slot }
                 if selector.subfields == Subfields::Whole && selector.slice.is_none() =>
             {
-                if let (Some(input), Some(_)) = (self.input, &selector.tag) {
-                    input.fields(selector, *slot, |field| {
-                        self.mark_conditions(selector, field);
-                        out.push(Node::Field(field));
-                    });
-                }
+                let (Some(input), Some(_)) = (self.input, &selector.tag) else { return Ok(true) };
+                input.fields(selector, *slot, |field| {
+                    self.mark_conditions(selector, field);
+                    out.push(Node::Field(field));
+                    Ok(true)
+                })
             }
             Selector::Json(path) => {
-                let current = match context {
-                    Node::Json(current) => current,
-                    _ => self.root,
-                };
-                path.select(self.root, current, &mut |value| out.push(Node::Json(value)));
+                path.select(self.root, self.current_json(context), &mut |value| {
+                    out.push(Node::Json(value));
+                });
+                Ok(true)
             }
-            Selector::Current => out.push(context.clone()),
+            Selector::Current => {
+                out.push(context.clone());
+                Ok(true)
+            }
             _ => {
                 let mut values = self.spare.pop().unwrap_or_default();
-                self.values_of(selector, None, false, context, &mut values);
+                let mut sink = Sink { count: 0, to: Place::List(&mut values) };
+                let kept = self.values_of(step, selector, context, &mut sink)?;
                 for value in values.drain(..) {
                     let field = self.field_of(&value);
                     out.push(Node::Value(value, field));
                 }
                 self.spare.push(values);
+                Ok(kept)
             }
+        }
+    }
+
+    fn current_json(&self, context: &Node<'r>) -> &'r serde_json::Value {
+        match context {
+            Node::Json(current) => current,
+            _ => self.root,
         }
     }
 
     /// The field that a value came from; of several, the first.
     pub(super) fn field_of(&self, value: &Found<'_>) -> Option<Field<'r>> {
-        let (first, end) = value.origins;
-        let origin = self.origins.get(first as usize).filter(|_| first < end)?;
-        self.input?.marc.field_of_value(*origin as usize)
+        self.input?.marc.field_of_value(self.first_origin(value)? as usize)
     }
 
-    /// The values of a selector, untransformed, onto the end of `out`.
+    /// The first of the record's values that a text came from.
+    pub(super) fn first_origin(&self, value: &Found<'_>) -> Option<u32> {
+        match value.origins {
+            Origins::Many(from, to) if from < to => self.memory.origins.get(from as usize).copied(),
+            Origins::One(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The values of a step at one of its selectors; `false` drops the object around it.
     pub(super) fn values_of(
         &mut self,
+        step: &'r Step,
         selector: &'r Selector,
-        join: Option<&str>,
-        listed: bool,
         context: &Node<'r>,
-        out: &mut Vec<Found<'r>>,
-    ) {
-        match selector {
-            Selector::Marc { selector, slot } => {
-                let Some(input) = self.input else { return };
-                if selector.leader {
-                    let text = slice(selector, input.marc.leader().as_str());
-                    out.push(Found { text: Cow::Borrowed(text), raw: false, origins: (0, 0) });
-                } else if selector.tag.is_some() {
-                    input.fields(selector, *slot, |field| {
-                        self.mark_conditions(selector, field);
-                        self.field_values(selector, field, join, listed, out);
-                    });
-                } else {
-                    let field = context.field();
-                    let field = match field {
-                        Some(field) if selector.linked => input.linked(field),
-                        other => other,
-                    };
-                    match field {
-                        Some(field) => self.field_values(selector, field, join, listed, out),
-                        None if selector.linked => {}
-                        None => self.current(context, out),
-                    }
-                }
+        sink: &mut Sink<'_, 'r>,
+    ) -> Result<bool, Held> {
+        let text = match selector {
+            Selector::Marc { selector, slot } if selector.tag.is_some() => {
+                let Some(input) = self.input else { return Ok(true) };
+                return input.fields(selector, *slot, |field| {
+                    self.mark_conditions(selector, field);
+                    self.field_values(step, selector, field, sink)
+                });
             }
-            Selector::Json(path) => {
-                let current = match context {
-                    Node::Json(current) => current,
-                    _ => self.root,
+            Selector::Marc { selector, .. } if selector.leader => {
+                let Some(input) = self.input else { return Ok(true) };
+                Cow::Borrowed(slice(selector, input.marc.leader().as_str()))
+            }
+            Selector::Marc { selector, .. } => {
+                let field = match (context.field(), self.input) {
+                    (Some(field), Some(input)) if selector.linked => input.linked(field),
+                    (field, _) => field,
                 };
-                let start = out.len();
-                path.select(self.root, current, &mut |value| out.extend(json_value(value)));
-                if let (Some(separator), true) = (join, out.len() > start + 1) {
-                    let texts: Vec<_> = out.drain(start..).map(|found| found.text).collect();
-                    let text = Cow::Owned(texts.join(separator));
-                    out.push(Found { text, raw: false, origins: (0, 0) });
-                }
+                return match field {
+                    Some(field) => self.field_values(step, selector, field, sink),
+                    None if selector.linked => Ok(true),
+                    None => self.current(step, context, sink),
+                };
             }
-            Selector::Current => self.current(context, out),
+            Selector::Json(path) => return self.json_values(step, path, context, sink),
+            Selector::Current => return self.current(step, context, sink),
             Selector::Tag | Selector::Indicator(_) => {
-                let Some(field) = context.field() else { return };
-                let text = match selector {
+                let Some(field) = context.field() else { return Ok(true) };
+                match selector {
                     Selector::Indicator(n) => indicator(field, *n),
-                    _ => field.tag().to_string(),
-                };
-                out.push(Found { text: Cow::Owned(text), raw: false, origins: (0, 0) });
+                    _ => Cow::Borrowed(field.tag_text()),
+                }
             }
             Selector::Binding(name) => {
                 let bound = self.bindings.iter().rev().find(|(bound, _)| bound == name);
-                out.extend(bound.and_then(|(_, value)| value.clone()));
+                let Some((_, Some(value))) = bound else { return Ok(true) };
+                let value = value.clone();
+                return self.emit(step, 0, value, sink);
             }
-        }
+        };
+        self.emit(step, 0, Found::of(text), sink)
     }
 
-    fn current(&mut self, context: &Node<'r>, out: &mut Vec<Found<'r>>) {
-        match context {
-            Node::Value(value, _) => out.push(value.clone()),
-            Node::Json(value) => out.extend(json_value(value)),
-            Node::Field(field) => {
-                let first = self.next_origin();
-                let Some(subfield) = field.subfields().next() else { return };
-                self.origins.push(u32::try_from(subfield.index).unwrap_or(u32::MAX));
-                let origins = (first, self.next_origin());
-                out.push(Found { text: Cow::Borrowed(subfield.value), raw: false, origins });
-            }
-            Node::Root => {}
+    fn json_values(
+        &mut self,
+        step: &'r Step,
+        path: &'r JsonPath,
+        context: &Node<'r>,
+        sink: &mut Sink<'_, 'r>,
+    ) -> Result<bool, Held> {
+        let mut values = self.spare.pop().unwrap_or_default();
+        path.select(self.root, self.current_json(context), &mut |value| {
+            values.extend(json_value(value));
+        });
+        if let (Some(separator), true) = (&step.join, values.len() > 1) {
+            let texts: Vec<_> = values.drain(..).map(|found| found.text).collect();
+            values.push(Found::of(texts.join(separator)));
         }
+        for value in values.drain(..) {
+            if !self.emit(step, 0, value, sink)? {
+                return Ok(false);
+            }
+        }
+        self.spare.push(values);
+        Ok(true)
+    }
+
+    fn current(
+        &mut self,
+        step: &'r Step,
+        context: &Node<'r>,
+        sink: &mut Sink<'_, 'r>,
+    ) -> Result<bool, Held> {
+        let found = match context {
+            Node::Value(value, _) => Some(value.clone()),
+            Node::Json(value) => json_value(value),
+            Node::Field(field) => field.subfields().next().map(|subfield| Found {
+                origins: Origins::One(position(subfield.index)),
+                ..Found::of(subfield.value)
+            }),
+            Node::Root => None,
+        };
+        found.map_or(Ok(true), |found| self.emit(step, 0, found, sink))
     }
 
     fn field_values(
         &mut self,
+        step: &'r Step,
         selector: &MarcSelector,
         field: Field<'r>,
-        join: Option<&str>,
-        listed: bool,
-        out: &mut Vec<Found<'r>>,
-    ) {
-        let start = out.len();
-        let first = self.next_origin();
-        match (&selector.subfields, listed) {
-            (Subfields::Listed(codes, _), true) => {
-                for code in codes {
-                    field.subfields().filter(|subfield| subfield.code == *code).for_each(
-                        |subfield| self.found(selector, subfield.index, subfield.value, out),
-                    );
-                }
-            }
-            (wanted, _) => {
-                for subfield in field.subfields_of(|code| wanted.contains(code)) {
-                    self.found(selector, subfield.index, subfield.value, out);
-                }
-            }
+        sink: &mut Sink<'_, 'r>,
+    ) -> Result<bool, Held> {
+        if let (Subfields::Listed(codes, _), true) = (&selector.subfields, step.listed) {
+            let subfields = codes.iter().flat_map(|code| {
+                let code = *code;
+                field.subfields_of(move |other| other == code)
+            });
+            return self.subfields(step, selector, subfields, sink);
         }
-        if let (Some(separator), true) = (join, out.len() > start + 1) {
-            let length = |found: &Found<'_>| found.text.len() + separator.len();
-            let capacity = out.iter().skip(start).map(length).sum();
-            let mut joined = String::with_capacity(capacity);
-            for found in out.drain(start..) {
-                let part = trimmed(&found.text);
-                if !joined.is_empty() && !part.is_empty() {
-                    joined.push_str(separator);
-                }
-                joined.push_str(part);
-            }
-            let origins = (first, self.next_origin());
-            out.push(Found { text: Cow::Owned(joined), raw: false, origins });
-        }
+        let codes = selector.subfields.codes();
+        self.subfields(step, selector, field.subfields_of(|code| codes.contains(code)), sink)
     }
 
-    fn found(
+    fn subfields(
         &mut self,
+        step: &'r Step,
         selector: &MarcSelector,
-        index: usize,
-        value: &'r str,
-        out: &mut Vec<Found<'r>>,
-    ) {
-        let first = self.next_origin();
-        self.origins.push(u32::try_from(index).unwrap_or(u32::MAX));
-        let text = Cow::Borrowed(slice(selector, value));
-        out.push(Found { text, raw: false, origins: (first, first + 1) });
+        subfields: impl Iterator<Item = Subfield<'r>>,
+        sink: &mut Sink<'_, 'r>,
+    ) -> Result<bool, Held> {
+        let parts = subfields.map(|part| (part.index, slice(selector, part.value)));
+        if let Some(separator) = &step.join {
+            let joined = self.joined(parts, separator);
+            return joined.map_or(Ok(true), |found| self.emit(step, 0, found, sink));
+        }
+        for (index, text) in parts {
+            let origins = Origins::One(position(index));
+            if !self.emit(step, 0, Found { origins, ..Found::of(text) }, sink)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// What a selector's conditions looked at counts as read.
@@ -327,7 +384,7 @@ impl<'r> Run<'r> {
         for test in selector.conditions.iter().flatten() {
             if let Operand::Subfields(subfields) = &test.operand {
                 for subfield in field.subfields().filter(|s| subfields.contains(s.code)) {
-                    self.mark_value(subfield.index, State::Read);
+                    self.mark(Origins::One(position(subfield.index)), State::Read);
                 }
             }
         }
@@ -342,10 +399,10 @@ impl<'r> Run<'r> {
             }
             match (name, node) {
                 ("tag", _) if node.field().is_some() => {
-                    node.field().map(|field| Cow::Owned(field.tag().to_string()))
+                    node.field().map(|field| Cow::Borrowed(field.tag_text()))
                 }
-                ("ind1", _) => node.field().map(|field| Cow::Owned(indicator(field, 0))),
-                ("ind2", _) => node.field().map(|field| Cow::Owned(indicator(field, 1))),
+                ("ind1", _) => node.field().map(|field| indicator(field, 0)),
+                ("ind2", _) => node.field().map(|field| indicator(field, 1)),
                 ("value", Node::Value(found, _)) => Some(found.text.clone()),
                 ("value", Node::Field(field)) => Some(Cow::Borrowed(field.value())),
                 (_, Node::Json(value)) => {
@@ -359,10 +416,17 @@ impl<'r> Run<'r> {
     }
 }
 
-fn indicator(field: Field<'_>, n: usize) -> String {
-    match field.indicators().get(n) {
-        None | Some(' ') => "_".to_owned(),
-        Some(c) => c.to_string(),
+/// An indicator as text, a blank as `_`.
+fn indicator(field: Field<'_>, n: usize) -> Cow<'static, str> {
+    const DIGITS: &str = "0123456789";
+    match field.indicators().get(n).copied() {
+        None | Some(' ') => Cow::Borrowed("_"),
+        Some(c) => {
+            match c.to_digit(10).and_then(|digit| DIGITS.get(digit as usize..=digit as usize)) {
+                Some(digit) => Cow::Borrowed(digit),
+                None => Cow::Owned(c.to_string()),
+            }
+        }
     }
 }
 
@@ -377,5 +441,5 @@ fn json_value(value: &serde_json::Value) -> Option<Found<'_>> {
         serde_json::Value::String(text) => (Cow::Borrowed(text.as_str()), false),
         other => (Cow::Owned(other.to_string()), true),
     };
-    Some(Found { text, raw, origins: (0, 0) })
+    Some(Found { raw, ..Found::of(text) })
 }

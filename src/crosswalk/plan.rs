@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::codes::CodeSet;
 use super::condition::Condition;
 use super::selector::{JsonPath, MarcSelector, Subfields};
 use super::shape::{Shape, Target};
@@ -75,18 +76,34 @@ pub struct Step {
     pub error_drops_object: bool,
     /// Leaves out repeated values.
     pub unique: bool,
-    /// The subfields of the current field that it reads, one bit each, when it reads nothing
-    /// else and has no condition: without one of them there is no value.
-    pub codes: Option<u128>,
+    /// The subfields of the current field that it reads, when it reads nothing else and has no condition: without one of them there is no value.
+    pub codes: Option<CodeSet>,
+    /// A leaf whose values can be written as they come, without a list to sort or choose from.
+    pub direct: bool,
 }
 
-/// The bits of [`Step::codes`] for a step with these selectors.
+impl Step {
+    /// Whether [`Step::direct`] may be set.
+    #[must_use]
+    pub fn may_be_direct(&self) -> bool {
+        let Body::Leaf(target) = self.body else { return false };
+        match self.take {
+            Take::FirstMatch => true,
+            // The first value takes the place, the others are dropped.
+            Take::First => !target.many && self.from.len() == 1,
+            Take::All => self.listed || self.from.len() == 1,
+            _ => false,
+        }
+    }
+}
+
+/// The [`Step::codes`] for a step with these selectors.
 #[must_use]
-pub fn codes(from: &[(Selector, String)]) -> Option<u128> {
-    from.iter().try_fold(0, |codes, (selector, _)| match selector {
+pub fn codes(from: &[(Selector, String)]) -> Option<CodeSet> {
+    from.iter().try_fold(CodeSet::default(), |codes, (selector, _)| match selector {
         Selector::Marc { selector, .. } if selector.tag.is_none() && !selector.linked => {
             match &selector.subfields {
-                Subfields::Listed(_, bits) if !selector.leader => Some(codes | bits),
+                Subfields::Listed(_, more) if !selector.leader => Some(codes.union(*more)),
                 _ => None,
             }
         }

@@ -8,6 +8,8 @@ use super::input::{FieldIndex, MarcInput, Node};
 use super::plan::{Body, CasePlan, Input, Plan, Step};
 use super::shape::{Buffer, Syntax, Target};
 use super::syntax::{Policy, Take};
+use super::transforms::text;
+use super::values::{Place, Sink};
 use crate::formats::SourceRecord;
 use crate::record::push_json_string;
 use crate::xml::writer::push_text;
@@ -25,21 +27,55 @@ pub struct Held {
     pub fatal: bool,
 }
 
-/// A value with the places it came from: a range of [`Run::origins`].
+/// A text with the values of the record that it came from.
 #[derive(Debug, Clone)]
 pub(super) struct Found<'r> {
     pub text: Cow<'r, str>,
+    /// JSON already, not to be quoted.
     pub raw: bool,
-    pub origins: (u32, u32),
+    pub origins: Origins,
+}
+
+impl<'r> Found<'r> {
+    /// A text that the plan or the record as a whole gives.
+    pub fn of(text: impl Into<Cow<'r, str>>) -> Found<'r> {
+        Found { text: text.into(), raw: false, origins: Origins::None }
+    }
+
+    pub fn is_blank(&self) -> bool {
+        text::trimmed(&self.text).is_empty()
+    }
+}
+
+/// Positions of values in the record.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Origins {
+    None,
+    One(u32),
+    /// A range of [`Memory::origins`].
+    Many(u32, u32),
+}
+
+/// What is kept from record to record only for its memory.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// Positions of values, which [`Origins::Many`] points into.
+    pub origins: Vec<u32>,
+    /// What was done with which value, in order.
+    pub marks: Vec<(u32, State)>,
+    /// The final state of each value.
+    pub states: Vec<State>,
+    /// Buffers for each depth of objects.
+    pool: Vec<Vec<Buffer>>,
+    pub ignored: IgnoreCache,
 }
 
 /// Runs one plan over many records, reusing its memory. One runner a worker.
 #[derive(Debug)]
 pub struct Runner<'p> {
     plan: &'p Plan,
-    pool: Vec<Vec<Buffer>>,
+    memory: Memory,
     index: FieldIndex,
-    ignored: IgnoreCache,
     /// What became of every value so far.
     pub account: Account,
 }
@@ -49,13 +85,8 @@ impl<'p> Runner<'p> {
     #[must_use]
     pub fn new(plan: &'p Plan) -> Runner<'p> {
         let pool = (0..=plan.depth).map(|_| Vec::new()).collect();
-        Runner {
-            plan,
-            pool,
-            index: FieldIndex::default(),
-            ignored: IgnoreCache::default(),
-            account: Account::default(),
-        }
+        let memory = Memory { pool, ..Memory::default() };
+        Runner { plan, memory, index: FieldIndex::default(), account: Account::default() }
     }
 
     /// Maps one record; `out` is replaced by its bytes: canonical JSON, or XML.
@@ -74,21 +105,21 @@ impl<'p> Runner<'p> {
                 return Err(Held { rule: String::new(), code, message, fatal: true });
             }
         };
-        let input = marc.map(|marc| MarcInput::new(marc, &self.plan.tags, &mut self.index));
+        let input = marc
+            .map(|marc| MarcInput::new(marc, &self.plan.tags, &mut self.account, &mut self.index));
         let mut run = Run {
             plan: self.plan,
             input,
             root,
             id: marc.and_then(|marc| marc.control_number()).unwrap_or(""),
-            origins: Vec::with_capacity(96),
-            marks: Vec::with_capacity(96),
             bindings: Vec::new(),
             nodes: Vec::with_capacity(16),
             spare: Vec::with_capacity(8),
-            ignored: &mut self.ignored,
-            pool: &mut self.pool,
+            memory: &mut self.memory,
             account: &mut self.account,
         };
+        run.memory.origins.clear();
+        run.memory.marks.clear();
         run.account.next_record();
         let plan = self.plan;
         let mut buffers = run.buffers(0, plan.shape.slots());
@@ -104,7 +135,7 @@ impl<'p> Runner<'p> {
             }
         }
         let held = result.and_then(|()| run.settle());
-        if let Some(place) = self.pool.first_mut() {
+        if let Some(place) = self.memory.pool.first_mut() {
             *place = buffers;
         }
         held
@@ -116,22 +147,17 @@ pub(super) struct Run<'r> {
     pub(super) input: Option<MarcInput<'r>>,
     pub(super) root: &'r serde_json::Value,
     pub(super) id: &'r str,
-    /// Value indexes that [`Found::origins`] point into.
-    pub(super) origins: Vec<u32>,
-    /// What was done with which value, in order.
-    pub(super) marks: Vec<(u32, State)>,
     pub(super) bindings: Vec<(&'r str, Option<Found<'r>>)>,
     nodes: Vec<Node<'r>>,
     /// Emptied vectors, to be filled again.
     pub(super) spare: Vec<Vec<Found<'r>>>,
-    pub(super) ignored: &'r mut IgnoreCache,
-    pool: &'r mut Vec<Vec<Buffer>>,
+    pub(super) memory: &'r mut Memory,
     pub(super) account: &'r mut Account,
 }
 
 impl<'r> Run<'r> {
     fn buffers(&mut self, depth: usize, slots: usize) -> Vec<Buffer> {
-        let mut buffers = self.pool.get_mut(depth).map(std::mem::take).unwrap_or_default();
+        let mut buffers = self.memory.pool.get_mut(depth).map(std::mem::take).unwrap_or_default();
         buffers.iter_mut().for_each(Buffer::clear);
         if buffers.len() < slots {
             buffers.resize_with(slots, Buffer::default);
@@ -139,15 +165,16 @@ impl<'r> Run<'r> {
         buffers
     }
 
-    pub(super) fn mark(&mut self, origins: (u32, u32), state: State) {
-        let range = origins.0 as usize..origins.1 as usize;
-        for origin in self.origins.get(range).unwrap_or_default() {
-            self.marks.push((*origin, state));
+    pub(super) fn mark(&mut self, origins: Origins, state: State) {
+        match origins {
+            Origins::None => {}
+            Origins::One(value) => self.memory.marks.push((value, state)),
+            Origins::Many(from, to) => {
+                let values = self.memory.origins.get(from as usize..to as usize);
+                let marks = values.unwrap_or_default().iter().map(|value| (*value, state));
+                self.memory.marks.extend(marks);
+            }
         }
-    }
-
-    pub(super) fn mark_value(&mut self, value: usize, state: State) {
-        self.marks.push((u32::try_from(value).unwrap_or(u32::MAX), state));
     }
 
     fn rule(&mut self, rule: &'r Step, buffers: &mut [Buffer]) -> Result<(), Held> {
@@ -178,9 +205,17 @@ impl<'r> Run<'r> {
                     return Ok(true);
                 }
                 if let Some((text, raw)) = &step.constant {
-                    let value = Found { text: Cow::Borrowed(text), raw: *raw, origins: (0, 0) };
+                    let value = Found { raw: *raw, ..Found::of(text) };
                     self.write(&value, *target, step.unique, buffers);
                     return Ok(true);
+                }
+                if step.direct {
+                    let mut sink = Sink { count: 0, to: Place::Leaf(*target, buffers) };
+                    if !self.gather(step, node, &mut sink)? {
+                        return Ok(false);
+                    }
+                    let written = sink.count > 0;
+                    return if written { Ok(true) } else { self.missing(step, *target, buffers) };
                 }
                 let mut values = self.spare.pop().unwrap_or_default();
                 if !self.values(step, node, &mut values)? {
@@ -205,14 +240,12 @@ impl<'r> Run<'r> {
         buffers: &mut [Buffer],
     ) -> Result<bool, Held> {
         if let Some(default) = &step.default {
-            let value = Found { text: Cow::Borrowed(default), raw: false, origins: (0, 0) };
-            self.write(&value, target, step.unique, buffers);
+            self.write(&Found::of(default), target, step.unique, buffers);
             return Ok(true);
         }
         match &step.on_missing {
             Policy::Default(text) => {
-                let value = Found { text: Cow::Borrowed(text), raw: false, origins: (0, 0) };
-                self.write(&value, target, step.unique, buffers);
+                self.write(&Found::of(text), target, step.unique, buffers);
                 Ok(true)
             }
             policy => self.missing_policy(step, policy),
@@ -244,7 +277,13 @@ impl<'r> Run<'r> {
         }
     }
 
-    fn write(&mut self, value: &Found<'r>, target: Target, unique: bool, buffers: &mut [Buffer]) {
+    pub(super) fn write(
+        &mut self,
+        value: &Found<'r>,
+        target: Target,
+        unique: bool,
+        buffers: &mut [Buffer],
+    ) {
         let Some(buffer) = buffers.get_mut(target.slot) else { return };
         if !target.many && !buffer.is_empty() {
             return self.mark(value.origins, State::Dropped);
@@ -278,7 +317,8 @@ impl<'r> Run<'r> {
         let end = self.nodes.len();
         let mut built = false;
         for at in start..end {
-            let Some(node) = self.nodes.get(at).cloned() else { break };
+            let Some(node) = self.nodes.get_mut(at) else { break };
+            let node = std::mem::replace(node, Node::Root);
             built |= self.object(step, cases, &node, buffers, depth)?;
         }
         self.nodes.truncate(start);
@@ -294,14 +334,15 @@ impl<'r> Run<'r> {
             || step.listed
             || matches!(step.take, Take::Longest | Take::Earliest | Take::AllJoined(_));
         if by_value {
-            let mut values = Vec::new();
+            let mut values = self.spare.pop().unwrap_or_default();
             if !self.values(step, context, &mut values)? {
                 return Ok(false);
             }
-            for value in values {
+            for value in values.drain(..) {
                 let field = self.field_of(&value);
                 self.nodes.push(Node::Value(value, field));
             }
+            self.spare.push(values);
             return Ok(true);
         }
         let mut nodes = std::mem::take(&mut self.nodes);
@@ -309,7 +350,10 @@ impl<'r> Run<'r> {
             if step.take == Take::FirstMatch && nodes.len() > start {
                 break;
             }
-            self.nodes_of(selector, context, &mut nodes);
+            if !self.nodes_of(step, selector, context, &mut nodes)? {
+                self.nodes = nodes;
+                return Ok(false);
+            }
         }
         if step.from.len() > 1
             && !step.listed
@@ -347,12 +391,12 @@ impl<'r> Run<'r> {
         depth: usize,
     ) -> Result<bool, Held> {
         let bound = self.bindings.len();
-        let first_mark = self.marks.len();
+        let first_mark = self.memory.marks.len();
         let kept = self.object_inner(step, cases, node, buffers, depth);
         self.bindings.truncate(bound);
         if matches!(kept, Ok(false)) {
             // What the object had taken does not reach the output after all.
-            for (_, state) in self.marks.iter_mut().skip(first_mark) {
+            for (_, state) in self.memory.marks.iter_mut().skip(first_mark) {
                 if *state == State::Mapped {
                     *state = State::Dropped;
                 }
@@ -396,7 +440,7 @@ impl<'r> Run<'r> {
         for item in &object.items {
             keep = match (&item.body, item.codes) {
                 // No subfield of this field is meant: no need to look for values.
-                (Body::Leaf(target), Some(wanted)) if wanted & codes == 0 => {
+                (Body::Leaf(target), Some(wanted)) if !wanted.meets(codes) => {
                     self.missing(item, *target, &mut inner)
                 }
                 _ => self.step(item, node, &mut inner, depth + 1),
@@ -412,29 +456,20 @@ impl<'r> Run<'r> {
             let unique = step.unique && case.target.many;
             buffer.push(unique, |out| object.shape.stitch(&inner, out));
         }
-        if let Some(place) = self.pool.get_mut(depth + 1) {
+        if let Some(place) = self.memory.pool.get_mut(depth + 1) {
             *place = inner;
         }
         keep
     }
 
     fn binding(&mut self, step: &'r Step, node: &Node<'r>) -> Result<Option<Found<'r>>, Held> {
-        let mut values = Vec::new();
+        let mut values = self.spare.pop().unwrap_or_default();
         self.values(step, node, &mut values)?;
         for value in &values {
             self.mark(value.origins, State::Read);
         }
-        let default = || {
-            step.default.as_ref().map(|text| Found {
-                text: Cow::Borrowed(text.as_str()),
-                raw: false,
-                origins: (0, 0),
-            })
-        };
-        Ok(values.into_iter().next().or_else(default))
-    }
-
-    pub(super) fn next_origin(&self) -> u32 {
-        u32::try_from(self.origins.len()).unwrap_or(u32::MAX)
+        let first = values.drain(..).next();
+        self.spare.push(values);
+        Ok(first.or_else(|| step.default.as_ref().map(Found::of)))
     }
 }

@@ -5,9 +5,24 @@ use std::borrow::Cow;
 use super::account::State;
 use super::input::Node;
 use super::plan::Step;
-use super::run::{Found, Held, Run};
+use super::run::{Found, Held, Origins, Run};
+use super::shape::{Buffer, Target};
 use super::syntax::{Policy, Take};
 use super::transforms::{Applied, text};
+
+/// Where the values of a step go, one by one.
+pub(super) struct Sink<'s, 'r> {
+    /// How many have gone there.
+    pub count: usize,
+    pub to: Place<'s, 'r>,
+}
+
+pub(super) enum Place<'s, 'r> {
+    /// Into a list, to choose from.
+    List(&'s mut Vec<Found<'r>>),
+    /// Into the output.
+    Leaf(Target, &'s mut [Buffer]),
+}
 
 impl<'r> Run<'r> {
     /// The values of a step, transformed and chosen; `false` drops the object around it.
@@ -18,50 +33,120 @@ impl<'r> Run<'r> {
         out: &mut Vec<Found<'r>>,
     ) -> Result<bool, Held> {
         if let Some((text, raw)) = &step.constant {
-            out.push(Found { text: Cow::Borrowed(text), raw: *raw, origins: (0, 0) });
+            out.push(Found { raw: *raw, ..Found::of(text) });
             return Ok(true);
         }
-        let filled = |found: &Found<'_>| !text::trimmed(&found.text).is_empty();
-        let mut raw = self.spare.pop().unwrap_or_default();
-        for (selector, _) in &step.from {
-            if step.take == Take::FirstMatch && !out.is_empty() {
-                break;
-            }
-            self.values_of(selector, step.join.as_deref(), step.listed, node, &mut raw);
-            if step.pipe.steps.is_empty() {
-                out.extend(raw.drain(..).filter(filled));
-                continue;
-            }
-            for found in raw.drain(..).filter(filled) {
-                if !self.pipe(step, 0, found, out)? {
-                    return Ok(false);
-                }
-            }
+        if !self.gather(step, node, &mut Sink { count: 0, to: Place::List(out) })? {
+            return Ok(false);
         }
-        self.spare.push(raw);
         if step.from.len() > 1 && !step.listed && step.take != Take::FirstMatch {
-            let place = |found: &Found<'_>| match found.origins {
-                (from, to) if from < to => self.origins.get(from as usize).copied(),
-                _ => None,
-            };
-            out.sort_by_key(place);
+            out.sort_by_key(|found| self.first_origin(found));
         }
         self.take(&step.take, out);
         Ok(true)
     }
 
-    /// Applies the pipe from step `from` on; `false` drops the object.
+    /// Everything that the selectors of a step find, transformed; `false` drops the object.
+    pub(super) fn gather(
+        &mut self,
+        step: &'r Step,
+        node: &Node<'r>,
+        sink: &mut Sink<'_, 'r>,
+    ) -> Result<bool, Held> {
+        for (selector, _) in &step.from {
+            if step.take == Take::FirstMatch && sink.count > 0 {
+                break;
+            }
+            if !self.values_of(step, selector, node, sink)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Puts a value through the pipe from step `from` on, and what comes out into the sink;
+    /// blank values are left out. `false` drops the object.
+    pub(super) fn emit(
+        &mut self,
+        step: &'r Step,
+        from: usize,
+        found: Found<'r>,
+        sink: &mut Sink<'_, 'r>,
+    ) -> Result<bool, Held> {
+        if found.is_blank() {
+            return Ok(true);
+        }
+        match self.pipe(step, from, found)? {
+            Piped::Value(found) => {
+                sink.count += 1;
+                match &mut sink.to {
+                    Place::List(out) => out.push(found),
+                    Place::Leaf(target, buffers) => {
+                        self.write(&found, *target, step.unique, buffers);
+                    }
+                }
+            }
+            Piped::Nothing => {}
+            Piped::Many(next, texts, origins) => {
+                for text in texts {
+                    let found = Found { text, raw: false, origins };
+                    if !self.emit(step, next, found, sink)? {
+                        return Ok(false);
+                    }
+                }
+            }
+            Piped::Drops => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Subfields (position and text) as one value; blank ones are left out.
+    pub(super) fn joined(
+        &mut self,
+        parts: impl Iterator<Item = (usize, &'r str)>,
+        separator: &str,
+    ) -> Option<Found<'r>> {
+        let start = position(self.memory.origins.len());
+        let mut only = "";
+        let mut joined = String::new();
+        for (index, part) in parts {
+            let part = text::trimmed(part);
+            if part.is_empty() {
+                continue;
+            }
+            if only.is_empty() {
+                only = part;
+            } else {
+                if joined.is_empty() {
+                    joined.reserve(4 * (only.len() + part.len()));
+                    joined.push_str(only);
+                }
+                joined.push_str(separator);
+                joined.push_str(part);
+            }
+            self.memory.origins.push(position(index));
+        }
+        let origins = Origins::Many(start, position(self.memory.origins.len()));
+        let text = if joined.is_empty() { Cow::Borrowed(only) } else { Cow::Owned(joined) };
+        (!only.is_empty()).then_some(Found { text, raw: false, origins })
+    }
+
+    /// Applies the pipe from step `from` on.
     fn pipe(
         &mut self,
         step: &'r Step,
         from: usize,
         mut found: Found<'r>,
-        out: &mut Vec<Found<'r>>,
-    ) -> Result<bool, Held> {
+    ) -> Result<Piped<'r>, Held> {
+        if step.pipe.steps.is_empty() {
+            return Ok(Piped::Value(found));
+        }
         let origins = found.origins;
-        let settled = from < step.pipe.settled && text::is_settled(&found.text);
+        let settled = from < step.pipe.settled
+            && (text::is_settled(&found.text)
+                || step.pipe.beyond_ascii && text::is_settled_beyond_ascii(&found.text));
         let from = if settled { step.pipe.settled } else { from };
-        for (n, transform) in step.pipe.steps.iter().enumerate().skip(from) {
+        for (n, transform) in (from..).zip(step.pipe.steps.get(from..).unwrap_or_default()) {
             match transform.apply(found.text) {
                 Applied::One(text) => {
                     // What a step has made of a number is written as a number only if it is one.
@@ -73,47 +158,36 @@ impl<'r> Run<'r> {
                 }
                 Applied::None => {
                     self.mark(origins, State::Dropped);
-                    return Ok(true);
+                    return Ok(Piped::Nothing);
                 }
-                Applied::Many(texts) => {
-                    for text in texts {
-                        if !self.pipe(step, n + 1, Found { text, raw: false, origins }, out)? {
-                            return Ok(false);
-                        }
-                    }
-                    return Ok(true);
-                }
-                Applied::Failed(code, text) => {
-                    return self.failed(step, n, code, text, origins, out);
-                }
+                Applied::Many(texts) => return Ok(Piped::Many(n + 1, texts, origins)),
+                Applied::Failed(code, text) => return self.failed(step, n, code, text, origins),
             }
         }
-        if text::trimmed(&found.text).is_empty() {
+        if found.is_blank() {
             self.mark(origins, State::Dropped);
-        } else {
-            out.push(found);
+            return Ok(Piped::Nothing);
         }
-        Ok(true)
+        Ok(Piped::Value(found))
     }
 
+    #[cold]
     fn failed(
         &mut self,
         step: &'r Step,
         n: usize,
         code: &'static str,
         value: Cow<'r, str>,
-        origins: (u32, u32),
-        out: &mut Vec<Found<'r>>,
-    ) -> Result<bool, Held> {
+        origins: Origins,
+    ) -> Result<Piped<'r>, Held> {
         if !matches!(step.on_error, Policy::Quarantine | Policy::Fail) {
             self.account.problem(&step.label, code, self.id, &value);
         }
         match &step.on_error {
-            Policy::Keep => self.pipe(step, n + 1, Found { text: value, raw: false, origins }, out),
+            Policy::Keep => self.pipe(step, n + 1, Found { text: value, raw: false, origins }),
             Policy::Default(text) => {
                 self.mark(origins, State::Failed);
-                out.push(Found { text: Cow::Borrowed(text), raw: false, origins: (0, 0) });
-                Ok(true)
+                Ok(Piped::Value(Found::of(text)))
             }
             Policy::Quarantine | Policy::Fail => {
                 let name = step.pipe.names.get(n).map_or("?", String::as_str);
@@ -126,7 +200,7 @@ impl<'r> Run<'r> {
             }
             Policy::Ok | Policy::Warn | Policy::Skip(_) => {
                 self.mark(origins, State::Failed);
-                Ok(!step.error_drops_object)
+                Ok(if step.error_drops_object { Piped::Drops } else { Piped::Nothing })
             }
         }
     }
@@ -151,12 +225,17 @@ impl<'r> Run<'r> {
             Take::AllJoined(separator) => {
                 let texts: Vec<&str> = values.iter().map(|v| v.text.as_ref()).collect();
                 let text = texts.join(separator);
-                let first = self.next_origin();
+                let start = position(self.memory.origins.len());
                 for value in values.iter() {
-                    let range = value.origins.0 as usize..value.origins.1 as usize;
-                    self.origins.extend_from_within(range);
+                    match value.origins {
+                        Origins::None => {}
+                        Origins::One(value) => self.memory.origins.push(value),
+                        Origins::Many(from, to) => {
+                            self.memory.origins.extend_from_within(from as usize..to as usize);
+                        }
+                    }
                 }
-                let origins = (first, self.next_origin());
+                let origins = Origins::Many(start, position(self.memory.origins.len()));
                 *values = vec![Found { text: Cow::Owned(text), raw: false, origins }];
                 return;
             }
@@ -170,6 +249,21 @@ impl<'r> Run<'r> {
         values.swap(0, chosen);
         values.truncate(1);
     }
+}
+
+/// What a pipe makes of one value.
+enum Piped<'r> {
+    Value(Found<'r>),
+    Nothing,
+    /// Texts for the steps from the one with this number on.
+    Many(usize, Vec<Cow<'r, str>>, Origins),
+    /// A policy leaves out the object around.
+    Drops,
+}
+
+/// A position among the values of a record, which has far fewer than 2^32.
+pub(super) fn position(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
 }
 
 fn clipped(value: &str) -> &str {

@@ -63,21 +63,25 @@ pub fn plain_json_length(bytes: &[u8]) -> usize {
     // Eight bytes at a time: the high bit of a byte is set where it is below a small number,
     // which "equal to c" becomes by xor. Bits above the first one set may be wrong, it never is.
     let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGHS;
-    let mut length = 0;
-    let mut chunks = bytes.chunks_exact(8);
-    for chunk in &mut chunks {
-        let word = u64::from_le_bytes(chunk.try_into().unwrap_or([0; 8]));
+    let specials = |chunk: &[u8; 8]| {
+        let word = u64::from_le_bytes(*chunk);
         let quote = below(word ^ (ONES * u64::from(b'"')), 1);
         let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
-        let special = below(word, 0x20) | quote | backslash;
+        below(word, 0x20) | quote | backslash
+    };
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    for (n, chunk) in chunks.iter().enumerate() {
+        let special = specials(chunk);
         if special != 0 {
-            return length + special.trailing_zeros() as usize / 8;
+            return 8 * n + special.trailing_zeros() as usize / 8;
         }
-        length += 8;
+    }
+    // The last eight bytes overlap with what is known to be plain.
+    if bytes.last_chunk::<8>().is_some_and(|chunk| specials(chunk) == 0) {
+        return bytes.len();
     }
     let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
-    let rest = chunks.remainder();
-    length + rest.iter().position(special).unwrap_or(rest.len())
+    8 * chunks.len() + rest.iter().position(special).unwrap_or(rest.len())
 }
 
 /// Appends `text` as a JSON string: only `"`, `\` and control characters are escaped.

@@ -140,7 +140,7 @@ impl SchemaValidator {
     /// Every violation; one with an empty path when the bytes are not JSON (RFC 8259) or nest
     /// deeper than 128.
     pub fn check(&self, json: &[u8]) -> Result<(), Vec<Violation>> {
-        if let (Some(shortcut), Ok(text)) = (&self.shortcut, std::str::from_utf8(json))
+        if let (Some(shortcut), Ok(text)) = (&self.shortcut, simdutf8::basic::from_utf8(json))
             && shortcut.is_surely_valid(text)
         {
             return Ok(());

@@ -60,6 +60,9 @@ struct Object {
 struct Member {
     /// `"name":`
     key: Vec<u8>,
+    /// Its first 16 bytes, as a number, and the bits of it that count.
+    front: u128,
+    mask: u128,
     bit: u64,
     check: usize,
 }
@@ -74,40 +77,58 @@ impl Shortcut {
 
     /// `true`: the text is JSON and valid. `false`: not known.
     pub fn is_surely_valid(&self, json: &str) -> bool {
-        self.walk(self.root, json, 0, 0) == Some(json.len())
+        let mut walk = Walk { checks: &self.checks, json, at: 0 };
+        walk.value(self.root, 0) == Some(()) && walk.at == json.len()
+    }
+}
+
+/// A pass over canonical JSON. Each step stands behind what it took, or is `None`: not known.
+struct Walk<'w> {
+    checks: &'w [Check],
+    json: &'w str,
+    at: usize,
+}
+
+impl Walk<'_> {
+    fn rest(&self) -> &[u8] {
+        self.json.as_bytes().get(self.at..).unwrap_or_default()
     }
 
-    /// The end of the value that begins at `at`, if it is surely valid.
-    fn walk(&self, check: usize, json: &str, at: usize, depth: usize) -> Option<usize> {
-        if depth > MAX_DEPTH {
-            return None;
-        }
+    fn take(&mut self, wanted: u8) -> Option<()> {
+        let found = self.json.as_bytes().get(self.at) == Some(&wanted);
+        self.at += usize::from(found);
+        found.then_some(())
+    }
+
+    /// Takes a comma, which goes on, or the end.
+    fn goes_on(&mut self, end: u8) -> Option<bool> {
+        let byte = *self.json.as_bytes().get(self.at)?;
+        self.at += 1;
+        (byte == b',' || byte == end).then_some(byte == b',')
+    }
+
+    #[inline]
+    fn value(&mut self, check: usize, depth: usize) -> Option<()> {
         match self.checks.get(check)? {
+            Check::Text(text) => self.text(text),
+            _ if depth > MAX_DEPTH => None,
+            Check::Object(object) => self.object(object, depth),
+            Check::List { item, unique } => self.list(*item, *unique, depth),
             Check::Open => None,
-            Check::Text(text) => text.walk(json, at),
-            Check::List { item, unique } => self.list(*item, *unique, json, at, depth),
-            Check::Object(object) => self.object(object, json, at, depth),
         }
     }
 
-    fn list(
-        &self,
-        item: usize,
-        unique: bool,
-        json: &str,
-        at: usize,
-        depth: usize,
-    ) -> Option<usize> {
-        let bytes = json.as_bytes();
-        let mut at = expect(bytes, at, b'[')?;
-        if bytes.get(at) == Some(&b']') {
-            return Some(at + 1);
+    fn list(&mut self, item: usize, unique: bool, depth: usize) -> Option<()> {
+        self.take(b'[')?;
+        if self.take(b']').is_some() {
+            return Some(());
         }
         let mut seen = Vec::new();
         loop {
-            let end = self.walk(item, json, at, depth + 1)?;
+            let start = self.at;
+            self.value(item, depth + 1)?;
             if unique {
-                let text = bytes.get(at..end)?;
+                let text = self.json.as_bytes().get(start..self.at)?;
                 // Two spellings of one text would look different.
                 let doubtful = text.contains(&b'\\') || seen.contains(&text);
                 if doubtful || seen.len() == MAX_UNIQUE {
@@ -115,74 +136,81 @@ impl Shortcut {
                 }
                 seen.push(text);
             }
-            at = end + 1;
-            match bytes.get(end)? {
-                b',' => {}
-                b']' => return Some(at),
-                _ => return None,
+            if !self.goes_on(b']')? {
+                return Some(());
             }
         }
     }
 
-    fn object(&self, object: &Object, json: &str, at: usize, depth: usize) -> Option<usize> {
-        let bytes = json.as_bytes();
-        let mut at = expect(bytes, at, b'{')?;
+    fn object(&mut self, object: &Object, depth: usize) -> Option<()> {
+        self.take(b'{')?;
         let (mut seen, mut count) = (0, 0);
-        if bytes.get(at) == Some(&b'}') {
-            at += 1;
-        } else {
+        if self.take(b'}').is_none() {
             let mut members = object.members.iter();
             loop {
-                let rest = bytes.get(at..)?;
-                let begin = rest.get(1);
-                let is_here =
-                    |member: &&Member| member.key.get(1) == begin && rest.starts_with(&member.key);
-                let member = members.find(is_here)?;
+                let rest = self.rest();
+                let front = rest.first_chunk().map_or(0, |chunk| u128::from_le_bytes(*chunk));
+                let member = members.find(|member| member.is_at(front, rest))?;
                 seen |= member.bit;
                 count += 1;
-                let end = self.walk(member.check, json, at + member.key.len(), depth + 1)?;
-                at = end + 1;
-                match bytes.get(end)? {
-                    b',' => {}
-                    b'}' => break,
-                    _ => return None,
+                self.at += member.key.len();
+                self.value(member.check, depth + 1)?;
+                if !self.goes_on(b'}')? {
+                    break;
                 }
             }
         }
-        (seen & object.required == object.required && count >= object.at_least).then_some(at)
+        (seen & object.required == object.required && count >= object.at_least).then_some(())
+    }
+
+    fn text(&mut self, text: &Text) -> Option<()> {
+        self.take(b'"')?;
+        let start = self.at;
+        self.at += plain_json_length(self.rest());
+        if text.is_lenient() {
+            while self.json.as_bytes().get(self.at) == Some(&b'\\') {
+                match self.json.as_bytes().get(self.at + 1)? {
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 2,
+                    _ => return None,
+                }
+                self.at += plain_json_length(self.rest());
+            }
+            let long_enough = self.at > start || text.at_least == 0;
+            return if long_enough { self.take(b'"') } else { None };
+        }
+        let value = self.json.get(start..self.at)?;
+        self.take(b'"')?;
+        text.fits(value).then_some(())
     }
 }
 
-fn expect(bytes: &[u8], at: usize, wanted: u8) -> Option<usize> {
-    (bytes.get(at) == Some(&wanted)).then_some(at + 1)
+impl Member {
+    /// Whether `rest` begins with the key; `front` is its first 16 bytes, 0 when it has fewer.
+    #[inline]
+    fn is_at(&self, front: u128, rest: &[u8]) -> bool {
+        if front == 0 {
+            return rest.starts_with(&self.key);
+        }
+        front & self.mask == self.front && (self.key.len() <= 16 || rest.starts_with(&self.key))
+    }
 }
 
 impl Text {
-    fn walk(&self, json: &str, at: usize) -> Option<usize> {
-        let bytes = json.as_bytes();
-        let start = expect(bytes, at, b'"')?;
-        let mut end = start + plain_json_length(bytes.get(start..)?);
-        // An escape stands for one character: enough to know where no more is asked.
-        let lenient = self.choices.is_none() && self.pattern.is_none() && !self.uri;
-        while lenient && self.at_least <= 1 && bytes.get(end) == Some(&b'\\') {
-            match bytes.get(end + 1)? {
-                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => end += 2,
-                _ => return None,
-            }
-            end += plain_json_length(bytes.get(end..)?);
-        }
-        let after = expect(bytes, end, b'"')?;
-        let text = json.get(start..end)?;
+    /// Whether any text of this length will do, so that escapes need not be read.
+    fn is_lenient(&self) -> bool {
+        self.at_least <= 1 && self.choices.is_none() && self.pattern.is_none() && !self.uri
+    }
+
+    fn fits(&self, text: &str) -> bool {
         let long_enough = match self.at_least {
             0 => true,
             1 => !text.is_empty(),
             least => text.chars().count() as u64 >= least,
         };
-        let fits = long_enough
+        long_enough
             && self.choices.as_ref().is_none_or(|choices| choices.iter().any(|c| c == text))
             && self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(text))
-            && (!self.uri || is_plain_uri(text));
-        fits.then_some(after)
+            && (!self.uri || is_plain_uri(text))
     }
 }
 
@@ -193,8 +221,14 @@ fn is_plain_uri(text: &str) -> bool {
     let host_length = rest.find('/').unwrap_or(rest.len());
     let (host, path) = rest.split_at_checked(host_length).unwrap_or((rest, ""));
     let is_host = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
-    let is_path = |c: char| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@/?".contains(c);
-    !host.is_empty() && host.chars().all(is_host) && path.chars().all(is_path)
+    let is_path = |byte: u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b'!' | b'$' | b'&'..=b'/' | b':' | b';' | b'=' | b'?' | b'@' | b'_' | b'~'
+            )
+    };
+    !host.is_empty() && host.chars().all(is_host) && path.bytes().all(is_path)
 }
 
 struct Compiler<'s> {
@@ -261,7 +295,12 @@ impl<'s> Compiler<'s> {
                 return None;
             }
             let key = format!("\"{name}\":").into_bytes();
-            object.members.push(Member { key, bit, check: self.check(property)? });
+            let mut front = [0; 16];
+            front.iter_mut().zip(&key).for_each(|(to, from)| *to = *from);
+            let front = u128::from_le_bytes(front);
+            let mask = u128::MAX >> (128 - 8 * key.len().min(16));
+            let check = self.check(property)?;
+            object.members.push(Member { key, front, mask, bit, check });
         }
         for name in node.get("required").and_then(Value::as_array).into_iter().flatten() {
             let key = format!("\"{}\":", name.as_str()?).into_bytes();

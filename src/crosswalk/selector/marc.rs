@@ -7,6 +7,7 @@
 
 use regex::Regex;
 
+use super::super::codes::CodeSet;
 use super::{Cursor, SelectorError};
 use crate::formats::marc21::{CONTROL_VALUE, Field, Tag};
 
@@ -65,32 +66,26 @@ pub enum Occurrence {
 pub enum Subfields {
     /// None named: the control field's value, or the field as a whole.
     Whole,
-    /// `$a$b`: the codes as listed, and as one bit each.
-    Listed(Vec<char>, u128),
-    /// `$*` or `$*!05`: all but those; `$6` and `$8` are never among them.
-    AllBut(Vec<char>),
+    /// `$a$b`: the codes as listed, and as a set.
+    Listed(Vec<char>, CodeSet),
+    /// `$*` or `$*!05`: these; `$6` and `$8` are never among them.
+    AllBut(CodeSet),
 }
 
 impl Subfields {
-    fn listed(codes: Vec<char>) -> Subfields {
-        let bits = codes
-            .iter()
-            .filter_map(|code| 1_u128.checked_shl(u32::from(*code)))
-            .fold(0, |bits, bit| bits | bit);
-        Subfields::Listed(codes, bits)
+    /// The codes that are meant.
+    #[must_use]
+    pub fn codes(&self) -> CodeSet {
+        match self {
+            Subfields::Whole => CodeSet::default().with(CONTROL_VALUE),
+            Subfields::Listed(_, codes) | Subfields::AllBut(codes) => *codes,
+        }
     }
 
     /// Whether a subfield of this code is meant.
     #[must_use]
     pub fn contains(&self, code: char) -> bool {
-        match self {
-            Subfields::Whole => code == CONTROL_VALUE,
-            Subfields::Listed(_, bits) => {
-                // Codes in selectors are ASCII; a code that is not is in none.
-                1_u128.checked_shl(u32::from(code)).is_some_and(|bit| bits & bit != 0)
-            }
-            Subfields::AllBut(codes) => !codes.contains(&code) && code != '6' && code != '8',
-        }
+        self.codes().contains(code)
     }
 }
 
@@ -340,17 +335,19 @@ fn parse_subfields(cursor: &mut Cursor<'_>) -> Result<Subfields, SelectorError> 
     while cursor.eat("$") {
         match cursor.next() {
             Some('*') => {
-                let mut but = Vec::new();
+                let mut but: CodeSet = ['6', '8'].into_iter().collect();
                 if cursor.eat("!") {
-                    but.extend(cursor.take_while(char::is_alphanumeric).chars());
+                    let codes = cursor.take_while(|c| c.is_ascii_alphanumeric()).chars();
+                    but = codes.fold(but, CodeSet::with);
                 }
-                return Ok(Subfields::AllBut(but));
+                return Ok(Subfields::AllBut(but.complement()));
             }
             Some(code) if code.is_ascii_graphic() => codes.push(code),
             _ => return Err(SelectorError::new(cursor.at, "expected a subfield code after `$`")),
         }
     }
-    Ok(Subfields::listed(codes))
+    let set = codes.iter().copied().collect();
+    Ok(Subfields::Listed(codes, set))
 }
 
 fn parse_alternatives(cursor: &mut Cursor<'_>) -> Result<Vec<Test>, SelectorError> {
@@ -434,13 +431,17 @@ mod tests {
 
     #[test]
     fn the_grammar_reads_tags_indicators_occurrences_conditions_and_slices() {
-        assert_eq!(parse("245$a$n").subfields, Subfields::listed(vec!['a', 'n']));
+        assert_eq!(
+            parse("245$a$n").subfields,
+            Subfields::Listed(vec!['a', 'n'], ['a', 'n'].into_iter().collect())
+        );
         assert_eq!(parse("0247_").indicators, [Indicator::Is('7'), Indicator::Is(' ')]);
         assert_eq!(parse("264.1$c").indicators, [Indicator::Any, Indicator::Is('1')]);
         assert_eq!(parse("650[0-2]$a").occurrence, Some(Occurrence::Range(0, 2)));
         assert_eq!(parse("650[#]$a").occurrence, Some(Occurrence::FromEnd(0)));
         assert_eq!(parse("008/35-37").slice, Some(Slice { first: 35, last: 37 }));
-        assert_eq!(parse("$*!05").subfields, Subfields::AllBut(vec!['0', '5']));
+        let others: CodeSet = ['0', '5', '6', '8'].into_iter().collect();
+        assert_eq!(parse("$*!05").subfields, Subfields::AllBut(others.complement()));
         assert!(parse("~$a").linked);
         assert!(parse("LDR/06").leader);
         assert!(parse("1[01]0").tag.is_some_and(|tag| tag.matches(Tag(*b"110"))));

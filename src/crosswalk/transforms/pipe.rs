@@ -16,6 +16,8 @@ pub struct Pipe {
     pub names: Vec<String>,
     /// So many steps at the front leave a settled text as it is (`text::is_settled`).
     pub settled: usize,
+    /// They do so to a text beyond ASCII too (`text::is_settled_beyond_ascii`).
+    pub beyond_ascii: bool,
 }
 
 /// Transforms that leave a settled text as it is.
@@ -64,6 +66,7 @@ pub fn parse_pipe(text: &str, context: &PipeContext) -> Result<Pipe, Vec<PipeErr
     parse_into(text, context, 0, &mut pipe, &mut errors);
     let leaves_settled = |name: &&String| SETTLED.contains(&name.as_str());
     pipe.settled = pipe.names.iter().take_while(leaves_settled).count();
+    pipe.beyond_ascii = !pipe.names.iter().take(pipe.settled).any(|name| name == "nfkc");
     if errors.is_empty() { Ok(pipe) } else { Err(errors) }
 }
 

@@ -54,6 +54,38 @@ pub(crate) fn is_settled(value: &str) -> bool {
     odd == 0
 }
 
+const ODD: u8 = 1;
+const SPACE: u8 = 2;
+/// What a byte is in a text that is settled beyond ASCII: 0 where it may stand.
+#[expect(clippy::indexing_slicing, reason = "a constant, and every index is a byte")]
+static KINDS: [u8; 256] = {
+    let mut kinds = [ODD; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        // Bytes that go on, Latin (U+00C0 to U+02FF), Cyrillic, ideographs (U+5000 to U+9FFF).
+        if matches!(byte, 0x21..=0x7E | 0x80..=0xBF | 0xC3..=0xCB | 0xD0 | 0xD1 | 0xE5..=0xE9) {
+            kinds[byte] = 0;
+        }
+        byte += 1;
+    }
+    kinds[b' ' as usize] = SPACE;
+    kinds
+};
+
+/// Like [`is_settled`], for texts that also have letters beyond ASCII, from blocks in which every
+/// character is its own form C and none is white space; `nfkc` may change it.
+pub(crate) fn is_settled_beyond_ascii(value: &str) -> bool {
+    let kind = |byte: u8| KINDS.get(usize::from(byte)).copied().unwrap_or(ODD);
+    let mut before = SPACE;
+    let mut odd = 0;
+    for byte in value.bytes() {
+        let here = kind(byte);
+        odd |= (here & ODD) | (here & before);
+        before = here;
+    }
+    odd == 0 && before != SPACE
+}
+
 /// Unicode normalization form C: `e` and a combining acute accent become `é`.
 #[must_use]
 pub fn nfc(value: &str) -> Cow<'_, str> {
@@ -467,6 +499,14 @@ mod tests {
             let plain = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
             proptest::prop_assert_eq!(is_settled(&text), plain && changed == text, "{:?}", text);
             proptest::prop_assert!(!is_settled(&text) || nfc(&text) == text);
+        }
+
+        #[test]
+        fn nothing_changes_a_settled_text_beyond_ascii(
+            text in "[ -~À-˿Ѐ-ѿ倀-鿿]{0,30}|[a-b ü]{0,30}|.{0,20}",
+        ) {
+            let settled = is_settled_beyond_ascii(&text);
+            proptest::prop_assert!(!settled || collapse_ws(&nfc(&text)) == text, "{:?}", text);
         }
 
         #[test]

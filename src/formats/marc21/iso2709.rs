@@ -249,7 +249,7 @@ fn read_text<'b>(
     warnings: &mut Vec<Warning>,
 ) -> Result<&'b str, DecodeError> {
     let escape = memchr(ESC, bytes);
-    let text = std::str::from_utf8(bytes);
+    let text = simdutf8::compat::from_utf8(bytes);
     if leader.coding_scheme() == b'a' {
         if let Some(offset) = escape {
             let message = format!("ESC at byte {offset} of a record that says it is UTF-8");

@@ -239,6 +239,12 @@ impl<'r> Field<'r> {
         self.bounds.tag
     }
 
+    /// Its tag as text.
+    #[must_use]
+    pub fn tag_text(self) -> &'r str {
+        std::str::from_utf8(&self.bounds.tag.0).unwrap_or("???")
+    }
+
     /// Its position in the record.
     #[must_use]
     pub fn index(self) -> usize {
