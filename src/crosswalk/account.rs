@@ -119,10 +119,12 @@ impl Hasher for KeyHasher {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let word = chunk.iter().fold(0, |word, byte| (word << 8) | u64::from(*byte));
-            self.write_u64(word);
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.write_u64(u64::from_le_bytes(*word));
         }
+        let rest = rest.iter().fold(0, |word, byte| (word << 8) | u64::from(*byte));
+        self.write_u64(rest);
     }
 
     fn write_u8(&mut self, byte: u8) {
@@ -178,10 +180,12 @@ impl Account {
     /// The class of a field; it stays the same for all records of this account.
     pub fn class(&mut self, field: Field<'_>) -> ClassNumber {
         let key = ClassKey::new(field);
-        *self.numbers.entry(key).or_insert_with(|| {
-            self.classes.push(Class { key, codes: Vec::new(), lines: Vec::new() });
-            self.classes.len() - 1
-        })
+        if let Some(number) = self.numbers.get(&key) {
+            return *number;
+        }
+        self.classes.push(Class { key, codes: Vec::new(), lines: Vec::new() });
+        self.numbers.insert(key, self.classes.len() - 1);
+        self.classes.len() - 1
     }
 
     /// How many classes there are.
@@ -197,27 +201,37 @@ impl Account {
         Some(Tag([a, b, c]))
     }
 
-    /// Counts one value of the record at hand.
-    pub fn count(&mut self, class: ClassNumber, code: char, value: &str, state: State, id: &str) {
-        let Some(class) = self.classes.get_mut(class) else { return };
+    /// Counts one value of the record at hand, of so many bytes. `true`: a sample is wanted.
+    #[inline]
+    pub fn count(&mut self, class: ClassNumber, code: char, bytes: usize, state: State) -> bool {
+        let serial = self.serial;
+        let Some(Line { counter, last }) = self.line(class, code, state) else { return false };
+        counter.values += 1;
+        counter.bytes += bytes as u64;
+        if *last != serial {
+            *last = serial;
+            counter.records += 1;
+        }
+        let wanted = matches!(state, State::Unmapped | State::Failed | State::Dropped);
+        wanted && counter.samples.len() < SAMPLES
+    }
+
+    /// Keeps a value that was counted just now, and the record's identifier, as a sample.
+    pub fn sample(&mut self, class: ClassNumber, code: char, state: State, id: &str, value: &str) {
+        if let Some(line) = self.line(class, code, state) {
+            line.counter.samples.push((id.to_owned(), clip(value)));
+        }
+    }
+
+    fn line(&mut self, class: ClassNumber, code: char, state: State) -> Option<&mut Line> {
+        let class = self.classes.get_mut(class)?;
         let code = ascii(code);
         let at = class.codes.iter().position(|known| *known == code).unwrap_or_else(|| {
             class.codes.push(code);
             class.lines.push(Lines::default());
             class.codes.len() - 1
         });
-        let line = class.lines.get_mut(at).and_then(|lines| lines.get_mut(state as usize));
-        let Some(Line { counter, last }) = line else { return };
-        counter.values += 1;
-        counter.bytes += value.len() as u64;
-        if *last != self.serial {
-            *last = self.serial;
-            counter.records += 1;
-        }
-        let wanted = matches!(state, State::Unmapped | State::Failed | State::Dropped);
-        if wanted && counter.samples.len() < SAMPLES {
-            counter.samples.push((id.to_owned(), clip(value)));
-        }
+        class.lines.get_mut(at)?.get_mut(state as usize)
     }
 
     /// Counts a problem that a policy dealt with.

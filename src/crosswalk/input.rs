@@ -28,7 +28,7 @@ impl<'r> Node<'r> {
     /// The subfield codes of the field; all where there is no field.
     pub fn codes(&self) -> CodeSet {
         let Node::Field(field) = self else { return CodeSet::ALL };
-        field.subfields().map(|subfield| subfield.code).collect()
+        field.outline().map(|(code, ..)| code).collect()
     }
 
     fn field(&self) -> Option<Field<'r>> {
@@ -260,7 +260,9 @@ impl<'r> Run<'r> {
             Selector::Marc { selector, slot } if selector.tag.is_some() => {
                 let Some(input) = self.input else { return Ok(true) };
                 return input.fields(selector, *slot, |field| {
-                    self.mark_conditions(selector, field);
+                    if !selector.conditions.is_empty() {
+                        self.mark_conditions(selector, field);
+                    }
                     self.field_values(step, selector, field, sink)
                 });
             }

@@ -20,18 +20,21 @@ impl Run<'_> {
         let mut lost = None;
         for (field, class) in input.marc.fields().zip(input.classes().iter().copied()) {
             let ignored = self.memory.ignored.of(self.plan, class, field);
-            for subfield in field.subfields() {
-                let mut state = states.get(subfield.index).copied().unwrap_or(State::Unmapped);
+            for (code, index, length) in field.outline() {
+                let mut state = states.get(index).copied().unwrap_or(State::Unmapped);
+                let value = || input.marc.value(index).unwrap_or_default();
                 // Nothing is lost with a blank.
-                let free =
-                    || ignored.contains(subfield.code) || text::trimmed(subfield.value).is_empty();
+                let free = || ignored.contains(code) || text::trimmed(value()).is_empty();
                 if state == State::Unmapped && free() {
                     state = State::Ignored;
                 }
                 if state == State::Unmapped && self.plan.unmapped == Unmapped::Quarantine {
-                    lost.get_or_insert_with(|| format!("{}${}", field.tag(), subfield.code));
+                    lost.get_or_insert_with(|| format!("{}${code}", field.tag()));
                 }
-                self.account.count(class, subfield.code, subfield.value, state, self.id);
+                let wants_sample = self.account.count(class, code, length, state);
+                if wants_sample {
+                    self.account.sample(class, code, state, self.id, value());
+                }
             }
         }
         match lost {

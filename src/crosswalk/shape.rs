@@ -159,40 +159,42 @@ fn stitch_json(level: &[Entry], buffers: &[Buffer], out: &mut Vec<u8>) {
     let start = out.len();
     for Entry { key, part, .. } in level {
         let before = out.len();
-        if before > start {
-            out.push(b',');
-        }
-        out.extend_from_slice(key);
-        let empty = match part {
+        let begin = |out: &mut Vec<u8>| {
+            if before > start {
+                out.push(b',');
+            }
+            out.extend_from_slice(key);
+        };
+        match part {
             Part::Leaf { slot, many } => {
-                let buffer = buffers.get(*slot).filter(|buffer| !buffer.is_empty());
-                if let Some(buffer) = buffer {
-                    if *many {
-                        out.push(b'[');
-                    }
-                    buffer.pieces().enumerate().for_each(|(n, piece)| {
-                        if n > 0 {
-                            out.push(b',');
-                        }
-                        out.extend_from_slice(piece);
-                    });
-                    if *many {
-                        out.push(b']');
-                    }
+                let Some(buffer) = buffers.get(*slot).filter(|buffer| !buffer.is_empty()) else {
+                    continue;
+                };
+                begin(out);
+                if *many {
+                    out.push(b'[');
                 }
-                buffer.is_none()
+                buffer.pieces().enumerate().for_each(|(n, piece)| {
+                    if n > 0 {
+                        out.push(b',');
+                    }
+                    out.extend_from_slice(piece);
+                });
+                if *many {
+                    out.push(b']');
+                }
             }
             Part::Branch(below) => {
+                begin(out);
                 out.push(b'{');
                 let inner = out.len();
                 stitch_json(below, buffers, out);
-                let empty = out.len() == inner;
-                out.push(b'}');
-                empty
+                if out.len() == inner {
+                    out.truncate(before);
+                } else {
+                    out.push(b'}');
+                }
             }
-        };
-        if empty {
-            out.truncate(before);
         }
     }
 }

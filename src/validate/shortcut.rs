@@ -45,6 +45,8 @@ struct Text {
     choices: Option<Vec<String>>,
     pattern: Option<Regex>,
     uri: bool,
+    /// Any text that is not too short will do, so that escapes need not be read.
+    lenient: bool,
 }
 
 #[derive(Debug, Default)]
@@ -167,7 +169,7 @@ impl Walk<'_> {
         self.take(b'"')?;
         let start = self.at;
         self.at += plain_json_length(self.rest());
-        if text.is_lenient() {
+        if text.lenient {
             while self.json.as_bytes().get(self.at) == Some(&b'\\') {
                 match self.json.as_bytes().get(self.at + 1)? {
                     b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 2,
@@ -196,11 +198,6 @@ impl Member {
 }
 
 impl Text {
-    /// Whether any text of this length will do, so that escapes need not be read.
-    fn is_lenient(&self) -> bool {
-        self.at_least <= 1 && self.choices.is_none() && self.pattern.is_none() && !self.uri
-    }
-
     fn fits(&self, text: &str) -> bool {
         let long_enough = match self.at_least {
             0 => true,
@@ -333,6 +330,8 @@ fn text(node: &Map<String, Value>) -> Option<Text> {
         let choices = choices.as_array()?.iter().map(|choice| choice.as_str().map(str::to_owned));
         text.choices = Some(choices.collect::<Option<_>>()?);
     }
+    text.lenient =
+        text.at_least <= 1 && text.choices.is_none() && text.pattern.is_none() && !text.uri;
     Some(text)
 }
 

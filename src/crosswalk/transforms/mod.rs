@@ -3,6 +3,7 @@
 mod dates;
 mod language;
 mod names;
+mod pattern;
 mod pipe;
 mod table;
 pub(super) mod text;
@@ -13,9 +14,8 @@ pub use table::{Argument, Row, TRANSFORMS};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use regex::Regex;
-
 use super::table::{Miss, Table};
+use pattern::Pattern;
 
 /// What one transform makes of one value.
 #[derive(Debug)]
@@ -31,11 +31,11 @@ pub enum Step {
     /// `suffix(text)`
     Suffix(String),
     /// `replace(regex, text)`
-    Replace(Regex, String),
+    Replace(Pattern, String),
     /// `keep(regex)`: only values that match.
-    Keep(Regex),
+    Keep(Pattern),
     /// `drop(regex)`: only values that do not.
-    Drop(Regex),
+    Drop(Pattern),
     /// `split(separator)`: one value becomes many.
     Split(String),
     /// `chunks(n)`: pieces of n characters.

@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use regex::Regex;
-
+use super::pattern::Pattern;
 use super::{Step, dates, language, names, text};
 use crate::crosswalk::table::Table;
 use crate::identifiers;
@@ -54,10 +53,6 @@ fn one_number(arguments: &[Argument], make: impl FnOnce(usize) -> Step) -> Build
     }
 }
 
-fn regex(pattern: &str) -> Result<Regex, String> {
-    Regex::new(pattern).map_err(|error| error.to_string())
-}
-
 fn slice(arguments: &[Argument]) -> Build {
     match arguments {
         [Argument::Number(from)] => Ok(Step::Slice(*from, None)),
@@ -71,7 +66,7 @@ fn slice(arguments: &[Argument]) -> Build {
 fn replace(arguments: &[Argument]) -> Build {
     match arguments {
         [Argument::Text(pattern), Argument::Text(with)] => {
-            Ok(Step::Replace(regex(pattern)?, with.clone()))
+            Ok(Step::Replace(Pattern::new(pattern)?, with.clone()))
         }
         _ => Err("takes a quoted regular expression and a quoted text".to_owned()),
     }
@@ -131,7 +126,7 @@ pub static TRANSFORMS: &[Row] = &[
     total!("collapse_ws", text::collapse_ws, "one space for each run of white space", "a  b\n c" => "a b c"),
     fallible!("doi", |v| code(identifiers::doi(v)), "a DOI in lower case, without resolver or prefix", "https://doi.org/10.5072/ABC" => "10.5072/abc"),
     with_arguments!("drop", "drop(regex)", "no value when it matches", "drop('^x')": "xyz" => "",
-        |arguments| one_text(arguments, |pattern| Ok(Step::Drop(regex(&pattern)?)))),
+        |arguments| one_text(arguments, |pattern| Ok(Step::Drop(Pattern::new(&pattern)?)))),
     fallible!("edtf", dates::edtf, "a cataloger's date as EDTF", "[1999?]" => "1999?"),
     total!("family_name", family_name, "the part before the first comma", "Doe, Jane" => "Doe"),
     total!("given_name", given_name, "the part after the first comma", "Doe, Jane" => "Jane"),
@@ -146,7 +141,7 @@ pub static TRANSFORMS: &[Row] = &[
     fallible!("issn", |v| code(identifiers::issn(v)), "an ISSN with a right check character", "03785955" => "0378-5955"),
     total!("kebab", text::kebab, "words in lower case with hyphens between", "IsPartOf" => "is-part-of"),
     with_arguments!("keep", "keep(regex)", "no value unless it matches", "keep('^x')": "abc" => "",
-        |arguments| one_text(arguments, |pattern| Ok(Step::Keep(regex(&pattern)?)))),
+        |arguments| one_text(arguments, |pattern| Ok(Step::Keep(Pattern::new(&pattern)?)))),
     fallible!("lang2", language::lang2, "a language code of two letters", "fre" => "fr"),
     fallible!("lang3", language::lang3, "a language code of three letters, lower case", "ENG" => "eng"),
     with_arguments!("lookup", "lookup(table)", "the table's value for this key", "lookup({'a': b})": "a" => "b", lookup),

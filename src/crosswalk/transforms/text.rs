@@ -27,29 +27,30 @@ pub(crate) fn is_settled(value: &str) -> bool {
     if !edge(bytes.first()) || !edge(bytes.last()) {
         return false;
     }
-    let mut odd = 0_u64;
-    let mut space_before = 0_u64;
-    let chunks = bytes.chunks_exact(8);
-    let rest = chunks.remainder();
-    for chunk in chunks {
-        let word = u64::from_le_bytes(chunk.try_into().unwrap_or([0xFF; 8]));
+    // What is odd in eight bytes, and whether the last of them is a space (1).
+    let look = |chunk: &[u8; 8], space_before: u64| {
+        let word = u64::from_le_bytes(*chunk);
         // The high bit of each byte that is a space: of `word ^ spaces` the bytes that are 0. All
         // bytes are below 0x80, or the text is odd already, so that no carry leaves a byte.
         let differs = (word ^ (ONES * u64::from(b' '))) & !HIGHS;
         let spaces = !(differs + (HIGHS - ONES)) & HIGHS;
-        let shifted = (spaces << 8) | space_before;
+        let shifted = (spaces << 8) | (space_before << 7);
         // Above 0x7E, below 0x20, or a space behind a space.
         let below = word.wrapping_sub(ONES * 0x20) & !word;
-        odd |= (word | (word.wrapping_add(ONES)) | below) & HIGHS | (spaces & shifted);
-        space_before = spaces >> 56;
-    }
-    let mut before = space_before != 0;
-    for byte in rest {
-        let space = *byte == b' ';
-        if !(b' '..=b'~').contains(byte) || (space && before) {
-            return false;
-        }
-        before = space;
+        let odd = (word | (word.wrapping_add(ONES)) | below) & HIGHS | (spaces & shifted);
+        (odd, spaces >> 63)
+    };
+    let Some(last) = bytes.last_chunk::<8>() else {
+        let odd = |pair: &[u8]| pair == b"  ";
+        return bytes.iter().all(|byte| (b' '..=b'~').contains(byte)) && !bytes.windows(2).any(odd);
+    };
+    // The last eight bytes overlap with the chunks before them.
+    let (mut odd, _) = look(last, 0);
+    let mut space_before = 0;
+    for chunk in bytes.as_chunks::<8>().0 {
+        let (odd_here, space) = look(chunk, space_before);
+        odd |= odd_here;
+        space_before = space;
     }
     odd == 0
 }

@@ -263,6 +263,15 @@ impl<'r> Field<'r> {
         self.subfields().next().map_or("", |subfield| subfield.value)
     }
 
+    /// Code, position among all values of the record, and length in bytes of each subfield.
+    pub fn outline(self) -> impl Iterator<Item = (char, usize, usize)> {
+        let range = self.bounds.first_subfield as usize..self.bounds.end_subfield as usize;
+        let bounds = self.marc.subfields.get(range.clone()).unwrap_or_default();
+        range.zip(bounds).map(|(index, bounds)| {
+            (bounds.code, index, bounds.end.saturating_sub(bounds.start) as usize)
+        })
+    }
+
     /// The first subfield with this code.
     #[must_use]
     pub fn subfield(self, code: char) -> Option<&'r str> {
