@@ -76,6 +76,15 @@ impl<'r> Run<'r> {
         if found.is_blank() {
             return Ok(true);
         }
+        if let Place::Leaf(target, buffers) = &sink.to
+            && !target.many
+            && buffers.get(target.slot).is_some_and(|buffer| !buffer.is_empty())
+        {
+            // The place is taken: no need to know what would have become of the value.
+            self.mark(found.origins, State::Dropped);
+            sink.count += 1;
+            return Ok(true);
+        }
         match self.pipe(step, from, found)? {
             Piped::Value(found) => {
                 sink.count += 1;
