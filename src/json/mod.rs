@@ -1,0 +1,4 @@
+//! JSON as this program needs it: a stream cut into its objects.
+
+pub mod cut;
+mod scan;
