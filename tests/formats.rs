@@ -11,14 +11,14 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/marc")
 }
 
-struct Piece {
-    byte: usize,
-    bytes: Vec<u8>,
-    damage: Option<&'static str>,
+pub struct Piece {
+    pub byte: usize,
+    pub bytes: Vec<u8>,
+    pub damage: Option<&'static str>,
 }
 
 /// Cuts `stream` given in chunks that end at `ends`; checks that what is passed over is blank.
-fn cut(format: &Format, stream: &[u8], ends: &[usize]) -> Vec<Piece> {
+pub fn cut(format: &Format, stream: &[u8], ends: &[usize]) -> Vec<Piece> {
     let mut framing = (format.reading.as_ref().unwrap().framing)();
     let mut ends: Vec<usize> = ends.iter().map(|end| end % (stream.len() + 1)).collect();
     ends.sort_unstable();

@@ -4,7 +4,21 @@
 //! a [`SourceRecord`]. What is odd becomes a [`Warning`], what is impossible a [`DecodeError`];
 //! nothing panics on foreign bytes.
 
+pub mod bibtex;
+pub mod crossref_json;
+pub mod csl_json;
+pub mod csv;
+pub mod datacite;
+mod framing;
+pub mod invenio_rdm;
+pub mod invenio_v1;
+pub mod json;
+pub mod json_array;
+pub mod json_ld;
+pub mod json_lines;
 pub mod marc21;
+pub mod ris;
+mod text;
 
 use thiserror::Error;
 
@@ -54,6 +68,19 @@ impl SourceRecord {
             SourceRecord::Marc(marc) => Ok(marc),
             SourceRecord::Json(_) => {
                 Err(EncodeError::new("format.model", "the record is no MARC, expected MARC"))
+            }
+        }
+    }
+
+    /// The JSON document that this is.
+    ///
+    /// # Errors
+    /// `format.model` when it is none: a crosswalk leads from one kind to the other.
+    pub fn json(&self) -> Result<&serde_json::Value, EncodeError> {
+        match self {
+            SourceRecord::Json(value) => Ok(value),
+            SourceRecord::Marc(_) => {
+                Err(EncodeError::new("format.model", "the record is no JSON, expected JSON"))
             }
         }
     }
@@ -123,6 +150,8 @@ pub struct ReadOptions {
 pub struct WriteOptions {
     /// The version of the standard, where it has several; the format's default without.
     pub version: Option<String>,
+    /// The columns of a table: `csv`, `tsv`.
+    pub columns: Vec<csv::Column>,
 }
 
 /// Decodes one record's bytes into `record`, adding to `warnings`.
@@ -233,7 +262,24 @@ impl Format {
 }
 
 /// Every format, sorted by name.
-pub static FORMATS: &[Format] = &[iso2709::FORMAT, marcxml::FORMAT];
+pub static FORMATS: &[Format] = &[
+    bibtex::FORMAT,
+    crossref_json::FORMAT,
+    csl_json::FORMAT,
+    csv::FORMAT,
+    datacite::json::FORMAT,
+    datacite::json::FORMAT_43,
+    datacite::json::FORMAT_REST,
+    invenio_rdm::FORMAT,
+    invenio_v1::FORMAT,
+    iso2709::FORMAT,
+    json_array::FORMAT,
+    json_ld::FORMAT,
+    json_lines::FORMAT,
+    marcxml::FORMAT,
+    ris::FORMAT,
+    csv::FORMAT_TSV,
+];
 
 /// The row of this name.
 #[must_use]

@@ -1,4 +1,5 @@
-//! JSON as this program needs it: a stream cut into its objects.
+//! JSON as this program needs it: a stream cut into its objects, one text to a value.
 
 pub mod cut;
 mod scan;
+pub mod value;
