@@ -79,7 +79,7 @@ impl<S: Scan> Framing for TextFraming<S> {
             if S::TRIMS {
                 content = content.trim_ascii_start();
             }
-            let is_rest = std::mem::take(&mut self.is_rest);
+            let is_rest = !found.is_between && std::mem::take(&mut self.is_rest);
             if !is_rest && !found.is_between && !content.is_empty() {
                 let start = next - content.len();
                 if content.len() > MAX_RECORD_BYTES {
@@ -101,7 +101,8 @@ impl<S: Scan> TextFraming<S> {
         }
         if self.is_rest || length > MAX_RECORD_BYTES {
             // A line without an end is looked at in pieces.
-            let seen = if self.at == 0 { length } else { self.at };
+            let is_long = self.at == 0 && length > MAX_RECORD_BYTES;
+            let seen = if is_long { length } else { self.at };
             self.at = 0;
             if std::mem::replace(&mut self.is_rest, true) {
                 return Cut::More { skip: from + seen };

@@ -124,7 +124,7 @@ fn split<'t>(tex: &'t str, separator: &str) -> Vec<&'t str> {
 }
 
 fn is_group(tex: &str) -> bool {
-    super::parse::group_length(tex) == Some(tex.len()) && !tex.starts_with("{\\")
+    super::parse::group_length(tex) == Some(tex.len())
 }
 
 /// Writes a list of names; `None` when one is no object of texts under the keys of [`read`].

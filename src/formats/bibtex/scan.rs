@@ -12,8 +12,9 @@ use crate::formats::text::without_mark;
 /// takes for comment too, comes with the entry behind it.
 #[derive(Debug, Default)]
 pub(super) struct BibtexScan {
-    /// Definitions as they stand in the file, by name in small letters.
-    strings: BTreeMap<String, String>,
+    /// Definitions by name in small letters: how many came before, and how they stand there.
+    strings: BTreeMap<String, (usize, String)>,
+    definitions: usize,
     /// The beginning of an entry was too large; its rest is being passed over.
     is_lost: bool,
 }
@@ -36,6 +37,9 @@ impl Scan for BibtexScan {
         loop {
             let rest = bytes.get(pos..).unwrap_or_default();
             let blank = rest.len() - rest.trim_ascii_start().len();
+            if blank > 0 && !has_text {
+                return Some(Found::between(pos + blank));
+            }
             if blank > 0 {
                 pos += blank;
                 continue;
@@ -120,7 +124,9 @@ impl BibtexScan {
             return Some(Found::damaged(end, "bibtex.utf8", message));
         };
         if let Some(name) = words(definition).nth(1) {
-            self.strings.insert(name.to_ascii_lowercase(), definition.to_owned());
+            let definition = (self.definitions, definition.to_owned());
+            self.strings.insert(name.to_ascii_lowercase(), definition);
+            self.definitions += 1;
         }
         None
     }
@@ -133,17 +139,16 @@ impl BibtexScan {
             let mut texts = vec![entry.as_ref()];
             while let Some(text) = texts.pop() {
                 for word in words(text) {
-                    if let Some((name, definition)) =
-                        self.strings.get_key_value(&word.to_ascii_lowercase())
-                        && wanted.insert(name)
+                    if let Some((order, definition)) = self.strings.get(&word.to_ascii_lowercase())
+                        && wanted.insert((*order, definition.as_str()))
                     {
                         texts.push(definition);
                     }
                 }
             }
         }
-        let lines = wanted.iter().filter_map(|name| self.strings.get(*name));
-        let insert: String = lines.flat_map(|definition| [definition.as_str(), "\n"]).collect();
+        let insert: String =
+            wanted.iter().flat_map(|(_, definition)| [*definition, "\n"]).collect();
         Found { insert: Some(insert).filter(|text| !text.is_empty()), ..Found::record(end) }
     }
 }

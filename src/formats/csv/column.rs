@@ -31,7 +31,7 @@ impl Column {
         let mut steps = Vec::new();
         for part in path.split('.') {
             let (key, mut rest) = part.split_at(part.find('[').unwrap_or(part.len()));
-            if key.is_empty() {
+            if key.is_empty() || key.contains(']') {
                 return None;
             }
             steps.push(Step::Key(key.to_owned()));

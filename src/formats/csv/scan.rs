@@ -130,19 +130,14 @@ impl Rows {
 /// What separates the names of a table's first row: what is usual, if it occurs, or else a
 /// semicolon, tab or comma that does.
 pub(super) fn delimiter(bytes: &[u8], usual: u8) -> u8 {
+    // Never farther than the first line, whatever is quoted: more may be on its way.
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let occurs = |delimiter: &u8| {
-        let mut state = State::CellBegins;
-        for &byte in bytes {
-            // Never farther than the first line, whatever is quoted: more may be on its way.
-            if byte == b'\n' {
-                break;
-            }
-            if state != State::Quoted && byte == *delimiter {
-                return true;
-            }
-            state = state.after(byte, *delimiter);
-        }
-        false
+        let mut is_quoted = false;
+        line.iter().any(|byte| {
+            is_quoted ^= *byte == b'"';
+            !is_quoted && byte == delimiter
+        })
     };
     [usual, b';', b'\t', b','].into_iter().find(|delimiter| occurs(delimiter)).unwrap_or(usual)
 }
