@@ -368,7 +368,7 @@ pub fn check_chunks(name: &str, stream: &[u8], ends: &[usize]) -> Result<(), Tes
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(80))]
 
     #[test]
     fn json_reads_what_it_writes(values in prop::collection::vec(any_object(), 0..4)) {
@@ -408,5 +408,47 @@ proptest! {
         for name in ["json_lines", "datacite_rest", "invenio_rdm", "crossref_json", "invenio_v1", "csl_json"] {
             check_chunks(name, &marks.concat(), &ends)?;
         }
+    }
+}
+
+/// The bytes of a fixture, with some of them changed, put in or taken out.
+pub fn mutated(folders: &'static [&'static str]) -> impl Strategy<Value = (String, Vec<u8>)> {
+    let paths: Vec<PathBuf> = folders
+        .iter()
+        .flat_map(|folder| files(&project("fixtures").join(folder), &[""]))
+        .filter(|path| path.extension().is_none_or(|extension| extension != "txt"))
+        .collect();
+    let change = (any::<prop::sample::Index>(), 0..4_u8, any::<u8>());
+    (prop::sample::select(paths), prop::collection::vec(change, 0..8)).prop_map(
+        |(path, changes)| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            let format = name.split_once('.').unwrap().0.to_owned();
+            let mut bytes = std::fs::read(&path).unwrap();
+            for (index, kind, byte) in changes {
+                if bytes.is_empty() {
+                    break;
+                }
+                let at = index.index(bytes.len());
+                match kind {
+                    0 => bytes[at] = byte,
+                    1 => bytes.insert(at, byte),
+                    2 => bytes.truncate(at),
+                    _ => drop(bytes.remove(at)),
+                }
+            }
+            (format, bytes)
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(80))]
+
+    #[test]
+    fn damaged_json_makes_no_reader_panic(
+        (format, bytes) in mutated(&["json", "csl_json", "crossref", "datacite_json", "invenio_v1"]),
+        ends in prop::collection::vec(0..1000usize, 0..6),
+    ) {
+        check_chunks(&format, &bytes, &ends)?;
     }
 }

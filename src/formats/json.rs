@@ -146,6 +146,15 @@ pub fn identifier(value: &Value) -> Option<Cow<'_, str>> {
     })
 }
 
+/// [`identifier`], where it is a text.
+#[must_use]
+pub fn name(value: &Value) -> Option<&str> {
+    match identifier(value) {
+        Some(Cow::Borrowed(text)) => Some(text),
+        _ => None,
+    }
+}
+
 /// What a file of JSON begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opening {

@@ -90,7 +90,7 @@ impl SourceRecord {
     pub fn control_number(&self) -> Option<&str> {
         match self {
             SourceRecord::Marc(marc) => marc.control_number(),
-            SourceRecord::Json(_) => None,
+            SourceRecord::Json(value) => json::name(value),
         }
     }
 }

@@ -50,7 +50,7 @@ impl Scan for RisScan {
                     return Some(Found::record(*at));
                 }
                 Some(line) if line.tag == *b"TY" => self.has_type = true,
-                Some(line) if line.tag == *b"ER" && line.value.trim_ascii().is_empty() => {
+                Some(line) if line.tag == *b"ER" => {
                     self.has_type = false;
                     return Some(Found::record(end));
                 }
@@ -135,11 +135,9 @@ pub fn read(text: &str, warnings: &mut Vec<Warning>) -> Result<Value, DecodeErro
                 odd += usize::from(!parts.is_exact);
                 ended = true;
             }
+            (Some(parts), Some(_)) if parts.tag == *b"ER" => return Err(behind_end(&value)),
             (_, _) if ended && line.trim().is_empty() => {}
-            (_, _) if ended => {
-                let message = format!("text behind ER: {:?}", clip(line));
-                return Err(DecodeError::new("ris.text", message));
-            }
+            (_, _) if ended => return Err(behind_end(line)),
             (Some(parts), Some((_, exact))) if parts.is_exact || !exact => {
                 odd += usize::from(!parts.is_exact);
                 let tag = text_of(&parts.tag);
@@ -166,6 +164,10 @@ pub fn read(text: &str, warnings: &mut Vec<Warning>) -> Result<Value, DecodeErro
         warnings.push(Warning::new("ris.no_end", "the record has no ER line"));
     }
     Ok(json!({ "type": kind, "fields": fields }))
+}
+
+fn behind_end(found: &str) -> DecodeError {
+    DecodeError::new("ris.text", format!("text behind ER: {:?}", clip(found)))
 }
 
 fn text_of(bytes: &[u8]) -> String {

@@ -44,10 +44,19 @@ pub fn read_utf8<'b>(
     Ok(Cow::Owned(text))
 }
 
-/// The bytes without a byte order mark.
+/// The bytes without the byte order marks before them: files that were joined have several.
 #[must_use]
-pub fn without_mark(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
+pub fn without_mark(mut bytes: &[u8]) -> &[u8] {
+    while let Some(rest) = bytes.strip_prefix(b"\xEF\xBB\xBF") {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// Bytes that are no UTF-8 as the text they most likely are; ASCII is itself.
+#[must_use]
+pub fn from_windows_1252(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(windows_1252).collect()
 }
 
 // <https://encoding.spec.whatwg.org/index-windows-1252.txt>; what it leaves open is Latin-1's.

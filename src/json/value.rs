@@ -14,8 +14,8 @@ use crate::record::Warning;
 /// Objects and arrays may be nested so deep.
 pub const MAX_DEPTH: usize = 128;
 
-/// So many warnings of single escapes are given; the rest is counted.
-const WARNINGS_EACH: usize = 20;
+/// So many warnings are given about one text; the rest is counted (`json.more`).
+const MOST_WARNINGS: usize = 100;
 
 /// What is done with a text that breaks the grammar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub struct JsonError {
 /// [`JsonError`]; with [`Broken::Mend`] fewer of them.
 pub fn parse(text: &str, broken: Broken, warnings: &mut Vec<Warning>) -> Result<Value, JsonError> {
     let at = if text.starts_with('\u{FEFF}') { '\u{FEFF}'.len_utf8() } else { 0 };
-    let mut parser = Parser { text, at, broken, warnings, surrogates: 0, controls: 0, control: 0 };
+    let mut parser = Parser { text, at, broken, warnings, given: 0, controls: 0, control: 0 };
     let value = parser.value(0, &Path::Root)?;
     parser.skip_white();
     if parser.at < text.len() {
@@ -92,7 +92,8 @@ struct Parser<'t, 'w> {
     at: usize,
     broken: Broken,
     warnings: &'w mut Vec<Warning>,
-    surrogates: usize,
+    /// Warnings so far, those that are only counted among them.
+    given: usize,
     controls: usize,
     /// The offset of the first of them.
     control: usize,
@@ -150,7 +151,7 @@ impl<'t> Parser<'t, '_> {
         let first_text = clip(&first.to_string());
         if first == last {
             let message = format!("byte {at}: {place} stands twice, both times {first_text}");
-            self.warnings.push(Warning::new("json.duplicate_key", message));
+            self.warn("json.duplicate_key", message);
             return Ok(());
         }
         let last_text = clip(&last.to_string());
@@ -281,11 +282,8 @@ impl<'t> Parser<'t, '_> {
                 return c;
             }
         }
-        self.surrogates += 1;
-        if self.surrogates <= WARNINGS_EACH {
-            let message = format!("byte {at}: \\u{unit:04x} is half a character, read as U+FFFD");
-            self.warnings.push(Warning::new("json.surrogate", message));
-        }
+        let message = format!("byte {at}: \\u{unit:04x} is half a character, read as U+FFFD");
+        self.warn("json.surrogate", message);
         char::REPLACEMENT_CHARACTER
     }
 
@@ -305,7 +303,7 @@ impl<'t> Parser<'t, '_> {
         let (value, problem) = exactly(token);
         if let Some((code, what)) = problem {
             let message = format!("byte {at}: {path} is {}, {what}", clip(token));
-            self.warnings.push(Warning::new(code, message));
+            self.warn(code, message);
         }
         Ok(value)
     }
@@ -329,16 +327,23 @@ impl<'t> Parser<'t, '_> {
     }
 
     fn count(&mut self) {
-        if let Some(more) = self.surrogates.checked_sub(WARNINGS_EACH + 1) {
-            let message = format!("and {} more halves of characters", more + 1);
-            self.warnings.push(Warning::new("json.surrogate", message));
-        }
         if self.controls > 0 {
             let message = format!(
                 "byte {}: {} control characters in strings are not escaped",
                 self.control, self.controls
             );
             self.warnings.push(Warning::new("json.control_character", message));
+        }
+        if let Some(more) = self.given.checked_sub(MOST_WARNINGS).filter(|more| *more > 0) {
+            let message = format!("and {more} more warnings");
+            self.warnings.push(Warning::new("json.more", message));
+        }
+    }
+
+    fn warn(&mut self, code: &'static str, message: String) {
+        self.given += 1;
+        if self.given <= MOST_WARNINGS {
+            self.warnings.push(Warning::new(code, message));
         }
     }
 
@@ -347,7 +352,7 @@ impl<'t> Parser<'t, '_> {
         if self.broken == Broken::Refuse {
             return Err(JsonError { code, message });
         }
-        self.warnings.push(Warning::new(code, message));
+        self.warn(code, message);
         Ok(())
     }
 
@@ -420,13 +425,23 @@ fn exactly(token: &str) -> (Value, Option<(&'static str, &'static str)>) {
     };
     // Fifteen digits always come back as they were.
     let short = token.len() <= 16 && !token.contains(['e', 'E']);
-    if short || decimal(token) == decimal(&format!("{double:e}")) {
+    if short || is_kept(token, double) {
         return (Value::Number(number), None);
     }
     if double == 0.0 {
         return as_text;
     }
     (Value::Number(number), Some(("json.precision", "more digits than a double has, rounded")))
+}
+
+// Whether the double, written with as many digits or as few as it needs, is the number again.
+fn is_kept(token: &str, double: f64) -> bool {
+    const MOST_DIGITS: usize = 40;
+    let number = decimal(token);
+    let digits = number.0.len();
+    number == decimal(&format!("{double:e}"))
+        || (1..=MOST_DIGITS).contains(&digits)
+            && number == decimal(&format!("{double:.*e}", digits - 1))
 }
 
 // Significant digits and power of ten: equal for equal numbers, however they are written.
@@ -511,13 +526,13 @@ mod tests {
             Ok("\"\u{FFFD}x\u{FFFD}\""),
             &["json.surrogate"; 2],
         );
-        let many = format!("\"{}\"", "\\ud800".repeat(30));
+        let many = format!("\"{}\"", "\\ud800".repeat(130));
         let mut warnings = Vec::new();
         assert!(parse(&many, Broken::Refuse, &mut warnings).is_ok());
-        assert_eq!(warnings.len(), WARNINGS_EACH + 1);
+        assert_eq!(warnings.len(), MOST_WARNINGS + 1);
         assert_eq!(
             warnings.last().map(|warning| warning.message.as_str()),
-            Some("and 10 more halves of characters")
+            Some("and 30 more warnings")
         );
     }
 

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 
+use super::parse::group_length;
 use super::tex::{Kind, decode, encode};
 
 /// The parts of a name: CSL's, and biblatex's for the same.
@@ -124,7 +125,7 @@ fn split<'t>(tex: &'t str, separator: &str) -> Vec<&'t str> {
 }
 
 fn is_group(tex: &str) -> bool {
-    super::parse::group_length(tex) == Some(tex.len())
+    tex.starts_with('{') && group_length(tex) == Some(tex.len())
 }
 
 /// Writes a list of names; `None` when one is no object of texts under the keys of [`read`].

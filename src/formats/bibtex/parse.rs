@@ -1,6 +1,7 @@
 //! The syntax of one entry: kind, key, and fields with their TeX as it stands.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::scan::{Head, head, is_entry};
 use crate::formats::{DecodeError, Policy};
@@ -11,14 +12,14 @@ use crate::record::Warning;
 pub(super) const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
-/// An entry, its fields in order, white space in them made single.
+/// An entry, white space in its fields made single.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct Work {
     /// In small letters.
     pub kind: String,
     pub key: String,
-    /// Name in small letters, and TeX.
-    pub fields: Vec<(String, String)>,
+    /// TeX by name in small letters.
+    pub fields: BTreeMap<String, String>,
 }
 
 /// Reads the definitions and the one entry that `text` is.
@@ -26,8 +27,8 @@ pub(super) fn parse(
     text: &str,
     policy: Policy,
     warnings: &mut Vec<Warning>,
-) -> Result<Entry, DecodeError> {
-    let mut parser = Parser { text, at: 0, policy, warnings, strings: BTreeMap::new() };
+) -> Result<Work, DecodeError> {
+    let mut parser = Parser { text, policy, ..Parser::default() };
     let mut passed_over = String::new();
     let entry = loop {
         parser.skip_blank();
@@ -60,6 +61,10 @@ pub(super) fn parse(
     if !parser.rest().is_empty() {
         return Err(parser.unexpected("nothing behind the entry"));
     }
+    parser.warn(warnings);
+    if entry.key.is_empty() {
+        warnings.push(Warning::new("bibtex.key", "the entry has no key"));
+    }
     if !passed_over.is_empty() {
         let message = format!("text before the entry: {:?}", clip(passed_over.trim()));
         warnings.push(Warning::new("bibtex.text", message));
@@ -67,35 +72,46 @@ pub(super) fn parse(
     Ok(entry)
 }
 
+// The first few, and how many more.
+fn several<T: AsRef<str>>(texts: &[T]) -> String {
+    const MOST: usize = 5;
+    let first: Vec<&str> = texts.iter().take(MOST).map(AsRef::as_ref).collect();
+    let more = texts.len().saturating_sub(MOST);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", first.join(", "))
+}
+
 /// White space made single, none at the ends.
 pub(super) fn collapsed(text: &str) -> String {
     text.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-struct Parser<'t, 'w> {
+#[derive(Default)]
+struct Parser<'t> {
     text: &'t str,
     at: usize,
     policy: Policy,
-    warnings: &'w mut Vec<Warning>,
     strings: BTreeMap<String, String>,
+    /// Fields that stand twice, with what they say.
+    duplicates: Vec<String>,
+    /// Strings that nothing defines.
+    undefined: BTreeSet<String>,
+    /// Where commas are missing.
+    commas: Vec<usize>,
 }
 
-impl<'t> Parser<'t, '_> {
+impl<'t> Parser<'t> {
     // From its bracket to behind the other.
-    fn entry(&mut self, kind: String) -> Result<Entry, DecodeError> {
+    fn entry(&mut self, kind: String) -> Result<Work, DecodeError> {
         let close = self.open();
-        let mut entry = Entry { kind, ..Entry::default() };
+        let mut entry = Work { kind, ..Work::default() };
         let rest = self.rest();
         let length = rest.find([',', '=', close, '"']).unwrap_or(rest.len());
-        let key = rest.get(..length).unwrap_or_default();
-        if rest.get(length..).is_some_and(|behind| behind.starts_with(['=', '"'])) {
-            self.warnings.push(Warning::new("bibtex.key", "the entry has no key"));
-        } else {
+        let (key, behind) = rest.split_at_checked(length).unwrap_or((rest, ""));
+        // Without a key the first field stands here.
+        if !behind.starts_with(['=', '"']) {
             key.trim().clone_into(&mut entry.key);
             self.at += length;
-            if entry.key.is_empty() {
-                self.warnings.push(Warning::new("bibtex.key", "the entry has no key"));
-            }
         }
         let fields = self.fields(close, &mut entry.fields);
         fields.map_err(|mut error| {
@@ -108,7 +124,7 @@ impl<'t> Parser<'t, '_> {
     fn fields(
         &mut self,
         close: char,
-        fields: &mut Vec<(String, String)>,
+        fields: &mut BTreeMap<String, String>,
     ) -> Result<(), DecodeError> {
         loop {
             self.skip_blank();
@@ -128,29 +144,48 @@ impl<'t> Parser<'t, '_> {
                 if self.policy != Policy::Repair || self.rest().is_empty() {
                     return Err(self.unexpected("a comma or the entry's end"));
                 }
-                let message = format!("byte {}: no comma between two fields", self.at);
-                self.warnings.push(Warning::new("bibtex.comma", message));
+                self.commas.push(self.at);
             }
         }
     }
 
     fn push(
         &mut self,
-        fields: &mut Vec<(String, String)>,
+        fields: &mut BTreeMap<String, String>,
         name: String,
         value: String,
     ) -> Result<(), DecodeError> {
-        let Some((_, first)) = fields.iter().find(|(other, _)| *other == name) else {
-            fields.push((name, value));
-            return Ok(());
-        };
-        let message = format!("{name} stands twice: {:?}, {:?}", clip(first), clip(&value));
-        // BibTeX itself takes the first.
-        if *first != value && self.policy != Policy::Repair {
-            return Err(DecodeError::new("bibtex.duplicate_field", message));
+        match fields.entry(name) {
+            Entry::Vacant(entry) => {
+                entry.insert(value);
+            }
+            Entry::Occupied(entry) => {
+                let (first, second) = (clip(entry.get()), clip(&value));
+                let message = format!("{} twice: {first:?}, {second:?}", entry.key());
+                // BibTeX itself takes the first.
+                if *entry.get() != value && self.policy != Policy::Repair {
+                    return Err(DecodeError::new("bibtex.duplicate_field", message));
+                }
+                self.duplicates.push(message);
+            }
         }
-        self.warnings.push(Warning::new("bibtex.duplicate_field", message));
         Ok(())
+    }
+
+    fn warn(self, warnings: &mut Vec<Warning>) {
+        let mut warn = |code, message| warnings.push(Warning::new(code, message));
+        if !self.duplicates.is_empty() {
+            warn("bibtex.duplicate_field", several(&self.duplicates));
+        }
+        if !self.undefined.is_empty() {
+            let names: Vec<&str> = self.undefined.iter().map(String::as_str).collect();
+            let message = format!("no @string defines {}, read as a name", several(&names));
+            warn("bibtex.undefined_string", message);
+        }
+        if let Some(first) = self.commas.first() {
+            let count = self.commas.len();
+            warn("bibtex.comma", format!("byte {first}: {count} commas missing between fields"));
+        }
     }
 
     // @string is kept, @comment and @preamble are passed over.
@@ -233,8 +268,7 @@ impl<'t> Parser<'t, '_> {
             return Ok(());
         }
         if !word.bytes().all(|byte| byte.is_ascii_digit()) && !MONTHS.contains(&name.as_str()) {
-            let message = format!("no @string defines {word}, read as its name");
-            self.warnings.push(Warning::new("bibtex.undefined_string", message));
+            self.undefined.insert(word.to_owned());
             value.push_str(word);
             return Ok(());
         }

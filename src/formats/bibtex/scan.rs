@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::formats::MAX_RECORD_BYTES;
 use crate::formats::framing::{Found, Scan, line_end};
-use crate::formats::text::without_mark;
+use crate::formats::text::{from_windows_1252, without_mark};
 
 /// Entries end where their bracket is closed; a damaged one, where a line begins like an entry.
 ///
@@ -118,17 +118,17 @@ impl BibtexScan {
 
     // The definition of a string; damaged when it is no text.
     fn define(&mut self, bytes: &[u8], start: usize, end: usize) -> Option<Found> {
-        let definition = bytes.get(start..end).unwrap_or_default();
-        let Ok(definition) = std::str::from_utf8(definition) else {
-            let message = "a @string that is not UTF-8";
-            return Some(Found::damaged(end, "bibtex.utf8", message));
-        };
-        if let Some(name) = words(definition).nth(1) {
-            let definition = (self.definitions, definition.to_owned());
-            self.strings.insert(name.to_ascii_lowercase(), definition);
+        let bytes = bytes.get(start..end).unwrap_or_default();
+        let text = std::str::from_utf8(bytes);
+        let is_text = text.is_ok();
+        let definition = text.map_or_else(|_| from_windows_1252(bytes), str::to_owned);
+        let name = words(&definition).nth(1).map(str::to_ascii_lowercase);
+        if let Some(name) = name {
+            self.strings.insert(name, (self.definitions, definition));
             self.definitions += 1;
         }
-        None
+        let message = "a @string is not UTF-8, read as Windows-1252";
+        (!is_text).then(|| Found::damaged(end, "bibtex.utf8", message))
     }
 
     fn entry(&self, bytes: &[u8], start: usize, end: usize) -> Found {

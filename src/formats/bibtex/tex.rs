@@ -156,13 +156,15 @@ pub(super) fn encode(text: &str, kind: Kind) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     let mut last = '\0';
     for (index, c) in text.char_indices() {
-        let is_end = index == 0 || index + 1 == text.len();
         match c {
             '\\' => out.push_str("\\textbackslash{}"),
             '{' => out.push_str("\\textbraceleft{}"),
             '}' => out.push_str("\\textbraceright{}"),
             // White space at the ends and in rows is not kept otherwise.
-            ' ' if last == ' ' || is_end => out.push_str(if index == 0 { "{} " } else { "{} {}" }),
+            ' ' => {
+                out.push_str(if last == ' ' || index == 0 { "{} " } else { " " });
+                out.push_str(if index + 1 == text.len() { "{}" } else { "" });
+            }
             '-' | '`' | '\'' if last == c && kind == Kind::Text => {
                 out.extend(["{}", c.encode_utf8(&mut [0; 4])]);
             }

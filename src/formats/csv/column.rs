@@ -1,5 +1,7 @@
 //! Columns: which value of a record goes into which cell of its row.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::formats::{EncodeError, WriteOptions};
@@ -87,6 +89,7 @@ pub(super) fn write(
         return Err(EncodeError::new("csv.no_columns", message));
     }
     let mut cells = vec![Vec::new(); columns.len()];
+    let mut ambiguous = BTreeSet::new();
     let (mut dropped, mut first_dropped) = (0_usize, String::new());
     for_each_value(record, &mut Vec::new(), &mut |path, text| {
         let mut taken = false;
@@ -95,8 +98,7 @@ pub(super) fn write(
         {
             taken = true;
             if text.contains(SEPARATOR) && column.path.contains(&Step::All) {
-                let message = format!("{}: {SEPARATOR} within a value of a list", column.name);
-                warnings.push(Warning::new("csv.separator", message));
+                ambiguous.insert(column.name.as_str());
             }
             cell.push(text.clone());
         }
@@ -107,6 +109,10 @@ pub(super) fn write(
             dropped += 1;
         }
     });
+    for name in ambiguous {
+        let message = format!("{name}: {SEPARATOR} within a value of a list");
+        warnings.push(Warning::new("csv.separator", message));
+    }
     if dropped > 0 {
         let message = format!("{dropped} values have no column, the first is {first_dropped}");
         warnings.push(Warning::new("csv.dropped", message));

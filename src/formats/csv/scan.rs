@@ -2,7 +2,7 @@
 
 use crate::formats::MAX_RECORD_BYTES;
 use crate::formats::framing::{Found, Scan, line_end};
-use crate::formats::text::without_mark;
+use crate::formats::text::{from_windows_1252, without_mark};
 
 /// Rows of comma-separated values.
 #[derive(Debug, Default)]
@@ -101,17 +101,14 @@ impl Rows {
             return Found::between(end);
         }
         let Some((names, _)) = &self.header else {
-            return match std::str::from_utf8(row) {
-                Ok(names) => {
-                    self.header =
-                        Some((format!("{}\n", names.trim_end_matches(['\r', '\n'])), delimiter));
-                    Found::between(end)
-                }
-                Err(_) => {
-                    self.header = Some((String::new(), delimiter));
-                    Found::damaged(end, "csv.utf8", "the row of names is not UTF-8")
-                }
-            };
+            let text = std::str::from_utf8(row);
+            let is_text = text.is_ok();
+            let names = text.map_or_else(|_| from_windows_1252(row), str::to_owned);
+            self.header = Some((format!("{}\n", names.trim_end_matches(['\r', '\n'])), delimiter));
+            let message = "the row of names is not UTF-8, read as Windows-1252";
+            // Said once, and the rows can still be read.
+            let damaged = || Found::damaged(end, "csv.utf8", message);
+            return if is_text { Found::between(end) } else { damaged() };
         };
         Found { insert: Some(names.clone()), ..Found::record(end) }
     }
