@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use windrow::formats::invenio_v1::{Collections, Dump};
-use windrow::formats::{self, Format, Policy, ReadOptions, SourceRecord, WriteOptions};
+use windrow::formats::{self, Format, Model, Policy, ReadOptions, SourceRecord, WriteOptions};
 use windrow::record::Warning;
 use windrow::source::{BatchLimit, DumpReader};
 
@@ -295,6 +295,25 @@ fn real_json_is_read_or_refused_for_a_known_reason() {
         check_tally("real", folder, format, &[".json", ".json.gz"], expected)
     });
     assert!(right.iter().all(|right| *right));
+}
+
+/// What the files of each folder of the shared data are taken for, where it is a format of ours.
+#[test]
+fn no_file_of_another_format_is_taken_for_a_table_or_json() {
+    let Some(shared) = shared() else { return };
+    let mut counts: BTreeMap<(String, &str), usize> = BTreeMap::new();
+    for path in files(&shared.join("data"), &[""]) {
+        let place = path.strip_prefix(shared.join("data")).unwrap();
+        let room = place.iter().next().unwrap().to_string_lossy().into_owned();
+        if let Ok(reader) = DumpReader::open(&path, "", None)
+            && reader.format().model == Model::Json
+        {
+            *counts.entry((room, reader.format().name)).or_default() += 1;
+        }
+    }
+    let found: Vec<_> =
+        counts.iter().map(|((room, name), count)| format!("{room} {name} {count}")).collect();
+    assert_eq!(found, [""; 0]);
 }
 
 fn any_value() -> impl Strategy<Value = Value> {
