@@ -7,6 +7,8 @@
 mod bare;
 #[path = "generator/mod.rs"]
 mod generator;
+#[path = "bench/xml.rs"]
+mod xml;
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -36,8 +38,10 @@ fn main() -> Result<()> {
         ["read", file] => read(Path::new(file)),
         ["map", file] => map(Path::new(file)),
         ["load", file] => load(Path::new(file)),
+        ["xml", file] => xml::compare(Path::new(file)),
         _ => bail!(
-            "usage: bench [all COUNT | generate COUNT FILE | read FILE | map FILE | load FILE]"
+            "usage: bench [all COUNT | generate COUNT FILE | read FILE | map FILE | load FILE \
+             | xml FILE]"
         ),
     }
 }

@@ -11,14 +11,15 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/marc")
 }
 
-struct Piece {
-    byte: usize,
-    bytes: Vec<u8>,
-    damage: Option<&'static str>,
+/// What a cutter cut.
+pub struct Piece {
+    pub byte: usize,
+    pub bytes: Vec<u8>,
+    pub damage: Option<&'static str>,
 }
 
 /// Cuts `stream` given in chunks that end at `ends`; checks that what is passed over is blank.
-fn cut(format: &Format, stream: &[u8], ends: &[usize]) -> Vec<Piece> {
+pub fn cut(format: &Format, stream: &[u8], ends: &[usize]) -> Vec<Piece> {
     let mut framing = (format.reading.as_ref().unwrap().framing)();
     let mut ends: Vec<usize> = ends.iter().map(|end| end % (stream.len() + 1)).collect();
     ends.sort_unstable();
@@ -169,7 +170,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn any_marc()(
+    pub fn any_marc()(
         controls in prop::collection::vec(("00[0-9]", "[ -~äß中\u{301}]{0,20}"), 0..3),
         fields in prop::collection::vec(data_field(), 0..6),
         status in "[a-z]{4}",

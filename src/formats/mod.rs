@@ -10,7 +10,7 @@ use thiserror::Error;
 
 pub use crate::record::Cut;
 use crate::record::Warning;
-use marc21::{Marc, iso2709, marcxml};
+use marc21::{Marc, aleph, iso2709, line, marc_json, marcxml};
 
 /// The largest single record that is read; what is larger is rejected as `too_large`.
 pub const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
@@ -233,7 +233,8 @@ impl Format {
 }
 
 /// Every format, sorted by name.
-pub static FORMATS: &[Format] = &[iso2709::FORMAT, marcxml::FORMAT];
+pub static FORMATS: &[Format] =
+    &[aleph::FORMAT, iso2709::FORMAT, line::FORMAT, marc_json::FORMAT, marcxml::FORMAT];
 
 /// The row of this name.
 #[must_use]

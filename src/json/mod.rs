@@ -1,4 +1,5 @@
-//! JSON as this program needs it: a stream cut into its objects.
+//! JSON as this program needs it: a stream cut into its objects, one text read token by token.
 
 pub mod cut;
+pub mod reader;
 mod scan;

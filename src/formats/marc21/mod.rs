@@ -3,8 +3,12 @@
 //! The order of fields and subfields is the record's own; nothing is grouped or sorted.
 //! <https://www.loc.gov/marc/bibliographic/>
 
+pub mod aleph;
 pub mod iso2709;
+mod leader;
+mod lines;
 pub mod line;
+pub mod marc_json;
 pub mod marcxml;
 
 use std::fmt;
@@ -21,6 +25,12 @@ impl Tag {
         tag.iter().all(u8::is_ascii_graphic).then_some(Tag(tag))
     }
 
+    /// The tag as text; always ASCII.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or("???")
+    }
+
     /// Control fields have no indicators and no subfields: 001 to 009.
     #[must_use]
     pub fn is_control(self) -> bool {
@@ -30,7 +40,7 @@ impl Tag {
 
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(std::str::from_utf8(&self.0).unwrap_or("???"))
+        f.write_str(self.as_str())
     }
 }
 
@@ -181,6 +191,13 @@ impl Marc {
     pub fn push_data(&mut self, tag: Tag, indicators: [char; 2]) {
         let here = bound(self.subfields.len());
         self.fields.push(FieldBounds { tag, indicators, first_subfield: here, end_subfield: here });
+    }
+
+    /// Gives the last field another tag and other indicators.
+    pub fn set_last_field(&mut self, tag: Tag, indicators: [char; 2]) {
+        if let Some(field) = self.fields.last_mut() {
+            (field.tag, field.indicators) = (tag, indicators);
+        }
     }
 
     /// Adds a subfield to the last data field.
