@@ -116,7 +116,10 @@ fn encode(
 /// `.text` where content would be lost: with the control number, when it was read before.
 pub fn read(text: &str, marc: &mut Marc, warnings: &mut Vec<Warning>) -> Result<(), DecodeError> {
     marc.clear();
-    if plain::push_plain(text, marc) {
+    if let Some(has_leader) = plain::push_plain(text, marc) {
+        if !has_leader {
+            warnings.push(no_leader());
+        }
         return Ok(());
     }
     read_whole(text, marc, warnings)
@@ -175,7 +178,7 @@ fn read_record(
         }
     }
     if !has_leader {
-        warnings.push(Warning::new("marcxml.no_leader", "the record has no leader"));
+        warnings.push(no_leader());
     }
     if reader.bare_ampersands() > 0 {
         let message = format!("{} ampersands are not escaped", reader.bare_ampersands());
@@ -189,6 +192,10 @@ fn read_record(
         warnings.push(Warning::new("marcxml.control_character", message));
     }
     Ok(())
+}
+
+fn no_leader() -> Warning {
+    Warning::new("marcxml.no_leader", "the record has no leader")
 }
 
 fn read_subfields(
@@ -303,10 +310,15 @@ fn read_indicator(
     if value.trim().is_empty() {
         return Ok(' ');
     }
-    only_char(&value).ok_or_else(|| {
-        let message = format!("{tag} has {name} {value:?}, expected one character");
-        DecodeError::new("marcxml.indicators", message)
-    })
+    let message = || format!("{tag} has {name} {value:?}, expected one character");
+    if let Some(indicator) = only_char(&value) {
+        return Ok(indicator);
+    }
+    let Some(indicator) = only_char(value.trim()) else {
+        return Err(DecodeError::new("marcxml.indicators", message()));
+    };
+    warnings.push(Warning::new("marcxml.indicators", message()));
+    Ok(indicator)
 }
 
 // Answers whether there was one at all.
@@ -400,11 +412,12 @@ mod tests {
                 inside
             };
             let mut plain = Marc::default();
-            if plain::push_plain(&text, &mut plain) {
+            if let Some(has_leader) = plain::push_plain(&text, &mut plain) {
                 let (mut marc, mut warnings) = (Marc::default(), Vec::new());
                 read_whole(&text, &mut marc, &mut warnings).unwrap();
                 proptest::prop_assert_eq!(marc, plain);
-                proptest::prop_assert_eq!(warnings, []);
+                let expected = if has_leader { vec![] } else { vec![no_leader()] };
+                proptest::prop_assert_eq!(warnings, expected);
             }
         }
     }

@@ -8,14 +8,15 @@ use memchr::{memchr, memchr2};
 
 use crate::formats::marc21::{CONTROL_VALUE, Marc, Tag, leader};
 
-/// Reads one `<record>` into `marc`, which is empty; `false` leaves it half filled.
-pub(super) fn push_plain(text: &str, marc: &mut Marc) -> bool {
+/// Reads one `<record>` into `marc`, which is empty; answers whether it has a leader. `None`
+/// leaves it half filled.
+pub(super) fn push_plain(text: &str, marc: &mut Marc) -> Option<bool> {
     let odd = |byte: u8| byte < b' ' && byte != b'\n' && byte != b'\t';
     if text.bytes().fold(false, |found, byte| found | odd(byte)) {
-        return false;
+        return None;
     }
     let mut plain = Plain { rest: text.as_bytes(), prefix: &[], marc, value: String::new() };
-    plain.record().is_some()
+    plain.record()
 }
 
 struct Plain<'x, 'r> {
@@ -28,7 +29,7 @@ struct Plain<'x, 'r> {
 
 // `None` is: not plain.
 impl<'x> Plain<'x, '_> {
-    fn record(&mut self) -> Option<()> {
+    fn record(&mut self) -> Option<bool> {
         self.skip_space();
         self.take(b"<")?;
         let name = memchr2(b' ', b'>', self.rest)?;
@@ -54,7 +55,7 @@ impl<'x> Plain<'x, '_> {
             if self.take(b"/").is_some() {
                 self.name(b"record>")?;
                 self.skip_space();
-                return (self.rest.is_empty() && has_leader && !self.marc.is_empty()).then_some(());
+                return (self.rest.is_empty() && !self.marc.is_empty()).then_some(has_leader);
             }
             self.take(self.prefix)?;
             if self.take(b"datafield ").is_some() {
