@@ -145,11 +145,15 @@ fn is_ascending(entries: &[[u8; 12]]) -> bool {
 
 /// Field 001 of a record that could not be read, found by position.
 pub(super) fn control_number(bytes: &[u8]) -> Option<String> {
-    let after_leader = bytes.get(24..)?;
-    let (entries, _) = after_leader.get(..memchr(FT, after_leader)?)?.as_chunks::<12>();
-    let position = entries.iter().position(|entry| entry.starts_with(b"001"))?;
-    let field = after_leader.split(|&byte| byte == FT).nth(position + 1)?;
-    let text = std::str::from_utf8(field).ok()?.trim();
+    let text = std::str::from_utf8(field(bytes, *b"001")?).ok()?.trim();
     (!text.is_empty() && text.len() <= 100 && !text.contains(char::is_control))
         .then(|| text.to_owned())
+}
+
+/// The first field with this tag, found by position.
+pub(super) fn field(bytes: &[u8], tag: [u8; 3]) -> Option<&[u8]> {
+    let after_leader = bytes.get(24..)?;
+    let (entries, _) = after_leader.get(..memchr(FT, after_leader)?)?.as_chunks::<12>();
+    let position = entries.iter().position(|entry| entry.starts_with(&tag))?;
+    after_leader.split(|&byte| byte == FT).nth(position + 1)
 }
