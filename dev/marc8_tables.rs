@@ -33,6 +33,9 @@ pub(crate) fn main() -> Result<()> {
         bail!("usage: marc8_tables CODETABLES.XML[.GZ] FOLDER");
     };
     let tables = tables(&read(Path::new(from))?)?;
+    let is_unknown = |c: &&char| !windrow::formats::marc21::marc8::is_mark(**c);
+    let unknown: Vec<&char> = tables.combining.iter().filter(is_unknown).collect();
+    ensure!(unknown.is_empty(), "is_mark does not know {unknown:?}");
     let folder = Path::new(to);
     std::fs::write(folder.join("sets.bin"), tables.sets)?;
     std::fs::write(folder.join("eacc.bin"), tables.eacc)?;

@@ -147,7 +147,7 @@ fn read_record(
         Coding::Utf8(text) => Some(*text),
         Coding::Values(_) => None,
     };
-    let source = Source { body, text };
+    let source = Source { body, text, policy: options.policy };
     let begin = |marc: &mut Marc| {
         marc.clear();
         marc.set_leader(leader);

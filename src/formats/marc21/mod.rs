@@ -221,8 +221,8 @@ impl Marc {
         for field in fields {
             let range = field.first_subfield as usize..field.end_subfield as usize;
             let of_field = subfields.get_mut(range).unwrap_or_default();
-            for (index, bounds) in of_field.iter_mut().enumerate() {
-                let place = Place { tag: field.tag, code: bounds.code, is_first: index == 0 };
+            for bounds in of_field {
+                let place = Place { tag: field.tag, code: bounds.code };
                 let start = bound(text.len());
                 decode(place, bounds.start as usize..bounds.end as usize, text);
                 (bounds.start, bounds.end) = (start, bound(text.len()));
@@ -245,8 +245,6 @@ pub(crate) struct Place {
     pub tag: Tag,
     /// Its code.
     pub code: char,
-    /// Whether its field begins with it.
-    pub is_first: bool,
 }
 
 /// Equal when leader, fields, indicators, codes and values are, in order.

@@ -41,18 +41,26 @@ pub(super) fn choose<'b>(
     options: &ReadOptions,
     warnings: &mut Vec<Warning>,
 ) -> Result<Coding<'b>, DecodeError> {
-    let marc8 = || Coding::Values(Values::Sets(Decoder::default()));
+    let sets = |g0, g1| {
+        let decoder = Decoder::new(g0, g1);
+        let repairs = options.policy == Policy::Repair;
+        Coding::Values(Values::Sets(if repairs { decoder.repairing() } else { decoder }))
+    };
+    let marc8 = || sets(Set::Ascii, Set::Ansel);
     match options.encoding {
         None => {}
         Some(Encoding::Utf8) => return utf8(bytes, "the encoding is \"utf-8\"", options, warnings),
         Some(Encoding::Marc8) => return Ok(marc8()),
         Some(Encoding::Iso5426) => {
-            return Ok(Coding::Values(Values::Sets(Decoder::new(Set::Ascii, Set::Iso5426))));
+            return Ok(sets(Set::Ascii, Set::Iso5426));
         }
         Some(encoding) => return Ok(Coding::Values(Values::Bytes(encoding))),
     }
     if family == Family::Unimarc {
-        return unimarc(bytes, leader, options, warnings);
+        return match unimarc(bytes, leader, options, warnings)? {
+            Unimarc::Utf8(coding) => Ok(coding),
+            Unimarc::Sets(g0, g1) => Ok(sets(g0, g1)),
+        };
     }
     if leader.coding_scheme() == b'a' {
         return utf8(bytes, "leader/09 is 'a'", options, warnings);
@@ -93,13 +101,16 @@ fn utf8<'b>(
     let found = bytes.get(offset..).unwrap_or_default();
     let found: Vec<String> = found.iter().take(4).map(|byte| format!("{byte:02X}")).collect();
     let found = found.join(" ");
+    let more = bytes.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count() - 1;
     if options.policy != Policy::Repair {
-        let message =
-            format!("{claim}, but byte {offset} is not UTF-8 ({found}); it looks like {name}");
+        let message = format!(
+            "{claim}, but byte {offset} is not UTF-8 ({found}), nor are {more} more pieces; it looks like {name}"
+        );
         return Err(DecodeError::new("iso2709.utf8", message));
     }
-    let message =
-        format!("{claim}, but byte {offset} is not UTF-8 ({found}); the record is read as {name}");
+    let message = format!(
+        "{claim}, but byte {offset} is not UTF-8 ({found}), nor are {more} more pieces; the record is read as {name}"
+    );
     warnings.push(Warning::new("iso2709.encoding_repaired", message));
     Ok(Coding::Values(values))
 }
@@ -118,13 +129,18 @@ fn guess(bytes: &[u8]) -> (Values, &'static str) {
     (Values::Bytes(Encoding::Windows1252), "windows-1252")
 }
 
+enum Unimarc<'b> {
+    Utf8(Coding<'b>),
+    Sets(Set, Set),
+}
+
 // 100$a/26-27 is the set of G0, 28-29 that of G1; blank is the default.
 fn unimarc<'b>(
     bytes: &'b [u8],
     leader: Leader,
     options: &ReadOptions,
     warnings: &mut Vec<Warning>,
-) -> Result<Coding<'b>, DecodeError> {
+) -> Result<Unimarc<'b>, DecodeError> {
     let codes = directory::field(bytes, *b"100").and_then(|field| {
         let start = memmem::find(field, &[US, b'a'])? + 2;
         field.get(start + 26..start + 30)?.first_chunk::<4>()
@@ -132,10 +148,10 @@ fn unimarc<'b>(
     let stated = codes.map(|codes| String::from_utf8_lossy(codes).into_owned());
     match codes {
         Some([b'5', b'0', ..]) => {
-            return utf8(bytes, "100$a/26-27 is \"50\"", options, warnings);
+            return utf8(bytes, "100$a/26-27 is \"50\"", options, warnings).map(Unimarc::Utf8);
         }
         None if leader.coding_scheme() == b'a' => {
-            return utf8(bytes, "leader/09 is 'a'", options, warnings);
+            return utf8(bytes, "leader/09 is 'a'", options, warnings).map(Unimarc::Utf8);
         }
         _ => {}
     }
@@ -143,14 +159,15 @@ fn unimarc<'b>(
         && let Ok(text) = std::str::from_utf8(bytes)
     {
         if !text.is_ascii() {
+            let stated = stated.unwrap_or_default();
             let message = format!("100$a/26-29 is {stated:?}, but the record is UTF-8");
             warnings.push(Warning::new("iso2709.encoding_mislabeled", message));
         }
-        return Ok(Coding::Utf8(text));
+        return Ok(Unimarc::Utf8(Coding::Utf8(text)));
     }
     let [a, b, c, d] = codes.copied().unwrap_or(*b"    ");
     match (unimarc_set([a, b], Set::Ascii), unimarc_set([c, d], Set::Iso5426)) {
-        (Some(g0), Some(g1)) => Ok(Coding::Values(Values::Sets(Decoder::new(g0, g1)))),
+        (Some(g0), Some(g1)) => Ok(Unimarc::Sets(g0, g1)),
         _ => {
             let stated = stated.unwrap_or_default();
             let message = format!(
@@ -192,9 +209,6 @@ impl Values {
             Values::Sets(mut decoder) => {
                 let mut faults = Vec::new();
                 marc.decode_values(|place, range, out| {
-                    if place.is_first {
-                        decoder.begin_field();
-                    }
                     let start = range.start;
                     decoder.decode(value(range), out, &mut faults);
                     if !faults.is_empty() {
@@ -216,6 +230,7 @@ fn report(place: Place, start: usize, faults: &[Fault], warnings: &mut Vec<Warni
     for (kind, code, what) in [
         (FaultKind::Escape, "marc8.escape", "ESC that designates no set, now U+FFFD"),
         (FaultKind::Undefined, "marc8.undefined", "no character of the set, now U+FFFD"),
+        (FaultKind::Repaired, "marc8.repaired", "no character of the set, read as ASCII"),
         (FaultKind::Mark, "marc8.mark", "marks without a base, kept"),
     ] {
         let mut of_kind = faults.iter().filter(|fault| fault.kind == kind);

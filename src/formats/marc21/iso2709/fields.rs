@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr_iter, memchr2_iter};
 
 use super::{FT, US, directory};
-use crate::formats::DecodeError;
 use crate::formats::marc21::{CONTROL_VALUE, Marc, Tag};
+use crate::formats::{DecodeError, Policy};
 use crate::record::Warning;
 
 /// A record without its terminator; as text when it is UTF-8. Without text the bounds in the
@@ -15,6 +15,7 @@ use crate::record::Warning;
 pub(super) struct Source<'b> {
     pub body: &'b [u8],
     pub text: Option<&'b str>,
+    pub policy: Policy,
 }
 
 impl<'b> Source<'b> {
@@ -187,6 +188,8 @@ fn push_odd_subfield(
             let length = source.text.map_or(1, |_| code.len_utf8());
             let message = format!("{tag} has subfield code {code:?}, expected printable ASCII");
             warnings.push(Warning::new("iso2709.subfield_code", message));
+            // The code of a control field's value must stay its own.
+            let code = if code == CONTROL_VALUE { char::REPLACEMENT_CHARACTER } else { code };
             marc.push_subfield_at(code, start + length, end);
         }
         None => {
@@ -239,10 +242,15 @@ fn push_odd_head(
     let indicators = [chars.next().unwrap_or(' '), chars.next().unwrap_or(' ')];
     let rest: String = chars.collect();
     if !rest.trim().is_empty() {
-        return Err(DecodeError::new(
-            "iso2709.before_delimiter",
-            format!("{tag} has {head:?} before its first subfield, expected two indicators"),
-        ));
+        let message =
+            format!("{tag} has {head:?} before its first subfield, expected two indicators");
+        if source.policy != Policy::Repair {
+            return Err(DecodeError::new("iso2709.before_delimiter", message));
+        }
+        let message = format!("{message}; at byte {start}, {rest:?} is left out");
+        warnings.push(Warning::new("iso2709.before_delimiter", message));
+        marc.push_data(tag, indicators);
+        return Ok(Some(start + delimiter + 1));
     }
     let message = format!("{tag} has indicators {head:?}, expected two ASCII characters");
     warnings.push(Warning::new("iso2709.indicators", message));

@@ -22,6 +22,8 @@ pub enum FaultKind {
     Escape,
     /// Bytes that are no character of the set; U+FFFD stands for them.
     Undefined,
+    /// Bytes that are no character of the set and are read as ASCII.
+    Repaired,
     /// Marks without a base behind them; they stand where they stood.
     Mark,
 }
@@ -67,10 +69,11 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Decodes values, one field after the other.
+/// Decodes values, one after the other.
 #[derive(Debug, Clone)]
 pub struct Decoder {
     initial: (Set, Set),
+    repairs: bool,
     g0: Set,
     g1: Set,
     /// Marks whose base has not come yet, and where the first stood.
@@ -88,11 +91,12 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// A decoder that begins each field with these sets as G0 and G1.
+    /// A decoder that begins each value with these sets as G0 and G1.
     #[must_use]
     pub fn new(g0: Set, g1: Set) -> Decoder {
         Decoder {
             initial: (g0, g1),
+            repairs: false,
             g0,
             g1,
             marks: String::new(),
@@ -101,52 +105,25 @@ impl Decoder {
         }
     }
 
-    /// A new field begins: what escape sequences have designated is over.
-    ///
-    /// The standard has it end with the subfield, too, but what systems write relies on it.
-    pub fn begin_field(&mut self) {
-        (self.g0, self.g1) = self.initial;
+    /// The decoder that reads as ASCII what is no character of a set but stands where only the
+    /// escape sequence back to ASCII is missing.
+    #[must_use]
+    pub fn repairing(self) -> Decoder {
+        Decoder { repairs: true, ..self }
     }
 
-    /// Adds the text of one value (a subfield's, or a control field's).
+    /// Adds the text of one value (a subfield's, or a control field's). Each begins with the first
+    /// sets again, whatever was designated before it: so the standard has it, and systems that
+    /// forget to return to ASCII rely on it.
     pub fn decode(&mut self, bytes: &[u8], out: &mut String, faults: &mut Vec<Fault>) {
+        (self.g0, self.g1) = self.initial;
         self.second_half = None;
         let mut at = 0;
-        while let Some(&byte) = bytes.get(at) {
-            let rest = bytes.get(at..).unwrap_or_default();
-            let graphic = byte & 0x7F;
-            let set = if byte < 0x80 { self.g0 } else { self.g1 };
-            let taken = match byte {
-                ESC => match designation(rest) {
-                    Some((designated, length)) => {
-                        self.designate(designated);
-                        Ok(length)
-                    }
-                    None => Err((FaultKind::Escape, 1)),
-                },
-                b' ' | 0x21..=0x7E if self.g0 == Set::Ascii => Ok(self.ascii(rest, out)),
-                0..=b' ' | 0x7F => Ok(self.push(char::from(byte), out)),
-                0x80..=0x9F => match control(byte) {
-                    Some(c) => Ok(self.push(c, out)),
-                    None => Err((FaultKind::Undefined, 1)),
-                },
-                _ if set == Set::Eacc => match three_bytes(rest) {
-                    Ok(c) => Ok(self.push(c, out) + 2),
-                    Err(length) => Err((FaultKind::Undefined, length)),
-                },
-                _ => match set.character(graphic) {
-                    Some(mark) if is_mark(mark) => Ok(self.mark(mark, at)),
-                    Some(c) => Ok(self.push(c, out)),
-                    None => Err((FaultKind::Undefined, 1)),
-                },
-            };
-            at += match taken {
+        while at < bytes.len() {
+            at += match self.step(bytes, at, out) {
                 Ok(length) => length,
                 Err((kind, length)) => {
-                    // What follows ESC tells what was meant.
-                    let shown = if kind == FaultKind::Escape { 3 } else { length };
-                    faults.push(Fault::new(kind, bytes, (at, shown)));
-                    self.push(char::REPLACEMENT_CHARACTER, out);
+                    faults.push(self.mend(kind, bytes, (at, length), out));
                     length
                 }
             };
@@ -157,6 +134,68 @@ impl Decoder {
             out.push_str(&self.marks);
             self.marks.clear();
         }
+    }
+
+    // Takes one escape sequence, one character or some of ASCII: answers how many bytes.
+    fn step(
+        &mut self,
+        bytes: &[u8],
+        at: usize,
+        out: &mut String,
+    ) -> Result<usize, (FaultKind, usize)> {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let byte = rest.first().copied().unwrap_or_default();
+        let set = if byte < 0x80 { self.g0 } else { self.g1 };
+        match byte {
+            ESC => {
+                let (designated, length) = designation(rest).ok_or((FaultKind::Escape, 1))?;
+                match designated {
+                    Designation::G0(set) => self.g0 = set,
+                    Designation::G1(set) => self.g1 = set,
+                }
+                return Ok(length);
+            }
+            0x21..0x7F if set == Set::Ascii => return Ok(self.ascii(rest, out)),
+            0x7F if set == Set::Eacc && triple(rest).is_some() => {}
+            ..0x21 | 0x7F => return Ok(self.push(char::from(byte), out)),
+            0x80..=0x9F => {
+                let c = control(byte).ok_or((FaultKind::Undefined, 1))?;
+                return Ok(self.push(c, out));
+            }
+            _ => {}
+        }
+        if set == Set::Eacc {
+            let c = three_bytes(rest).map_err(|length| (FaultKind::Undefined, length))?;
+            return Ok(self.push(c, out) + 2);
+        }
+        match set.character(byte & 0x7F) {
+            Some(mark) if is_mark(mark) => Ok(self.mark(mark, at)),
+            Some(c) => Ok(self.push(c, out)),
+            None => Err((FaultKind::Undefined, 1)),
+        }
+    }
+
+    // Puts something in the place of bytes that have no meaning.
+    fn mend(
+        &mut self,
+        kind: FaultKind,
+        bytes: &[u8],
+        (offset, length): (usize, usize),
+        out: &mut String,
+    ) -> Fault {
+        let found = bytes.get(offset..offset + length).unwrap_or_default();
+        // Three bytes are a character of EACC that nobody knows, not text.
+        let is_ascii = length < 3 && found.iter().all(|byte| (b' '..0x7F).contains(byte));
+        if self.repairs && kind == FaultKind::Undefined && is_ascii {
+            for &byte in found {
+                self.push(char::from(byte), out);
+            }
+            return Fault::new(FaultKind::Repaired, bytes, (offset, length));
+        }
+        self.push(char::REPLACEMENT_CHARACTER, out);
+        // What follows ESC tells what was meant.
+        let shown = if kind == FaultKind::Escape { 3 } else { length };
+        Fault::new(kind, bytes, (offset, shown))
     }
 
     // Bytes of ASCII up to what may be something else; at least one.
@@ -204,13 +243,6 @@ impl Decoder {
         self.marks.push(mark);
         1
     }
-
-    fn designate(&mut self, designated: Designation) {
-        match designated {
-            Designation::G0(set) => self.g0 = set,
-            Designation::G1(set) => self.g1 = set,
-        }
-    }
 }
 
 /// Whether these values read as MARC-8 and hardly as anything else: every byte is a character,
@@ -222,7 +254,6 @@ pub fn is_plausible<'b>(values: impl Iterator<Item = &'b [u8]>) -> bool {
     let (mut has_escapes, mut composes) = (false, true);
     for value in values {
         text.clear();
-        decoder.begin_field();
         decoder.decode(value, &mut text, &mut faults);
         has_escapes |= value.contains(&ESC);
         composes &= is_composed(&text);
@@ -248,7 +279,6 @@ fn is_composed(text: &str) -> bool {
     })
 }
 
-#[derive(Clone, Copy)]
 enum Designation {
     G0(Set),
     G1(Set),
@@ -290,18 +320,27 @@ fn control(byte: u8) -> Option<char> {
     }
 }
 
-// A character of EACC, or the number of bytes that are none.
+// A character of EACC, or the number of bytes that are none: usually three, but where a byte is
+// lost or too many, as many as it takes to be back in step.
 fn three_bytes(rest: &[u8]) -> Result<char, usize> {
-    let half = rest.first().map_or(0, |first| first & 0x80);
-    let is_graphic = |&&byte: &&u8| byte & 0x80 == half && (0x21..0x7F).contains(&(byte & 0x7F));
-    let graphic = rest.iter().take(3).take_while(is_graphic).count();
-    if let Some(&[first, second, third]) = rest.first_chunk::<3>()
-        && [second, third].iter().all(|byte| byte & 0x80 == half)
-        && let Some(c) = eacc([first & 0x7F, second & 0x7F, third & 0x7F])
-    {
+    if let Some(c) = triple(rest) {
         return Ok(c);
     }
-    Err(graphic.max(1))
+    let half = rest.first().map_or(0, |first| first & 0x80);
+    let is_graphic = |byte: u8| byte & 0x80 == half && (0x21..0x7F).contains(&(byte & 0x7F));
+    let graphic = rest.iter().take(3).take_while(|&&byte| is_graphic(byte)).count();
+    let is_in_step = |&length: &usize| {
+        let next = rest.get(length..).unwrap_or_default();
+        next.first().is_none_or(|&byte| !is_graphic(byte)) || triple(next).is_some()
+    };
+    let back = [3, 1, 2].into_iter().filter(|&length| length <= graphic).find(is_in_step);
+    Err(back.unwrap_or(graphic.max(1)))
+}
+
+fn triple(bytes: &[u8]) -> Option<char> {
+    let &[first, second, third] = bytes.first_chunk::<3>()?;
+    let is_one = first & 0x80 == second & 0x80 && first & 0x80 == third & 0x80;
+    is_one.then(|| eacc([first & 0x7F, second & 0x7F, third & 0x7F]))?
 }
 
 // `&#x`, up to six hexadecimal digits, `;`

@@ -86,7 +86,21 @@ impl Set {
 
 /// The character of three bytes of EACC, without their high bits.
 #[must_use]
-pub fn eacc([first, second, third]: [u8; 3]) -> Option<char> {
+pub fn eacc(bytes: [u8; 3]) -> Option<char> {
+    // What EACC has no code for, but systems of Innovative Interfaces write, and one of CCCII.
+    Some(match &bytes {
+        b"\x21\x20\x24" => '\u{FF65}',
+        b"\x21\x20\x3D" => '…',
+        b"\x21\x20\x40" => '“',
+        b"\x7F\x20\x14" => '—',
+        b"\x7F\x20\x19" => '’',
+        b"\x7F\x20\x20" => '”',
+        b"\x7F\x21\x22" => '™',
+        _ => return in_table(bytes),
+    })
+}
+
+fn in_table([first, second, third]: [u8; 3]) -> Option<char> {
     let (count, rest) = EACC.split_first_chunk::<2>()?;
     let (rows, characters) = rest.split_at_checked(16 * usize::from(u16::from_le_bytes(*count)))?;
     let (rows, _) = rows.as_chunks::<16>();
