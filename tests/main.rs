@@ -16,6 +16,7 @@ mod endpoint_on_sqlite;
 mod engine;
 mod formats;
 mod kill;
+mod marc8;
 mod marc_family;
 mod oai_endpoint;
 mod quickstart;

@@ -23,7 +23,7 @@ const FOLDERS: &[(&str, &str)] = &[
 
 fn read(format: &Format, bytes: &[u8], policy: Policy, out: &mut String) -> Option<Marc> {
     let (mut record, mut warnings) = (SourceRecord::default(), Vec::new());
-    let options = ReadOptions { policy };
+    let options = ReadOptions { policy, ..ReadOptions::default() };
     let result = format.read(bytes, &options, &mut record, &mut warnings);
     for warning in warnings {
         writeln!(out, "warning: {} [{}]", warning.message, warning.code).unwrap();

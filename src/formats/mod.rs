@@ -10,6 +10,7 @@ use thiserror::Error;
 
 pub use crate::record::Cut;
 use crate::record::Warning;
+pub use marc21::encoding::Encoding;
 use marc21::{Marc, aleph, iso2709, line, marc_json, marcxml};
 
 /// The largest single record that is read; what is larger is rejected as `too_large`.
@@ -116,6 +117,8 @@ pub enum Policy {
 pub struct ReadOptions {
     /// `source.policy`
     pub policy: Policy,
+    /// `source.encoding`: how characters are coded, whatever the records say; ISO 2709 only.
+    pub encoding: Option<Encoding>,
 }
 
 /// How records are to be written.
@@ -233,8 +236,14 @@ impl Format {
 }
 
 /// Every format, sorted by name.
-pub static FORMATS: &[Format] =
-    &[aleph::FORMAT, iso2709::FORMAT, line::FORMAT, marc_json::FORMAT, marcxml::FORMAT];
+pub static FORMATS: &[Format] = &[
+    aleph::FORMAT,
+    iso2709::FORMAT,
+    line::FORMAT,
+    marc_json::FORMAT,
+    marcxml::FORMAT,
+    iso2709::UNIMARC,
+];
 
 /// The row of this name.
 #[must_use]
@@ -275,7 +284,12 @@ mod tests {
         let read = |policy| {
             let (mut record, mut warnings) = (SourceRecord::default(), Vec::new());
             let format = by_name("iso2709").unwrap();
-            let read = format.read(bytes, &ReadOptions { policy }, &mut record, &mut warnings);
+            let read = format.read(
+                bytes,
+                &ReadOptions { policy, ..ReadOptions::default() },
+                &mut record,
+                &mut warnings,
+            );
             (read.map_err(|error| error.code), warnings.len())
         };
         assert_eq!(read(Policy::Strict), (Err("iso2709.length"), 0));

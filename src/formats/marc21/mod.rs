@@ -4,14 +4,17 @@
 //! <https://www.loc.gov/marc/bibliographic/>
 
 pub mod aleph;
+pub mod encoding;
 pub mod iso2709;
 mod leader;
 mod lines;
 pub mod line;
 pub mod marc_json;
+pub mod marc8;
 pub mod marcxml;
 
 use std::fmt;
+use std::ops::Range;
 
 /// A field's tag: three ASCII characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -224,12 +227,41 @@ impl Marc {
         self.push_subfield_bounds(code, bound(start), bound(end));
     }
 
+    /// Makes text of values whose bounds are of foreign bytes so far: `decode` gets each value's
+    /// place and bounds, in record order, and adds its text.
+    pub(crate) fn decode_values(
+        &mut self,
+        mut decode: impl FnMut(Place, Range<usize>, &mut String),
+    ) {
+        let Marc { text, fields, subfields, .. } = self;
+        text.clear();
+        for field in fields {
+            let range = field.first_subfield as usize..field.end_subfield as usize;
+            let of_field = subfields.get_mut(range).unwrap_or_default();
+            for bounds in of_field {
+                let place = Place { tag: field.tag, code: bounds.code };
+                let start = bound(text.len());
+                decode(place, bounds.start as usize..bounds.end as usize, text);
+                (bounds.start, bounds.end) = (start, bound(text.len()));
+            }
+        }
+    }
+
     fn push_subfield_bounds(&mut self, code: char, start: u32, end: u32) {
         self.subfields.push(SubfieldBounds { code, start, end });
         if let Some(field) = self.fields.last_mut() {
             field.end_subfield = bound(self.subfields.len());
         }
     }
+}
+
+/// Where a value stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    /// Its field's tag.
+    pub tag: Tag,
+    /// Its code.
+    pub code: char,
 }
 
 /// Equal when leader, fields, indicators, codes and values are, in order.
