@@ -189,8 +189,14 @@ def difference(ours, theirs):
         if a[1] != b[1]:
             return "indicators", f"{a!r:.80} / {b!r:.80}"
         if a[2] != b[2]:
-            return "values", f"{a!r:.300} / {b!r:.300}"
+            return "values", f"{a[0]}: {first_difference(repr(a[2]), repr(b[2]))}"
     return None
+
+
+def first_difference(ours, theirs):
+    at = next((i for i, (a, b) in enumerate(zip(ours, theirs)) if a != b), 0)
+    start = max(0, at - 12)
+    return f"…{ours[start : at + 20]}… / …{theirs[start : at + 20]}…"
 
 
 def known_differences():
