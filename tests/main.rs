@@ -17,6 +17,8 @@ mod engine;
 mod formats;
 mod json_formats;
 mod kill;
+mod marc8;
+mod marc_family;
 mod oai_endpoint;
 mod quickstart;
 mod real_marc;

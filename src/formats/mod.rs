@@ -24,7 +24,8 @@ use thiserror::Error;
 
 pub use crate::record::Cut;
 use crate::record::Warning;
-use marc21::{Marc, iso2709, marcxml};
+pub use marc21::encoding::Encoding;
+use marc21::{Marc, aleph, iso2709, line, marc_json, marcxml};
 
 /// The largest single record that is read; what is larger is rejected as `too_large`.
 pub const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
@@ -143,6 +144,8 @@ pub enum Policy {
 pub struct ReadOptions {
     /// `source.policy`
     pub policy: Policy,
+    /// `source.encoding`: how characters are coded, whatever the records say; ISO 2709 only.
+    pub encoding: Option<Encoding>,
 }
 
 /// How records are to be written.
@@ -263,6 +266,7 @@ impl Format {
 
 /// Every format, sorted by name.
 pub static FORMATS: &[Format] = &[
+    aleph::FORMAT,
     bibtex::FORMAT,
     crossref_json::FORMAT,
     csl_json::FORMAT,
@@ -276,9 +280,12 @@ pub static FORMATS: &[Format] = &[
     json_array::FORMAT,
     json_ld::FORMAT,
     json_lines::FORMAT,
+    line::FORMAT,
+    marc_json::FORMAT,
     marcxml::FORMAT,
     ris::FORMAT,
     csv::FORMAT_TSV,
+    iso2709::UNIMARC,
 ];
 
 /// The row of this name.
@@ -320,7 +327,12 @@ mod tests {
         let read = |policy| {
             let (mut record, mut warnings) = (SourceRecord::default(), Vec::new());
             let format = by_name("iso2709").unwrap();
-            let read = format.read(bytes, &ReadOptions { policy }, &mut record, &mut warnings);
+            let read = format.read(
+                bytes,
+                &ReadOptions { policy, ..ReadOptions::default() },
+                &mut record,
+                &mut warnings,
+            );
             (read.map_err(|error| error.code), warnings.len())
         };
         assert_eq!(read(Policy::Strict), (Err("iso2709.length"), 0));

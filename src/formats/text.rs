@@ -74,7 +74,7 @@ mod tests {
     fn bytes_that_are_no_text_are_refused_or_read_as_most_likely_meant() {
         let read = |policy| {
             let mut warnings = Vec::new();
-            let options = ReadOptions { policy };
+            let options = ReadOptions { policy, ..ReadOptions::default() };
             let text = read_utf8(b"na\xEFve \x93\xC3\xA9", "t.utf8", &options, &mut warnings);
             (text.map(Cow::into_owned).map_err(|error| error.message), warnings.len())
         };

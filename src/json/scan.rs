@@ -108,11 +108,7 @@ impl Object {
                         return Step::Array(*at);
                     }
                 }
-                b'}' | b']' => {
-                    if self.close(byte) {
-                        return Step::Closed(*at);
-                    }
-                }
+                b'}' | b']' if self.close(byte) => return Step::Closed(*at),
                 _ => {}
             }
             self.line_begins = false;

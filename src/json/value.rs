@@ -7,8 +7,8 @@ use std::fmt;
 
 use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
-use thiserror::Error;
 
+use super::reader::JsonError;
 use crate::record::Warning;
 
 /// Objects and arrays may be nested so deep.
@@ -27,17 +27,6 @@ pub enum Broken {
     Mend,
 }
 
-/// Why a text is no JSON value.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{message}")]
-pub struct JsonError {
-    /// `json.syntax`, `.truncated`, `.depth`, `.duplicate_key`, `.comma`, `.escape`, `.number`,
-    /// `.trailing`.
-    pub code: &'static str,
-    /// What was found and what was expected, with the offset in bytes.
-    pub message: String,
-}
-
 /// Reads the one JSON value that `text` is; a byte order mark before it is passed over.
 ///
 /// Numbers are kept exactly or, with a warning, as text (`json.number`: integers beyond 64 bits,
@@ -47,7 +36,8 @@ pub struct JsonError {
 /// (`json.duplicate_key`).
 ///
 /// # Errors
-/// [`JsonError`]; with [`Broken::Mend`] fewer of them.
+/// `json.syntax`, `.truncated`, `.depth`, `.duplicate_key`, `.comma`, `.escape`, `.number`,
+/// `.trailing`; with [`Broken::Mend`] fewer of them.
 pub fn parse(text: &str, broken: Broken, warnings: &mut Vec<Warning>) -> Result<Value, JsonError> {
     let at = if text.starts_with('\u{FEFF}') { '\u{FEFF}'.len_utf8() } else { 0 };
     let mut parser = Parser { text, at, broken, warnings, given: 0, controls: 0, control: 0 };
