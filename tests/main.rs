@@ -21,6 +21,7 @@ mod marc8;
 mod marc_family;
 mod oai_endpoint;
 mod quickstart;
+mod real_formats;
 mod real_marc;
 mod source;
 mod store_records;

@@ -3,13 +3,10 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use windrow::formats::csv::{Column, columns_of};
-use windrow::formats::{self, Policy, SourceRecord, WriteOptions};
+use windrow::formats::{self, SourceRecord, WriteOptions};
 
 use crate::formats::cut;
-use crate::json_formats::{
-    check_chunks, check_fixtures, check_tally, files, mutated, read, read_clean, write,
-};
-use crate::support::shared;
+use crate::json_formats::{check_chunks, check_fixtures, mutated, read_clean, write};
 
 #[test]
 fn every_oddity_of_tables_bibtex_and_ris_has_the_fate_that_is_written_beside_it() {
@@ -109,40 +106,6 @@ fn what_a_reader_gave_a_writer_may_refuse() {
     });
     let expected = "@book{a-b,\n  month = feb,\n  note = {now},\n  title = {The {eLife}},\n}\n";
     assert_eq!(code("bibtex", edited), Ok(expected.to_owned()));
-}
-
-#[test]
-fn real_bibtex_and_ris_are_read_or_refused_for_a_known_reason() {
-    let right = [
-        (
-            "bibtex",
-            ".bib",
-            "(bibtex.command) 10, (bibtex.duplicate_field) 1, (bibtex.undefined_string) 1, \
-             bibtex.truncated 1, read 177",
-        ),
-        ("ris", ".ris", "(ris.spaces) 1, read 3"),
-    ]
-    .map(|(format, end, expected)| check_tally("real", "bib-ris", format, &[end], expected));
-    assert!(right.iter().all(|right| *right));
-}
-
-#[test]
-fn real_bibtex_is_written_so_that_it_reads_the_same() {
-    let Some(shared) = shared() else { return };
-    for (name, end) in [("bibtex", ".bib"), ("ris", ".ris")] {
-        let format = formats::by_name(name).unwrap();
-        for path in files(&shared.join("data/bib-ris"), &[end]) {
-            for piece in cut(format, &std::fs::read(&path).unwrap(), &[]) {
-                let Ok(value) = read(format, &piece, Policy::Tolerant, &mut Vec::new()) else {
-                    continue;
-                };
-                let bytes = write(format, &WriteOptions::default(), std::slice::from_ref(&value));
-                let piece = cut(format, &bytes, &[]).remove(0);
-                let back = read(format, &piece, Policy::Tolerant, &mut Vec::new()).unwrap();
-                assert_eq!(back, value, "{}", path.display());
-            }
-        }
-    }
 }
 
 fn words() -> impl Strategy<Value = String> {
