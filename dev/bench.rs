@@ -7,6 +7,8 @@
 mod bare;
 #[path = "generator/mod.rs"]
 mod generator;
+#[path = "bench/xml.rs"]
+mod xml;
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -16,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use windrow::crosswalk::{Crosswalk, Runner};
-use windrow::formats::{ReadOptions, SourceRecord};
+use windrow::formats::{ReadOptions, SourceRecord, WriteOptions, by_name};
 use windrow::pipeline::{self, Definition, Options, Progress};
 use windrow::record::Clock;
 use windrow::source::{BatchLimit, DumpReader};
@@ -34,10 +36,13 @@ fn main() -> Result<()> {
         ["all", count] => all(count.parse()?),
         ["generate", count, file] => generate(count.parse()?, Path::new(file)),
         ["read", file] => read(Path::new(file)),
+        ["marcxml", file] => marcxml(Path::new(file)),
         ["map", file] => map(Path::new(file)),
         ["load", file] => load(Path::new(file)),
+        ["xml", file] => xml::compare(Path::new(file)),
         _ => bail!(
-            "usage: bench [all COUNT | generate COUNT FILE | read FILE | map FILE | load FILE]"
+            "usage: bench [all COUNT | generate COUNT FILE | read FILE | marcxml FILE | map FILE \
+             | load FILE | xml FILE]"
         ),
     }
 }
@@ -80,6 +85,28 @@ fn read(file: &Path) -> Result<()> {
     })?;
     clock.stop("read", records)?;
     say(&format!("        {values} values"))
+}
+
+/// Read and written to stdout as MARCXML, warnings and all: what `yaz-marcdump -o marcxml` does.
+fn marcxml(file: &Path) -> Result<()> {
+    let mut dump = DumpReader::open(file, "bench", None)?;
+    let format = dump.format();
+    let writing = by_name("marcxml").and_then(|format| format.writing.as_ref());
+    let writing = writing.context("MARCXML is not written")?;
+    let options = WriteOptions::default();
+    let (mut source, mut warnings) = (SourceRecord::default(), Vec::new());
+    let mut stdout = std::io::stdout().lock();
+    let mut out = (writing.open)(&options).into_bytes();
+    while let Some(batch) = dump.read_batch(LIMIT)? {
+        for raw in &batch.records {
+            format.read(batch.bytes(raw), &ReadOptions::default(), &mut source, &mut warnings)?;
+            (writing.encode)(&source, &options, &mut out, &mut warnings)?;
+        }
+        stdout.write_all(&out)?;
+        (out.clear(), warnings.clear());
+    }
+    stdout.write_all(writing.close.as_bytes())?;
+    Ok(())
 }
 
 /// Read, mapped by `marc21-to-record` and validated, to JSON bytes; one thread.

@@ -4,6 +4,7 @@
 
 // floor 0: values everyone shares; no I/O
 pub mod record;
+pub mod json;
 pub mod xml;
 pub mod yaml;
 // floor 1: published standards as values; no sockets, no disk

@@ -5,20 +5,21 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use windrow::formats::marc21::{Leader, Marc, Tag, iso2709, line, marcxml};
-use windrow::formats::{self, Cut, Format, ReadOptions, SourceRecord};
+use windrow::formats::{self, Cut, Format, Policy, ReadOptions, SourceRecord};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/marc")
 }
 
-struct Piece {
-    byte: usize,
-    bytes: Vec<u8>,
-    damage: Option<&'static str>,
+/// What a cutter cut.
+pub struct Piece {
+    pub byte: usize,
+    pub bytes: Vec<u8>,
+    pub damage: Option<&'static str>,
 }
 
 /// Cuts `stream` given in chunks that end at `ends`; checks that what is passed over is blank.
-fn cut(format: &Format, stream: &[u8], ends: &[usize]) -> Vec<Piece> {
+pub fn cut(format: &Format, stream: &[u8], ends: &[usize]) -> Vec<Piece> {
     let mut framing = (format.reading.as_ref().unwrap().framing)();
     let mut ends: Vec<usize> = ends.iter().map(|end| end % (stream.len() + 1)).collect();
     ends.sort_unstable();
@@ -49,7 +50,8 @@ fn cut(format: &Format, stream: &[u8], ends: &[usize]) -> Vec<Piece> {
     }
 }
 
-fn describe(format: &Format, stream: &[u8]) -> String {
+fn describe(format: &Format, policy: Policy, stream: &[u8]) -> String {
+    let options = ReadOptions { policy, ..ReadOptions::default() };
     let mut out = String::new();
     for (index, piece) in cut(format, stream, &[]).iter().enumerate() {
         writeln!(out, "#{} (byte {}, {} bytes)", index + 1, piece.byte, piece.bytes.len()).unwrap();
@@ -58,7 +60,7 @@ fn describe(format: &Format, stream: &[u8]) -> String {
             continue;
         }
         let (mut record, mut warnings) = (SourceRecord::default(), Vec::new());
-        let result = format.read(&piece.bytes, &ReadOptions::default(), &mut record, &mut warnings);
+        let result = format.read(&piece.bytes, &options, &mut record, &mut warnings);
         for warning in warnings {
             writeln!(out, "warning: {} [{}]", warning.message, warning.code).unwrap();
         }
@@ -74,21 +76,40 @@ fn describe(format: &Format, stream: &[u8]) -> String {
     out
 }
 
+fn check(expectation: &Path, found: &str, wrong: &mut Vec<String>) {
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(expectation, found).unwrap();
+    } else if std::fs::read_to_string(expectation).unwrap_or_default() != found {
+        wrong.push(format!("{}:\n{found}", expectation.display()));
+    }
+}
+
 #[test]
 fn every_oddity_has_the_fate_that_is_written_beside_it() {
     let mut paths: Vec<_> =
         std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     let mut wrong = Vec::new();
-    for path in paths.iter().filter(|path| path.extension().is_none_or(|ext| ext != "txt")) {
+    for path in
+        paths.iter().filter(|path| path.extension().is_none_or(|ext| ext != "txt" && ext != "tsv"))
+    {
         let extension = path.extension().unwrap().to_str().unwrap();
-        let name = if extension == "mrc" { "iso2709" } else { "marcxml" };
-        let found = describe(formats::by_name(name).unwrap(), &std::fs::read(path).unwrap());
-        let beside = path.with_extension(format!("{extension}.txt"));
-        if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(&beside, &found).unwrap();
-        } else if std::fs::read_to_string(&beside).unwrap_or_default() != found {
-            wrong.push(format!("{}:\n{found}", path.display()));
+        let name = match extension {
+            "mrc" => "iso2709",
+            "xml" => "marcxml",
+            name => name,
+        };
+        let format = formats::by_name(name).unwrap();
+        let stream = std::fs::read(path).unwrap();
+        let found = describe(format, Policy::Tolerant, &stream);
+        check(&path.with_extension(format!("{extension}.txt")), &found, &mut wrong);
+        // Beside it what repair makes of it, where that is something else.
+        let repaired = describe(format, Policy::Repair, &stream);
+        let beside = path.with_extension(format!("{extension}.repair.txt"));
+        if repaired != found {
+            check(&beside, &repaired, &mut wrong);
+        } else if beside.exists() {
+            wrong.push(format!("{}: nothing is repaired", beside.display()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -108,6 +129,43 @@ fn a_record_that_is_too_long_is_an_error_of_the_writer() {
         marc.push_subfield('a', &"x".repeat(9_994));
     }
     assert_eq!(iso2709::write(&marc).unwrap_err().code(), "iso2709.record_too_long");
+}
+
+/// Of a record that is longer than its leader can say, what systems write in its place.
+fn oversize(length: &str, wraps: bool) -> Vec<u8> {
+    let value = [b"  \x1Fa".as_slice(), &[b'x'; 30_000], b"\x1E"].concat();
+    let (mut directory, mut data) = (b"001000300000".to_vec(), b"w1\x1E".to_vec());
+    for _ in 0..4 {
+        let (stated, start) = match wraps {
+            true => (value.len() % 10_000, data.len() % 100_000),
+            false => (9_999, data.len().min(99_999)),
+        };
+        directory.extend_from_slice(format!("500{stated:04}{start:05}").as_bytes());
+        data.extend_from_slice(&value);
+    }
+    let base = 24 + directory.len() + 1;
+    let leader = format!("{length}nam a22{base:05} a 4500");
+    [leader.as_bytes(), &directory, b"\x1E", &data, b"\x1D"].concat()
+}
+
+#[test]
+fn a_record_of_more_than_99999_bytes_is_read_by_its_terminators() {
+    let mut next = Marc::default();
+    next.push_control(Tag(*b"001"), "w2");
+    for (length, wraps) in [("00000", false), ("99999", false), ("99999", true), ("20092", true)] {
+        let stream = [oversize(length, wraps), iso2709::write(&next).unwrap()].concat();
+        let format = formats::by_name("iso2709").unwrap();
+        let pieces = cut(format, &stream, &[40_000, 90_000]);
+        assert_eq!(pieces.len(), 2, "{length}");
+        let (mut marc, mut warnings) = (Marc::default(), Vec::new());
+        iso2709::read(&pieces[0].bytes, &mut marc, &mut warnings).unwrap();
+        assert_eq!(marc.len(), 5);
+        assert!(marc.fields().skip(1).all(|field| field.value().len() == 30_000));
+        let codes: Vec<_> = warnings.iter().map(|warning| warning.code).collect();
+        assert_eq!(codes, ["iso2709.length", "iso2709.directory"], "{length}");
+        let code = iso2709::write(&marc).unwrap_err().code();
+        assert!(code == "iso2709.field_too_long", "{code}");
+    }
 }
 
 #[test]
@@ -169,7 +227,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn any_marc()(
+    pub fn any_marc()(
         controls in prop::collection::vec(("00[0-9]", "[ -~äß中\u{301}]{0,20}"), 0..3),
         fields in prop::collection::vec(data_field(), 0..6),
         status in "[a-z]{4}",

@@ -11,8 +11,12 @@ use windrow::formats::marc21::{CONTROL_VALUE, Marc};
 use windrow::formats::{ReadOptions, SourceRecord, by_name};
 use windrow::source::{BatchLimit, DumpReader};
 
+use crate::support::project;
+
 /// Enough of each file to meet its oddities, in a build without optimization.
-const RECORDS_OF_A_FILE: usize = 60;
+const RECORDS_OF_A_FILE: usize = if cfg!(debug_assertions) { 60 } else { 200 };
+/// Of the others' readings every so many-th is compared.
+const STEP: usize = if cfg!(debug_assertions) { 4 } else { 1 };
 
 fn shared() -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
@@ -30,7 +34,14 @@ struct Tally {
     decoded: usize,
     compared: usize,
     codes: BTreeMap<&'static str, usize>,
-    differences: Vec<String>,
+    /// By file and number of the record, what is read otherwise.
+    differences: BTreeMap<(String, String), String>,
+}
+
+impl Tally {
+    fn differ(&mut self, name: &str, index: usize, what: String) {
+        self.differences.insert((name.to_owned(), format!("#{}", index + 1)), what);
+    }
 }
 
 type Truth = HashMap<String, Vec<Value>>;
@@ -40,7 +51,7 @@ fn truth(shared: &Path, prefix: &str, source: &str) -> Truth {
     let mut truth = Truth::new();
     let Ok(file) = std::fs::File::open(path) else { return truth };
     let lines = BufReader::new(flate2::read::MultiGzDecoder::new(file)).lines();
-    for line in lines.step_by(4) {
+    for line in lines.step_by(STEP) {
         let entry: Value = serde_json::from_str(&line.unwrap()).unwrap();
         truth.entry(entry["file"].as_str().unwrap().to_owned()).or_default().push(entry);
     }
@@ -68,7 +79,7 @@ fn as_truth(marc: &Marc) -> Value {
     Value::Array(fields.collect())
 }
 
-fn read_file(path: &Path, name: &str, format: &str, truth: &[Value]) -> Tally {
+fn read_file<'t>(path: &Path, name: &str, format: &str, truth: &'t [Value]) -> Tally {
     let mut tally = Tally::default();
     let mut reader = DumpReader::open(path, name, by_name(format)).unwrap();
     let (mut record, mut warnings) = (SourceRecord::default(), Vec::new());
@@ -96,10 +107,12 @@ fn read_file(path: &Path, name: &str, format: &str, truth: &[Value]) -> Tally {
             Some(offset) => offset == raw.byte,
             None => entry["index"].as_u64() == Some(index as u64),
         });
-        let Some(entry) = entry.filter(|entry| entry["fields"].is_array()) else { continue };
-        if entry["agree"] == Value::Bool(false) {
-            continue;
-        }
+        // Where the two other readers differ, either will do.
+        let answers = |entry: &'t Value| -> Vec<&'t Value> {
+            let answers = [&entry["fields"], &entry["fields_yaz"]];
+            answers.into_iter().filter(|fields| fields.is_array()).collect()
+        };
+        let Some(entry) = entry.filter(|entry| !answers(entry).is_empty()) else { continue };
         tally.compared += 1;
         let found = as_truth(marc);
         let same_leader = |stated: &str| {
@@ -107,14 +120,14 @@ fn read_file(path: &Path, name: &str, format: &str, truth: &[Value]) -> Tally {
             // leader/09 is what the other reader made of it.
             expected.len() != 24 || (0..24).all(|at| at == 9 || found[at] == expected[at])
         };
-        if !same_leader(entry["leader"].as_str().unwrap()) {
-            tally.differences.push(format!("{name} #{}: leader {}", index + 1, entry["leader"]));
-        } else if found != entry["fields"] {
-            let (found, expected) =
-                (found.as_array().unwrap(), entry["fields"].as_array().unwrap());
+        if !same_leader(entry["leader"].as_str().unwrap_or_default()) {
+            tally.differ(name, index, format!("leader {}", entry["leader"]));
+        } else if !answers(entry).contains(&&found) {
+            let found = found.as_array().unwrap();
+            let expected = answers(entry)[0].as_array().unwrap();
             let at = found.iter().zip(expected).position(|(a, b)| a != b);
             let pair = at.map(|at| (found[at].to_string(), expected[at].to_string()));
-            tally.differences.push(format!("{name} #{}: {pair:?}", index + 1));
+            tally.differ(name, index, format!("{pair:?}"));
         }
     }
     for warning in warnings {
@@ -156,7 +169,7 @@ fn check(room: &str, format: &str, prefix: &str) {
         all.read += tally.read;
         all.decoded += tally.decoded;
         all.compared += tally.compared;
-        all.differences.extend(tally.differences.iter().cloned());
+        all.differences.extend(tally.differences.clone());
         for (code, count) in &tally.codes {
             *all.codes.entry(code).or_default() += count;
         }
@@ -170,8 +183,24 @@ fn check(room: &str, format: &str, prefix: &str) {
         all.differences.len(),
         all.codes
     );
-    eprintln!("{}", all.differences.join("\n"));
-    assert!(all.differences.len() * 200 <= all.compared, "more than one in 200 differs");
+    let known = known_differences();
+    let unknown = all.differences.iter().filter(|(place, _)| !known.contains_key(*place));
+    let unknown: Vec<_> =
+        unknown.map(|((file, at), what)| format!("{file} {at}: {what}")).collect();
+    assert!(unknown.is_empty(), "not listed in known_differences.tsv:\n{}", unknown.join("\n"));
+}
+
+/// Where we read otherwise than others, by file and place, with the reason.
+pub fn known_differences() -> BTreeMap<(String, String), String> {
+    let text = std::fs::read_to_string(project("fixtures/marc/known_differences.tsv")).unwrap();
+    let rows = text.lines().skip(1).map(|line| {
+        let [file, place, reason] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("three columns: {line}");
+        };
+        assert!(!reason.is_empty(), "{line}");
+        ((file.to_owned(), place.to_owned()), reason.to_owned())
+    });
+    rows.collect()
 }
 
 #[test]

@@ -4,13 +4,28 @@
 //! a [`SourceRecord`]. What is odd becomes a [`Warning`], what is impossible a [`DecodeError`];
 //! nothing panics on foreign bytes.
 
+pub mod bibtex;
+pub mod crossref_json;
+pub mod csl_json;
+pub mod csv;
+pub mod datacite;
+mod framing;
+pub mod invenio_rdm;
+pub mod invenio_v1;
+pub mod json;
+pub mod json_array;
+pub mod json_ld;
+pub mod json_lines;
 pub mod marc21;
+pub mod ris;
+mod text;
 
 use thiserror::Error;
 
 pub use crate::record::Cut;
 use crate::record::Warning;
-use marc21::{Marc, iso2709, marcxml};
+pub use marc21::encoding::Encoding;
+use marc21::{Marc, aleph, iso2709, line, marc_json, marcxml};
 
 /// The largest single record that is read; what is larger is rejected as `too_large`.
 pub const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
@@ -58,12 +73,25 @@ impl SourceRecord {
         }
     }
 
+    /// The JSON document that this is.
+    ///
+    /// # Errors
+    /// `format.model` when it is none: a crosswalk leads from one kind to the other.
+    pub fn json(&self) -> Result<&serde_json::Value, EncodeError> {
+        match self {
+            SourceRecord::Json(value) => Ok(value),
+            SourceRecord::Marc(_) => {
+                Err(EncodeError::new("format.model", "the record is no JSON, expected JSON"))
+            }
+        }
+    }
+
     /// The identifier that messages name the record by, if it has one.
     #[must_use]
     pub fn control_number(&self) -> Option<&str> {
         match self {
             SourceRecord::Marc(marc) => marc.control_number(),
-            SourceRecord::Json(_) => None,
+            SourceRecord::Json(value) => json::name(value),
         }
     }
 }
@@ -116,6 +144,8 @@ pub enum Policy {
 pub struct ReadOptions {
     /// `source.policy`
     pub policy: Policy,
+    /// `source.encoding`: how characters are coded, whatever the records say; ISO 2709 only.
+    pub encoding: Option<Encoding>,
 }
 
 /// How records are to be written.
@@ -123,6 +153,8 @@ pub struct ReadOptions {
 pub struct WriteOptions {
     /// The version of the standard, where it has several; the format's default without.
     pub version: Option<String>,
+    /// The columns of a table: `csv`, `tsv`.
+    pub columns: Vec<csv::Column>,
 }
 
 /// Decodes one record's bytes into `record`, adding to `warnings`.
@@ -233,7 +265,28 @@ impl Format {
 }
 
 /// Every format, sorted by name.
-pub static FORMATS: &[Format] = &[iso2709::FORMAT, marcxml::FORMAT];
+pub static FORMATS: &[Format] = &[
+    aleph::FORMAT,
+    bibtex::FORMAT,
+    crossref_json::FORMAT,
+    csl_json::FORMAT,
+    csv::FORMAT,
+    datacite::json::FORMAT,
+    datacite::json::FORMAT_43,
+    datacite::json::FORMAT_REST,
+    invenio_rdm::FORMAT,
+    invenio_v1::FORMAT,
+    iso2709::FORMAT,
+    json_array::FORMAT,
+    json_ld::FORMAT,
+    json_lines::FORMAT,
+    line::FORMAT,
+    marc_json::FORMAT,
+    marcxml::FORMAT,
+    ris::FORMAT,
+    csv::FORMAT_TSV,
+    iso2709::UNIMARC,
+];
 
 /// The row of this name.
 #[must_use]
@@ -274,7 +327,12 @@ mod tests {
         let read = |policy| {
             let (mut record, mut warnings) = (SourceRecord::default(), Vec::new());
             let format = by_name("iso2709").unwrap();
-            let read = format.read(bytes, &ReadOptions { policy }, &mut record, &mut warnings);
+            let read = format.read(
+                bytes,
+                &ReadOptions { policy, ..ReadOptions::default() },
+                &mut record,
+                &mut warnings,
+            );
             (read.map_err(|error| error.code), warnings.len())
         };
         assert_eq!(read(Policy::Strict), (Err("iso2709.length"), 0));

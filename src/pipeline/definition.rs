@@ -6,7 +6,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::crosswalk::{Crosswalk, CrosswalkError};
-use crate::formats::{FORMATS, Format, Policy, ReadOptions};
+use crate::formats::{Encoding, FORMATS, Format, Policy, ReadOptions};
 use crate::record::content_hash;
 use crate::source::{BatchLimit, SourceError, expand};
 use crate::validate::{SchemaValidator, ValidateError};
@@ -31,7 +31,7 @@ pub struct Definition {
     pub files: Vec<(PathBuf, String)>,
     /// `source.format`; `None` tells it from the first bytes.
     pub format: Option<&'static Format>,
-    /// `source.policy`: how hard reading tries with what breaks its standard.
+    /// `source.policy`: how hard reading tries with what breaks its standard; `source.encoding`.
     pub reading: ReadOptions,
     /// The crosswalk.
     pub crosswalk: Crosswalk,
@@ -105,7 +105,7 @@ struct Written {
     paths: Vec<String>,
     paths_line: usize,
     format: Option<&'static Format>,
-    policy: Policy,
+    reading: ReadOptions,
     crosswalk: String,
     crosswalk_line: usize,
     schema: Option<String>,
@@ -165,7 +165,7 @@ impl Definition {
             source_name: written.source_name,
             files,
             format: written.format,
-            reading: ReadOptions { policy: written.policy },
+            reading: written.reading,
             crosswalk,
             schema,
             datestamps: written.datestamps,
@@ -199,7 +199,8 @@ fn read(source: &Arc<SourceText>) -> Result<Written, Diagnostics> {
     let empty = Node { span: fields.span, kind: Kind::Map(Vec::new()) };
     let name = required_text(&mut check, fields, "pipeline", "the pipeline");
     let from = check.required(fields, "source", "the pipeline").unwrap_or(&empty);
-    let from = check.fields(from, "source", &["type", "name", "paths", "format", "policy"]);
+    let from =
+        check.fields(from, "source", &["type", "name", "paths", "format", "policy", "encoding"]);
     if let Some(kind) = from.get("type") {
         let word = check.text(kind, "type").unwrap_or_default();
         if word != "dump" {
@@ -227,7 +228,10 @@ fn read(source: &Arc<SourceText>) -> Result<Written, Diagnostics> {
         paths,
         paths_line: line(from, "paths"),
         format: format(&mut check, from),
-        policy: policy(&mut check, from),
+        reading: ReadOptions {
+            policy: policy(&mut check, from),
+            encoding: encoding(&mut check, from),
+        },
         crosswalk: required_text(&mut check, fields, "crosswalk", "the pipeline"),
         crosswalk_line: line(fields, "crosswalk"),
         schema: optional_text(&mut check, fields, "validate"),
@@ -290,6 +294,17 @@ fn policy(check: &mut Checker, fields: Fields<'_>) -> Policy {
             Policy::default()
         }
     }
+}
+
+fn encoding(check: &mut Checker, fields: Fields<'_>) -> Option<Encoding> {
+    let node = fields.get("encoding")?;
+    let word = check.text(node, "encoding")?;
+    let encoding = Encoding::by_name(&word);
+    if encoding.is_none() {
+        let known = Encoding::ALL.iter().map(|encoding| encoding.name());
+        check.unknown("E0106", node.span, "encoding", &word, known);
+    }
+    encoding
 }
 
 fn datestamps(check: &mut Checker, fields: Fields<'_>) -> Datestamps {

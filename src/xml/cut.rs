@@ -95,6 +95,7 @@ impl Cutter {
             return if at_end { Cut::End } else { Cut::More { skip: bytes.len() } };
         }
         loop {
+            self.pass_content(bytes);
             let rest = bytes.get(self.at..).unwrap_or_default();
             let Some(markup) = memchr(b'<', rest).map(|offset| self.at + offset) else {
                 return self.without_markup(bytes, at_end);
@@ -113,6 +114,29 @@ impl Cutter {
             if let Some(found) = self.too_large(self.at) {
                 return found;
             }
+        }
+    }
+
+    // Within a record only its own end, another's beginning and what hides markup matter.
+    fn pass_content(&mut self, bytes: &[u8]) {
+        let Some(candidate) = &self.candidate else { return };
+        if !candidate.holds_content || candidate.stray {
+            return;
+        }
+        let limit = bytes.get(..candidate.start + self.names.max_bytes).unwrap_or(bytes);
+        while let Some(offset) = memchr(b'<', limit.get(self.at..).unwrap_or_default()) {
+            let behind = limit.get(self.at + offset + 1..).unwrap_or_default();
+            let behind = behind.strip_prefix(b"/").unwrap_or(behind);
+            let is_end = |byte: &u8| matches!(byte, b'>' | b' ' | b'/' | b'\t' | b'\r' | b'\n');
+            let Some(name) = behind.iter().position(is_end).and_then(|end| behind.get(..end))
+            else {
+                return;
+            };
+            let is_name = name.first().is_some_and(u8::is_ascii_alphabetic);
+            if !is_name || self.is_record(local_name(name)) {
+                return;
+            }
+            self.at += offset + 1;
         }
     }
 

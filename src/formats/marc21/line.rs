@@ -1,16 +1,93 @@
-//! Line MARC: a record as text, a field a line, as MarcEdit and people write it.
+//! Line MARC: a record as text, a field a line, as MARCMaker, MarcEdit and people write it.
 //!
 //! `=LDR  00000nam\a2200000\a\4500`, `=245  10$aTitle$bRest`; `\` is a blank in leader, control
 //! fields and indicators; `{dollar}`, `{lcub}`, `{rcub}` and `{bsol}` stand for `$`, `{`, `}` and
-//! `\`, `{u000A}` for any character by its code point. A blank line ends a record.
+//! `\`, `{u000A}` for any character by its code point, other names for those of MARCMaker's list.
+//! A blank line or the next leader ends a record.
+//! <https://www.loc.gov/marc/makrbrkr.html>
 
-use super::{CONTROL_VALUE, Leader, Marc, Tag};
-use crate::formats::DecodeError;
+mod mnemonics;
+mod read;
 
-/// Reads a text that holds one record.
+pub use read::read_record;
+
+use super::lines::{Line, LineFraming};
+use super::{CONTROL_VALUE, Marc};
+use crate::formats::{
+    Cut, DecodeError, EncodeError, Format, Framing, Model, Policy, ReadOptions, Reading,
+    SourceRecord, WriteOptions, Writing,
+};
+use crate::record::Warning;
+
+/// The row of [`crate::formats::FORMATS`].
+pub const FORMAT: Format = Format {
+    name: "line_marc",
+    title: "line MARC (MARCMaker, MarcEdit)",
+    media_type: "text/plain",
+    extensions: &["mrk", "mrk8"],
+    model: Model::Marc,
+    reading: Some(Reading {
+        sniff: looks_like_line_marc,
+        framing: || Box::new(LineFraming::new(bound)),
+        decode,
+    }),
+    writing: Some(Writing { open: |_| String::new(), between: "\n", close: "", encode }),
+};
+
+fn looks_like_line_marc(first_bytes: &[u8]) -> bool {
+    let first_bytes = first_bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(first_bytes);
+    let Some([b'=', tag @ .., b' ']) = first_bytes.trim_ascii_start().first_chunk::<5>() else {
+        return false;
+    };
+    tag == b"LDR" || tag.iter().all(u8::is_ascii_digit)
+}
+
+fn bound(line: &[u8]) -> Line {
+    if line.starts_with(b"=LDR") {
+        Line::Begins(None)
+    } else if line.trim_ascii().is_empty() {
+        Line::Ends
+    } else {
+        Line::GoesOn
+    }
+}
+
+fn decode(
+    bytes: &[u8],
+    options: &ReadOptions,
+    record: &mut SourceRecord,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), DecodeError> {
+    let marc = record.marc_mut();
+    let text = simdutf8::compat::from_utf8(bytes).map_err(|error| {
+        let message = format!("byte {} is not UTF-8", error.valid_up_to());
+        DecodeError::new("line.utf8", message)
+    })?;
+    read_record(text, 1, options.policy, marc, warnings)?;
+    if !text.lines().any(|line| line.starts_with("=LDR")) {
+        warnings.push(Warning::new("line.no_leader", "the record has no leader"));
+    }
+    if marc.is_empty() {
+        warnings.push(Warning::new("line.no_fields", "the record has no fields"));
+    }
+    Ok(())
+}
+
+fn encode(
+    record: &SourceRecord,
+    _: &WriteOptions,
+    out: &mut Vec<u8>,
+    _: &mut Vec<Warning>,
+) -> Result<(), EncodeError> {
+    out.extend_from_slice(write(record.marc()?).as_bytes());
+    Ok(())
+}
+
+/// Reads a text that holds one record; nothing odd is let through.
 ///
 /// # Errors
-/// `line.syntax`; the message names the line.
+/// Those of [`read_record`] and its first warning; `line.syntax` when it is not one record. The
+/// message names the line.
 pub fn read(text: &str) -> Result<Marc, DecodeError> {
     let mut records = read_all(text)?;
     match (records.pop(), records.len()) {
@@ -22,79 +99,30 @@ pub fn read(text: &str) -> Result<Marc, DecodeError> {
     }
 }
 
-/// Reads every record of a text.
+/// Reads every record of a text; nothing odd is let through.
 ///
 /// # Errors
-/// `line.syntax`; the message names the line.
+/// Those of [`read_record`], and its first warning. The message names the line.
 pub fn read_all(text: &str) -> Result<Vec<Marc>, DecodeError> {
+    let mut framing = LineFraming::new(bound);
     let mut records = Vec::new();
-    let mut record: Option<Marc> = None;
-    for (index, line) in text.lines().enumerate() {
-        if line.trim().is_empty() {
-            records.extend(record.take());
-            continue;
+    let (mut from, mut warnings) = (0, Vec::new());
+    while let Cut::Record { start, end, next, .. } =
+        framing.cut(text.as_bytes().get(from..).unwrap_or_default(), true)
+    {
+        let before = text.get(..from + start).unwrap_or_default();
+        let record = text.get(from + start..from + end).unwrap_or_default();
+        let first_line = 1 + before.matches('\n').count();
+        let mut marc = Marc::default();
+        read_record(record, first_line, Policy::Strict, &mut marc, &mut warnings)?;
+        if let Some(Warning { code, message }) = warnings.drain(..).next() {
+            let control_number = marc.control_number().map(str::to_owned);
+            return Err(DecodeError { code, message, control_number });
         }
-        let marc = record.get_or_insert_default();
-        read_line(line, marc).map_err(|message| {
-            let message = format!("line {}: {message}", index + 1);
-            let mut error = DecodeError::new("line.syntax", message);
-            error.control_number = marc.control_number().map(str::to_owned);
-            error
-        })?;
+        records.push(marc);
+        from += next;
     }
-    records.extend(record);
     Ok(records)
-}
-
-fn read_line(line: &str, marc: &mut Marc) -> Result<(), String> {
-    let parts = line
-        .strip_prefix('=')
-        .and_then(|line| line.split_at_checked(3))
-        .and_then(|(tag, rest)| Some((tag, rest.strip_prefix("  ")?)));
-    let Some((tag, content)) = parts else {
-        return Err(format!("found {line:?}, expected =TAG, two blanks and a field"));
-    };
-    if tag == "LDR" {
-        let text = unescape(content, true)?;
-        let leader = text.as_bytes().try_into().ok().filter(|_| text.is_ascii());
-        let Some(leader) = leader else {
-            return Err(format!("leader is {text:?}, expected 24 characters of ASCII"));
-        };
-        marc.set_leader(Leader(leader));
-        return Ok(());
-    }
-    let Some(tag) = Tag::new(tag.as_bytes()) else {
-        return Err(format!("tag is {tag:?}, expected three characters of printable ASCII"));
-    };
-    let (head, subfields) = match content.split_once('$') {
-        Some((head, subfields)) => (head, Some(subfields)),
-        None => (content, None),
-    };
-    if tag.is_control() || (subfields.is_none() && !is_indicators(head)) {
-        marc.push_control(tag, &unescape(content, true)?);
-        return Ok(());
-    }
-    let head = unescape(head, true)?;
-    let mut chars = head.chars();
-    let (Some(first), Some(second), None) = (chars.next(), chars.next(), chars.next()) else {
-        return Err(format!("indicators are {head:?}, expected two characters"));
-    };
-    marc.push_data(tag, [first, second]);
-    for subfield in subfields.into_iter().flat_map(|subfields| subfields.split('$')) {
-        let subfield = unescape(subfield, false)?;
-        let mut chars = subfield.chars();
-        let Some(code) = chars.next() else {
-            return Err("a $ without a subfield code".to_owned());
-        };
-        marc.push_subfield(code, chars.as_str());
-    }
-    Ok(())
-}
-
-// A field without `$` is a value unless it can only be two indicators.
-fn is_indicators(text: &str) -> bool {
-    text.len() == 2
-        && text.bytes().all(|byte| matches!(byte, b' ' | b'\\') || byte.is_ascii_digit())
 }
 
 /// Writes a record, one line a field, each with a line end.
@@ -104,7 +132,7 @@ pub fn write(marc: &Marc) -> String {
     push_escaped(marc.leader().as_str(), true, &mut out);
     out.push('\n');
     for field in marc.fields() {
-        out.extend(["=", &field.tag().to_string(), "  "]);
+        out.extend(["=", field.tag().as_str(), "  "]);
         let mut subfields = field.subfields().peekable();
         if let Some(value) = subfields.next_if(|first| first.code == CONTROL_VALUE) {
             push_escaped(value.value, true, &mut out);
@@ -135,41 +163,5 @@ fn push_escaped(text: &str, fixed: bool, out: &mut String) {
             c if c.is_control() => out.push_str(&format!("{{u{:04X}}}", u32::from(c))),
             c => out.push(c),
         }
-    }
-}
-
-fn unescape(text: &str, fixed: bool) -> Result<String, String> {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(['{', '\\']) {
-        let (before, after) = rest.split_at(at);
-        out.push_str(before);
-        if let Some(after) = after.strip_prefix('\\') {
-            out.push(if fixed { ' ' } else { '\\' });
-            rest = after;
-            continue;
-        }
-        let Some((name, after)) = after.strip_prefix('{').unwrap_or_default().split_once('}')
-        else {
-            return Err(format!("found {after:?}, expected }} behind {{"));
-        };
-        out.push(mnemonic(name).ok_or_else(|| {
-            format!(
-                "{{{name}}} is unknown, expected dollar, lcub, rcub, bsol or u and a code point"
-            )
-        })?);
-        rest = after;
-    }
-    out.push_str(rest);
-    Ok(out)
-}
-
-fn mnemonic(name: &str) -> Option<char> {
-    match name {
-        "dollar" => Some('$'),
-        "lcub" => Some('{'),
-        "rcub" => Some('}'),
-        "bsol" => Some('\\'),
-        _ => char::from_u32(u32::from_str_radix(name.strip_prefix('u')?, 16).ok()?),
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! <https://www.loc.gov/standards/marcxml/>
 
+mod plain;
+
 use crate::formats::{
     Cut, DecodeError, EncodeError, Format, Framing, MAX_RECORD_BYTES, Model, ReadOptions, Reading,
     SourceRecord, WriteOptions, Writing,
@@ -11,7 +13,7 @@ use crate::xml::cut::{Cutter, Names};
 use crate::xml::reader::{Element, Reader, Token, XmlError};
 use crate::xml::writer::{is_xml_char, push_attribute_value};
 
-use super::{CONTROL_VALUE, Leader, Marc, Tag};
+use super::{CONTROL_VALUE, Marc, Tag, leader};
 
 /// The namespace that [`write()`] declares.
 pub const NAMESPACE: &str = "http://www.loc.gov/MARC21/slim";
@@ -84,7 +86,7 @@ fn decode(
     warnings: &mut Vec<Warning>,
 ) -> Result<(), DecodeError> {
     let marc = record.marc_mut();
-    let text = std::str::from_utf8(bytes).map_err(|error| {
+    let text = simdutf8::compat::from_utf8(bytes).map_err(|error| {
         let message = format!("byte {} is not UTF-8", error.valid_up_to());
         DecodeError::new("xml.utf8", message)
     })?;
@@ -113,6 +115,18 @@ fn encode(
 /// The codes of [`XmlError`], and `marcxml.leader`, `.tag`, `.indicators`, `.code`, `.element`,
 /// `.text` where content would be lost: with the control number, when it was read before.
 pub fn read(text: &str, marc: &mut Marc, warnings: &mut Vec<Warning>) -> Result<(), DecodeError> {
+    marc.clear();
+    if let Some(has_leader) = plain::push_plain(text, marc) {
+        if !has_leader {
+            warnings.push(no_leader());
+        }
+        return Ok(());
+    }
+    read_whole(text, marc, warnings)
+}
+
+// Reads any record, whatever is odd about it.
+fn read_whole(text: &str, marc: &mut Marc, warnings: &mut Vec<Warning>) -> Result<(), DecodeError> {
     let warnings_before = warnings.len();
     marc.clear();
     read_record(text, marc, warnings).map_err(|mut error| {
@@ -136,7 +150,7 @@ fn read_record(
             Token::End => {}
             Token::Text(text) => expect_blank(&text)?,
             Token::Char(c) => expect_blank(c.encode_utf8(&mut [0; 4]))?,
-            Token::Start(element) => match (reader.depth(), element.name()) {
+            Token::Start(element) => match (reader.depth(), known_name(element.name(), warnings)) {
                 (1, "record") => {}
                 (2, "leader") if !has_leader => {
                     read_value(&mut reader, &mut value)?;
@@ -156,7 +170,7 @@ fn read_record(
                     let first = read_indicator(&element, "ind1", tag, warnings)?;
                     let second = read_indicator(&element, "ind2", tag, warnings)?;
                     marc.push_data(tag, [first, second]);
-                    read_subfields(&mut reader, &mut value, tag, marc)?;
+                    read_subfields(&mut reader, &mut value, tag, marc, warnings)?;
                 }
                 (2, _) => pass_empty(&mut reader, &element, warnings)?,
                 (_, name) => return Err(unexpected(name, "record")),
@@ -164,7 +178,7 @@ fn read_record(
         }
     }
     if !has_leader {
-        warnings.push(Warning::new("marcxml.no_leader", "the record has no leader"));
+        warnings.push(no_leader());
     }
     if reader.bare_ampersands() > 0 {
         let message = format!("{} ampersands are not escaped", reader.bare_ampersands());
@@ -180,18 +194,23 @@ fn read_record(
     Ok(())
 }
 
+fn no_leader() -> Warning {
+    Warning::new("marcxml.no_leader", "the record has no leader")
+}
+
 fn read_subfields(
     reader: &mut Reader<'_>,
     value: &mut String,
     tag: Tag,
     marc: &mut Marc,
+    warnings: &mut Vec<Warning>,
 ) -> Result<(), DecodeError> {
     loop {
         match reader.next()? {
             Token::End | Token::Eof => return Ok(()),
             Token::Text(text) => expect_blank(&text)?,
             Token::Char(c) => expect_blank(c.encode_utf8(&mut [0; 4]))?,
-            Token::Start(element) if element.name() == "subfield" => {
+            Token::Start(element) if known_name(element.name(), warnings) == "subfield" => {
                 let code = element.attribute("code")?.unwrap_or_default();
                 let Some(code) = only_char(&code) else {
                     let message =
@@ -204,6 +223,20 @@ fn read_subfields(
             Token::Start(element) => return Err(unexpected(element.name(), "subfield")),
         }
     }
+}
+
+// Some programs write dataField and the like.
+fn known_name<'n>(name: &'n str, warnings: &mut Vec<Warning>) -> &'n str {
+    let names = ["subfield", "datafield", "controlfield", "leader"];
+    if names.contains(&name) {
+        return name;
+    }
+    let Some(known) = names.into_iter().find(|known| known.eq_ignore_ascii_case(name)) else {
+        return name;
+    };
+    let message = format!("found element {name}, read as {known}");
+    warnings.push(Warning::new("marcxml.case", message));
+    known
 }
 
 // The text of an element that has just begun, up to its end.
@@ -277,10 +310,15 @@ fn read_indicator(
     if value.trim().is_empty() {
         return Ok(' ');
     }
-    only_char(&value).ok_or_else(|| {
-        let message = format!("{tag} has {name} {value:?}, expected one character");
-        DecodeError::new("marcxml.indicators", message)
-    })
+    let message = || format!("{tag} has {name} {value:?}, expected one character");
+    if let Some(indicator) = only_char(&value) {
+        return Ok(indicator);
+    }
+    let Some(indicator) = only_char(value.trim()) else {
+        return Err(DecodeError::new("marcxml.indicators", message()));
+    };
+    warnings.push(Warning::new("marcxml.indicators", message()));
+    Ok(indicator)
 }
 
 // Answers whether there was one at all.
@@ -289,29 +327,13 @@ fn read_leader(
     marc: &mut Marc,
     warnings: &mut Vec<Warning>,
 ) -> Result<bool, DecodeError> {
-    let mut leader = text;
-    if leader.len() != 24 {
-        leader = leader.trim_matches(['\n', '\r', '\t']);
-    }
-    if leader.len() > 24 {
-        leader = leader.trim();
-    }
-    if leader.is_empty() {
-        return Ok(false);
-    }
-    if !leader.is_ascii() || leader.len() > 24 {
-        let message = format!("leader is {leader:?}, expected 24 characters of ASCII");
-        return Err(DecodeError::new("marcxml.leader", message));
-    }
-    if leader.len() < 24 {
-        let message = format!("leader has {} characters, expected 24", leader.len());
+    let found =
+        leader::from_text(text).map_err(|message| DecodeError::new("marcxml.leader", message))?;
+    let Some((leader, short)) = found else { return Ok(false) };
+    marc.set_leader(leader);
+    if let Some(message) = short {
         warnings.push(Warning::new("marcxml.leader", message));
     }
-    let mut bytes = [b' '; 24];
-    for (to, from) in bytes.iter_mut().zip(leader.bytes()) {
-        *to = from;
-    }
-    marc.set_leader(Leader(bytes));
     Ok(true)
 }
 
@@ -359,11 +381,44 @@ pub fn write(marc: &Marc, out: &mut String) -> usize {
 }
 
 fn push_tag(tag: Tag, out: &mut String) -> usize {
-    push_escaped(std::str::from_utf8(&tag.0).unwrap_or("???"), out)
+    push_escaped(tag.as_str(), out)
 }
 
 // For text and attributes alike; answers how many characters were replaced.
 fn push_escaped(text: &str, out: &mut String) -> usize {
     push_attribute_value(out, text);
     text.chars().filter(|c| !is_xml_char(*c)).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn the_plain_way_finds_what_the_whole_reader_finds(
+            words in proptest::collection::vec(proptest::sample::select(vec![
+                "<record xmlns=\"x\">", "</record>", "<m:record>", "<leader>00000nam a2200000 a 4500</leader>",
+                "<controlfield tag=\"001\">", "</controlfield>", "<datafield tag=\"245\" ind1=\"1\" ind2=\" \">",
+                "<datafield ind1=\"&amp;\" tag=\"24\" ind2=\"\">", "</datafield>", "<subfield code=\"a\">", "</subfield>",
+                "text &amp; é", "&lt;&#65;", " ", "\n", "\r", "<!-- x -->", "<", "\u{1}", "<subfield code=\"b\">x</subfield>",
+            ]), 0..12),
+            whole: bool,
+        ) {
+            let inside = words.concat();
+            let text = if whole {
+                format!("<record><leader>00000nam a2200000 a 4500</leader><controlfield tag=\"001\">1</controlfield>{inside}</record>")
+            } else {
+                inside
+            };
+            let mut plain = Marc::default();
+            if let Some(has_leader) = plain::push_plain(&text, &mut plain) {
+                let (mut marc, mut warnings) = (Marc::default(), Vec::new());
+                read_whole(&text, &mut marc, &mut warnings).unwrap();
+                proptest::prop_assert_eq!(marc, plain);
+                let expected = if has_leader { vec![] } else { vec![no_leader()] };
+                proptest::prop_assert_eq!(warnings, expected);
+            }
+        }
+    }
 }

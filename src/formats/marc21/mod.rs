@@ -3,11 +3,18 @@
 //! The order of fields and subfields is the record's own; nothing is grouped or sorted.
 //! <https://www.loc.gov/marc/bibliographic/>
 
+pub mod aleph;
+pub mod encoding;
 pub mod iso2709;
+mod leader;
+mod lines;
 pub mod line;
+pub mod marc_json;
+pub mod marc8;
 pub mod marcxml;
 
 use std::fmt;
+use std::ops::Range;
 
 /// A field's tag: three ASCII characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,6 +28,12 @@ impl Tag {
         tag.iter().all(u8::is_ascii_graphic).then_some(Tag(tag))
     }
 
+    /// The tag as text; always ASCII.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or("???")
+    }
+
     /// Control fields have no indicators and no subfields: 001 to 009.
     #[must_use]
     pub fn is_control(self) -> bool {
@@ -30,7 +43,7 @@ impl Tag {
 
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(std::str::from_utf8(&self.0).unwrap_or("???"))
+        f.write_str(self.as_str())
     }
 }
 
@@ -183,6 +196,13 @@ impl Marc {
         self.fields.push(FieldBounds { tag, indicators, first_subfield: here, end_subfield: here });
     }
 
+    /// Gives the last field another tag and other indicators.
+    pub fn set_last_field(&mut self, tag: Tag, indicators: [char; 2]) {
+        if let Some(field) = self.fields.last_mut() {
+            (field.tag, field.indicators) = (tag, indicators);
+        }
+    }
+
     /// Adds a subfield to the last data field.
     pub fn push_subfield(&mut self, code: char, value: &str) {
         let start = bound(self.text.len());
@@ -207,12 +227,41 @@ impl Marc {
         self.push_subfield_bounds(code, bound(start), bound(end));
     }
 
+    /// Makes text of values whose bounds are of foreign bytes so far: `decode` gets each value's
+    /// place and bounds, in record order, and adds its text.
+    pub(crate) fn decode_values(
+        &mut self,
+        mut decode: impl FnMut(Place, Range<usize>, &mut String),
+    ) {
+        let Marc { text, fields, subfields, .. } = self;
+        text.clear();
+        for field in fields {
+            let range = field.first_subfield as usize..field.end_subfield as usize;
+            let of_field = subfields.get_mut(range).unwrap_or_default();
+            for bounds in of_field {
+                let place = Place { tag: field.tag, code: bounds.code };
+                let start = bound(text.len());
+                decode(place, bounds.start as usize..bounds.end as usize, text);
+                (bounds.start, bounds.end) = (start, bound(text.len()));
+            }
+        }
+    }
+
     fn push_subfield_bounds(&mut self, code: char, start: u32, end: u32) {
         self.subfields.push(SubfieldBounds { code, start, end });
         if let Some(field) = self.fields.last_mut() {
             field.end_subfield = bound(self.subfields.len());
         }
     }
+}
+
+/// Where a value stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    /// Its field's tag.
+    pub tag: Tag,
+    /// Its code.
+    pub code: char,
 }
 
 /// Equal when leader, fields, indicators, codes and values are, in order.

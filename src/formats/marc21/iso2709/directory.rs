@@ -1,5 +1,7 @@
 //! The directory of an ISO 2709 record: where each field is, even when it does not say so.
 
+use std::borrow::Cow;
+
 use memchr::{memchr, memchr_iter};
 
 use super::FT;
@@ -83,6 +85,7 @@ pub(super) fn locate(
         return Ok(located);
     }
     let fields = by_terminators(body, base);
+    let entries = &without_empty(entries, fields.len(), warnings)[..];
     if fields.len() != entries.len() {
         return Err(DecodeError::new(
             "iso2709.directory",
@@ -102,6 +105,26 @@ pub(super) fn locate(
     warnings.push(Warning::new("iso2709.directory", message));
     let tags = entries.iter().map(|[t0, t1, t2, ..]| [*t0, *t1, *t2]);
     Ok(tags.zip(fields).collect())
+}
+
+// An entry of length 0 has no field, not even a terminator; when there are too many entries, it is
+// one of those.
+fn without_empty<'e>(
+    entries: &'e [[u8; 12]],
+    fields: usize,
+    warnings: &mut Vec<Warning>,
+) -> Cow<'e, [[u8; 12]]> {
+    let is_empty = |entry: &&[u8; 12]| Entry::parse(entry).is_some_and(|entry| entry.length == 0);
+    let empty = entries.iter().filter(is_empty);
+    if entries.len() <= fields || entries.len() - empty.clone().count() != fields {
+        return Cow::Borrowed(entries);
+    }
+    for [t0, t1, t2, ..] in empty {
+        let tag = String::from_utf8_lossy(&[*t0, *t1, *t2]).into_owned();
+        let message = format!("the entry of {tag} has length 0000; there is no such field");
+        warnings.push(Warning::new("iso2709.empty_entry", message));
+    }
+    entries.iter().filter(|entry| !is_empty(entry)).copied().collect()
 }
 
 // Right as they stand, in any order: each ends with a terminator, together they are the data.
@@ -145,11 +168,15 @@ fn is_ascending(entries: &[[u8; 12]]) -> bool {
 
 /// Field 001 of a record that could not be read, found by position.
 pub(super) fn control_number(bytes: &[u8]) -> Option<String> {
-    let after_leader = bytes.get(24..)?;
-    let (entries, _) = after_leader.get(..memchr(FT, after_leader)?)?.as_chunks::<12>();
-    let position = entries.iter().position(|entry| entry.starts_with(b"001"))?;
-    let field = after_leader.split(|&byte| byte == FT).nth(position + 1)?;
-    let text = std::str::from_utf8(field).ok()?.trim();
+    let text = std::str::from_utf8(field(bytes, *b"001")?).ok()?.trim();
     (!text.is_empty() && text.len() <= 100 && !text.contains(char::is_control))
         .then(|| text.to_owned())
+}
+
+/// The first field with this tag, found by position.
+pub(super) fn field(bytes: &[u8], tag: [u8; 3]) -> Option<&[u8]> {
+    let after_leader = bytes.get(24..)?;
+    let (entries, _) = after_leader.get(..memchr(FT, after_leader)?)?.as_chunks::<12>();
+    let position = entries.iter().position(|entry| entry.starts_with(&tag))?;
+    after_leader.split(|&byte| byte == FT).nth(position + 1)
 }

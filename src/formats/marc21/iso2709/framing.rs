@@ -2,21 +2,22 @@
 
 use memchr::{memchr, memchr_iter, memmem};
 
-use super::RT;
 use super::directory::number;
+use super::{FT, RT};
 use crate::formats::{Cut, Framing, MAX_RECORD_BYTES};
 use crate::record::Damage;
 
 /// How much of a record that is too large is kept for the quarantine.
 const KEPT_OF_TOO_LARGE: usize = 64 * 1024;
 
-/// Whether a file that begins so is ISO 2709: a leader is its first content.
+/// Whether a file that begins so is ISO 2709: a leader is its first content, or what has a
+/// directory behind it.
 #[must_use]
 pub fn looks_like_iso2709(first_bytes: &[u8]) -> bool {
     let first_bytes = first_bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(first_bytes);
     let start = first_bytes.iter().position(|&byte| !is_junk(byte)).unwrap_or(0);
     let leader = first_bytes.get(start..).unwrap_or_default();
-    is_leader(leader) || is_leader_without_length(first_bytes)
+    is_leader(leader) || is_leader_without_length(first_bytes) || has_directory(leader)
 }
 
 /// Cuts by the leader's length where it is right, by record terminators where it is not.
@@ -67,6 +68,10 @@ impl Framing for Iso2709Framing {
                     insert: None,
                     damage,
                 }
+            }
+            // All is there but the terminator.
+            _ if at_end && rest.ends_with(&[FT]) && is_whole(rest.len(), stated) => {
+                record(start, rest.len(), None)
             }
             _ if at_end => record(start, rest.len(), Some(truncated(rest.len(), stated))),
             _ => Cut::More { skip: start },
@@ -137,6 +142,11 @@ fn record_by_terminator(start: usize, rest: &[u8], length: usize) -> Cut {
     record(start, length, None)
 }
 
+// Some systems do not count the terminator, either.
+fn is_whole(found: usize, stated: Option<usize>) -> bool {
+    stated.is_some_and(|stated| stated == found || stated == found + 1)
+}
+
 fn truncated(found: usize, stated: Option<usize>) -> Damage {
     let message = match stated {
         Some(stated) => format!("the record ends after {found} bytes, expected {stated}"),
@@ -163,6 +173,22 @@ fn is_leader(bytes: &[u8]) -> bool {
         && digits(12, 17)
         && bytes.get(10..12) == Some(b"22")
         && bytes.get(20..22) == Some(b"45")
+}
+
+// Whatever the leader says: 24 characters and a directory, whole entries up to a field terminator.
+// Nothing else begins so.
+fn has_directory(bytes: &[u8]) -> bool {
+    let Some((leader, rest)) = bytes.split_first_chunk::<24>() else { return false };
+    let entries = memchr(FT, rest).and_then(|end| rest.get(..end)).unwrap_or_default();
+    let (entries, odd) = entries.as_chunks::<12>();
+    let is_entry = |entry: &[u8; 12]| {
+        let (tag, numbers) = entry.split_at(3);
+        tag.iter().all(u8::is_ascii_alphanumeric) && number(numbers).is_some()
+    };
+    leader.iter().all(|byte| (b' '..0x7F).contains(byte))
+        && odd.is_empty()
+        && !entries.is_empty()
+        && entries.iter().all(is_entry)
 }
 
 fn is_leader_without_length(bytes: &[u8]) -> bool {

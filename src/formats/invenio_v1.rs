@@ -1,0 +1,43 @@
+//! The record dump of Invenio v1: arrays of records with all revisions, oldest first, and files.
+//!
+//! Each revision holds its MARCXML as text. The files' bytes are not in the dump.
+//! <https://github.com/inveniosoftware/invenio-migrator>
+
+mod cut;
+mod dump;
+
+pub use cut::InvenioFraming;
+pub use dump::{Collections, Dump, File, Revision};
+
+use super::json::read_as;
+use super::text::without_mark;
+use super::{Format, Model, Reading};
+
+/// The row of [`crate::formats::FORMATS`].
+pub const FORMAT: Format = Format {
+    name: "invenio_v1",
+    title: "Invenio v1 dump",
+    media_type: "application/json",
+    extensions: &["json"],
+    model: Model::Json,
+    reading: Some(Reading {
+        sniff: looks_like_dump,
+        framing: || Box::new(InvenioFraming::default()),
+        decode: |bytes, options, record, warnings| {
+            let check = |value, warnings: &mut Vec<_>| {
+                Dump::read(&value, warnings)?;
+                Ok(value)
+            };
+            read_as(check, bytes, options, record, warnings)
+        },
+    }),
+    writing: None,
+};
+
+/// Whether a file that begins so is a dump of Invenio v1.
+#[must_use]
+pub fn looks_like_dump(first_bytes: &[u8]) -> bool {
+    let marks: [&[u8]; 3] = [b"\"recid\"", b"\"marcxml\"", b"\"modification_datetime\""];
+    without_mark(first_bytes).trim_ascii_start().starts_with(b"[")
+        && marks.iter().all(|mark| memchr::memmem::find(first_bytes, mark).is_some())
+}

@@ -1,0 +1,141 @@
+//! MARC-in-JSON, one object a record, in JSON lines or arrays; written as JSON lines.
+//!
+//! `{"leader": "…", "fields": [{"001": "…"}, {"245": {"ind1": "1", "ind2": "0",
+//! "subfields": [{"a": "…"}]}}]}`. Read is also the older shape that mirrors MARCXML:
+//! `{"leader": "…", "controlfield": [{"tag": "001", "content": "…"}], "datafield": [{"tag": "245",
+//! "ind1": "1", "ind2": "0", "subfield": [{"code": "a", "content": "…"}]}]}`.
+//! <https://rossfsinger.com/blog/2010/09/a-proposal-to-serialize-marc-in-json/>
+
+mod mirrored;
+mod read;
+
+pub use read::read;
+
+use memchr::memmem;
+
+use super::{CONTROL_VALUE, Marc};
+use crate::formats::{
+    Cut, DecodeError, EncodeError, Format, Framing, MAX_RECORD_BYTES, Model, ReadOptions, Reading,
+    SourceRecord, WriteOptions, Writing,
+};
+use crate::json::cut::Cutter;
+use crate::record::Warning;
+
+/// The row of [`crate::formats::FORMATS`].
+pub const FORMAT: Format = Format {
+    name: "marc_json",
+    title: "MARC-in-JSON",
+    media_type: "application/marc+json",
+    extensions: &["mij", "marcjson"],
+    model: Model::Marc,
+    reading: Some(Reading {
+        sniff: looks_like_marc_json,
+        framing: || Box::new(MarcJsonFraming(Cutter::new(MAX_RECORD_BYTES))),
+        decode,
+    }),
+    writing: Some(Writing { open: |_| String::new(), between: "\n", close: "\n", encode }),
+};
+
+struct MarcJsonFraming(Cutter);
+
+impl Framing for MarcJsonFraming {
+    fn cut(&mut self, bytes: &[u8], at_end: bool) -> Cut {
+        self.0.cut(bytes, at_end)
+    }
+}
+
+/// Whether a file that begins so is MARC-in-JSON or one of its kin.
+#[must_use]
+pub fn looks_like_marc_json(first_bytes: &[u8]) -> bool {
+    let first_bytes = first_bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(first_bytes);
+    let has = |word: &str| memmem::find(first_bytes, word.as_bytes()).is_some();
+    matches!(first_bytes.trim_ascii_start().first(), Some(b'{' | b'['))
+        && has("\"leader\"")
+        && (has("\"fields\"") || has("\"controlfield\"") || has("\"datafield\""))
+}
+
+fn decode(
+    bytes: &[u8],
+    _: &ReadOptions,
+    record: &mut SourceRecord,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), DecodeError> {
+    let marc = record.marc_mut();
+    let text = simdutf8::compat::from_utf8(bytes).map_err(|error| {
+        let message = format!("byte {} is not UTF-8", error.valid_up_to());
+        DecodeError::new("json.utf8", message)
+    })?;
+    read(text, marc, warnings)
+}
+
+fn encode(
+    record: &SourceRecord,
+    _: &WriteOptions,
+    out: &mut Vec<u8>,
+    _: &mut Vec<Warning>,
+) -> Result<(), EncodeError> {
+    write(record.marc()?, out);
+    Ok(())
+}
+
+/// Writes a record as one object in one line, without a line end.
+pub fn write(marc: &Marc, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"leader\":");
+    push_text(marc.leader().as_str(), out);
+    out.extend_from_slice(b",\"fields\":[");
+    for field in marc.fields() {
+        out.extend_from_slice(if field.index() == 0 { b"{" } else { b",{" });
+        push_text(field.tag().as_str(), out);
+        let mut subfields = field.subfields().peekable();
+        if let Some(value) = subfields.next_if(|first| first.code == CONTROL_VALUE) {
+            out.push(b':');
+            push_text(value.value, out);
+            out.push(b'}');
+            continue;
+        }
+        let [first, second] = field.indicators();
+        out.extend_from_slice(b":{\"ind1\":");
+        push_text(first.encode_utf8(&mut [0; 4]), out);
+        out.extend_from_slice(b",\"ind2\":");
+        push_text(second.encode_utf8(&mut [0; 4]), out);
+        out.extend_from_slice(b",\"subfields\":[");
+        let mut between: &[u8] = b"{";
+        for subfield in subfields {
+            out.extend_from_slice(between);
+            between = b",{";
+            push_text(subfield.code.encode_utf8(&mut [0; 4]), out);
+            out.push(b':');
+            push_text(subfield.value, out);
+            out.push(b'}');
+        }
+        out.extend_from_slice(b"]}}");
+    }
+    out.extend_from_slice(b"]}");
+}
+
+fn push_text(text: &str, out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    out.push(b'"');
+    let mut clean_from = 0;
+    let bytes = text.as_bytes();
+    for (at, &byte) in bytes.iter().enumerate() {
+        if byte >= b' ' && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.extend_from_slice(bytes.get(clean_from..at).unwrap_or_default());
+        clean_from = at + 1;
+        let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or(b'0');
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            _ => {
+                out.extend_from_slice(b"\\u00");
+                out.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+            }
+        }
+    }
+    out.extend_from_slice(bytes.get(clean_from..).unwrap_or_default());
+    out.push(b'"');
+}
