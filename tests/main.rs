@@ -27,3 +27,4 @@ mod support;
 mod tables;
 mod tidy;
 mod truth;
+mod xml_formats;

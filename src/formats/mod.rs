@@ -4,12 +4,17 @@
 //! a [`SourceRecord`]. What is odd becomes a [`Warning`], what is impossible a [`DecodeError`];
 //! nothing panics on foreign bytes.
 
+pub mod datacite;
+pub mod dublin_core;
+pub mod envelope;
 pub mod marc21;
+pub mod mods;
 
 use thiserror::Error;
 
 pub use crate::record::Cut;
 use crate::record::Warning;
+use crate::xml::tree::Tree;
 use marc21::{Marc, iso2709, marcxml};
 
 /// The largest single record that is read; what is larger is rejected as `too_large`.
@@ -22,6 +27,8 @@ pub enum SourceRecord {
     Marc(Marc),
     /// A JSON document.
     Json(serde_json::Value),
+    /// An XML element; see [`envelope`] for what it may be wrapped in.
+    Xml(Tree),
 }
 
 impl Default for SourceRecord {
@@ -41,7 +48,21 @@ impl SourceRecord {
                 marc.clear();
                 marc
             }
-            SourceRecord::Json(_) => unreachable!("replaced above"),
+            SourceRecord::Json(_) | SourceRecord::Xml(_) => unreachable!("replaced above"),
+        }
+    }
+
+    /// An empty tree in place of what was here, its memory reused.
+    pub fn xml_mut(&mut self) -> &mut Tree {
+        if !matches!(self, SourceRecord::Xml(_)) {
+            *self = SourceRecord::Xml(Tree::default());
+        }
+        match self {
+            SourceRecord::Xml(tree) => {
+                tree.clear();
+                tree
+            }
+            SourceRecord::Json(_) | SourceRecord::Marc(_) => unreachable!("replaced above"),
         }
     }
 
@@ -52,8 +73,21 @@ impl SourceRecord {
     pub fn marc(&self) -> Result<&Marc, EncodeError> {
         match self {
             SourceRecord::Marc(marc) => Ok(marc),
-            SourceRecord::Json(_) => {
+            SourceRecord::Json(_) | SourceRecord::Xml(_) => {
                 Err(EncodeError::new("format.model", "the record is no MARC, expected MARC"))
+            }
+        }
+    }
+
+    /// The tree that this is.
+    ///
+    /// # Errors
+    /// `format.model` when it is none: a crosswalk leads from one kind to the other.
+    pub fn xml(&self) -> Result<&Tree, EncodeError> {
+        match self {
+            SourceRecord::Xml(tree) => Ok(tree),
+            SourceRecord::Json(_) | SourceRecord::Marc(_) => {
+                Err(EncodeError::new("format.model", "the record is no XML, expected XML"))
             }
         }
     }
@@ -64,6 +98,7 @@ impl SourceRecord {
         match self {
             SourceRecord::Marc(marc) => marc.control_number(),
             SourceRecord::Json(_) => None,
+            SourceRecord::Xml(tree) => envelope::identifier(tree),
         }
     }
 }
@@ -158,7 +193,7 @@ impl EncodeError {
 pub enum Model {
     /// [`SourceRecord::Marc`]
     Marc,
-    /// A tree of XML elements.
+    /// [`SourceRecord::Xml`]
     Xml,
     /// [`SourceRecord::Json`]
     Json,
@@ -233,7 +268,14 @@ impl Format {
 }
 
 /// Every format, sorted by name.
-pub static FORMATS: &[Format] = &[iso2709::FORMAT, marcxml::FORMAT];
+pub static FORMATS: &[Format] = &[
+    datacite::xml::FORMAT,
+    dublin_core::DCTERMS,
+    iso2709::FORMAT,
+    marcxml::FORMAT,
+    mods::FORMAT,
+    dublin_core::OAI_DC,
+];
 
 /// The row of this name.
 #[must_use]

@@ -3,13 +3,14 @@
 //! <https://www.loc.gov/standards/marcxml/>
 
 use crate::formats::{
-    Cut, DecodeError, EncodeError, Format, Framing, MAX_RECORD_BYTES, Model, ReadOptions, Reading,
-    SourceRecord, WriteOptions, Writing,
+    Cut, DecodeError, EncodeError, Format, Framing, MAX_RECORD_BYTES, Model, Policy, ReadOptions,
+    Reading, SourceRecord, WriteOptions, Writing, envelope,
 };
 use crate::record::Warning;
 use crate::xml::cut::{Cutter, Names};
-use crate::xml::reader::{Element, Reader, Token, XmlError};
+use crate::xml::reader::{Element, Reader, Token};
 use crate::xml::writer::{is_xml_char, push_attribute_value};
+use crate::xml::{self, encoding};
 
 use super::{CONTROL_VALUE, Leader, Marc, Tag};
 
@@ -53,6 +54,7 @@ pub fn looks_like_marcxml(first_bytes: &[u8]) -> bool {
         [b"MARC21/slim", b"marcxchange", b"controlfield", b"datafield", b"<collection"];
     first_bytes.trim_ascii_start().starts_with(b"<")
         && marks.iter().any(|mark| memchr::memmem::find(first_bytes, mark).is_some())
+        && envelope::sniff(first_bytes).is_none()
 }
 
 /// Cuts at `<record>`, whatever its prefix.
@@ -71,24 +73,16 @@ impl Framing for MarcxmlFraming {
     }
 }
 
-impl From<XmlError> for DecodeError {
-    fn from(error: XmlError) -> DecodeError {
-        DecodeError::new(error.code, error.message)
-    }
-}
-
 fn decode(
     bytes: &[u8],
-    _: &ReadOptions,
+    options: &ReadOptions,
     record: &mut SourceRecord,
     warnings: &mut Vec<Warning>,
 ) -> Result<(), DecodeError> {
     let marc = record.marc_mut();
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        let message = format!("byte {} is not UTF-8", error.valid_up_to());
-        DecodeError::new("xml.utf8", message)
-    })?;
-    read(text, marc, warnings)
+    let options = xml::Options { repair: options.policy == Policy::Repair };
+    let text = encoding::text(bytes, options, warnings)?;
+    read_with(&text, options, marc, warnings)
 }
 
 fn encode(
@@ -113,9 +107,18 @@ fn encode(
 /// The codes of [`XmlError`], and `marcxml.leader`, `.tag`, `.indicators`, `.code`, `.element`,
 /// `.text` where content would be lost: with the control number, when it was read before.
 pub fn read(text: &str, marc: &mut Marc, warnings: &mut Vec<Warning>) -> Result<(), DecodeError> {
+    read_with(text, xml::Options::default(), marc, warnings)
+}
+
+fn read_with(
+    text: &str,
+    options: xml::Options,
+    marc: &mut Marc,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), DecodeError> {
     let warnings_before = warnings.len();
     marc.clear();
-    read_record(text, marc, warnings).map_err(|mut error| {
+    read_record(text, options, marc, warnings).map_err(|mut error| {
         warnings.truncate(warnings_before);
         error.control_number = marc.control_number().map(str::to_owned);
         error
@@ -124,10 +127,11 @@ pub fn read(text: &str, marc: &mut Marc, warnings: &mut Vec<Warning>) -> Result<
 
 fn read_record(
     text: &str,
+    options: xml::Options,
     marc: &mut Marc,
     warnings: &mut Vec<Warning>,
 ) -> Result<(), DecodeError> {
-    let mut reader = Reader::new(text);
+    let mut reader = Reader::with(text, options);
     let mut value = String::new();
     let mut has_leader = false;
     loop {
@@ -166,6 +170,7 @@ fn read_record(
     if !has_leader {
         warnings.push(Warning::new("marcxml.no_leader", "the record has no leader"));
     }
+    reader.warn(warnings);
     if reader.bare_ampersands() > 0 {
         let message = format!("{} ampersands are not escaped", reader.bare_ampersands());
         warnings.push(Warning::new("marcxml.ampersand", message));
