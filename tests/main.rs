@@ -29,3 +29,4 @@ mod support;
 mod tables;
 mod tidy;
 mod truth;
+mod xml_formats;

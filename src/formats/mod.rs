@@ -4,12 +4,17 @@
 //! a [`SourceRecord`]. What is odd becomes a [`Warning`], what is impossible a [`DecodeError`];
 //! nothing panics on foreign bytes.
 
+pub mod datacite;
+pub mod dublin_core;
+pub mod envelope;
 pub mod marc21;
+pub mod mods;
 
 use thiserror::Error;
 
 pub use crate::record::Cut;
 use crate::record::Warning;
+use crate::xml::tree::Tree;
 pub use marc21::encoding::Encoding;
 use marc21::{Marc, aleph, iso2709, line, marc_json, marcxml};
 
@@ -23,6 +28,8 @@ pub enum SourceRecord {
     Marc(Marc),
     /// A JSON document.
     Json(serde_json::Value),
+    /// An XML element; see [`envelope`] for what it may be wrapped in.
+    Xml(Tree),
 }
 
 impl Default for SourceRecord {
@@ -42,7 +49,21 @@ impl SourceRecord {
                 marc.clear();
                 marc
             }
-            SourceRecord::Json(_) => unreachable!("replaced above"),
+            SourceRecord::Json(_) | SourceRecord::Xml(_) => unreachable!("replaced above"),
+        }
+    }
+
+    /// An empty tree in place of what was here, its memory reused.
+    pub fn xml_mut(&mut self) -> &mut Tree {
+        if !matches!(self, SourceRecord::Xml(_)) {
+            *self = SourceRecord::Xml(Tree::default());
+        }
+        match self {
+            SourceRecord::Xml(tree) => {
+                tree.clear();
+                tree
+            }
+            SourceRecord::Json(_) | SourceRecord::Marc(_) => unreachable!("replaced above"),
         }
     }
 
@@ -53,8 +74,21 @@ impl SourceRecord {
     pub fn marc(&self) -> Result<&Marc, EncodeError> {
         match self {
             SourceRecord::Marc(marc) => Ok(marc),
-            SourceRecord::Json(_) => {
+            SourceRecord::Json(_) | SourceRecord::Xml(_) => {
                 Err(EncodeError::new("format.model", "the record is no MARC, expected MARC"))
+            }
+        }
+    }
+
+    /// The tree that this is.
+    ///
+    /// # Errors
+    /// `format.model` when it is none: a crosswalk leads from one kind to the other.
+    pub fn xml(&self) -> Result<&Tree, EncodeError> {
+        match self {
+            SourceRecord::Xml(tree) => Ok(tree),
+            SourceRecord::Json(_) | SourceRecord::Marc(_) => {
+                Err(EncodeError::new("format.model", "the record is no XML, expected XML"))
             }
         }
     }
@@ -65,6 +99,7 @@ impl SourceRecord {
         match self {
             SourceRecord::Marc(marc) => marc.control_number(),
             SourceRecord::Json(_) => None,
+            SourceRecord::Xml(tree) => envelope::identifier(tree),
         }
     }
 }
@@ -161,7 +196,7 @@ impl EncodeError {
 pub enum Model {
     /// [`SourceRecord::Marc`]
     Marc,
-    /// A tree of XML elements.
+    /// [`SourceRecord::Xml`]
     Xml,
     /// [`SourceRecord::Json`]
     Json,
@@ -238,10 +273,14 @@ impl Format {
 /// Every format, sorted by name.
 pub static FORMATS: &[Format] = &[
     aleph::FORMAT,
+    datacite::xml::FORMAT,
+    dublin_core::DCTERMS,
     iso2709::FORMAT,
     line::FORMAT,
     marc_json::FORMAT,
     marcxml::FORMAT,
+    mods::FORMAT,
+    dublin_core::OAI_DC,
     iso2709::UNIMARC,
 ];
 
