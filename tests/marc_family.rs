@@ -91,7 +91,7 @@ fn long_texts_are_read_and_depth_is_refused() {
     let long = format!("{head}{}{tail}", "x".repeat(10_000_000));
     let deep = format!("{head}{}{}{tail}", "<a>".repeat(10_000), "</a>".repeat(10_000));
     let json = format!("{{\"leader\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
-    let check = |name, stream: &str, expected| {
+    let check = |name: &str, stream: &str, expected: &str| {
         let format = formats::by_name(name).unwrap();
         let pieces = cut(format, stream.as_bytes(), &[4_000, 5_000_000]);
         assert_eq!(pieces.len(), 1);
