@@ -31,9 +31,11 @@ pub fn cut(format: &Format, stream: &[u8], ends: &[usize]) -> Vec<Piece> {
             Cut::Record { start, end, next, insert, damage } => {
                 assert!(start <= end && end <= next && next <= to - from);
                 assert!(next > 0 || damage.is_some(), "nothing was taken");
-                let mut bytes = stream[from + start..from + end].to_vec();
-                if let Some((at, text)) = insert {
-                    bytes.splice(at..at, text.bytes());
+                let mut bytes = Vec::new();
+                let record = &stream[from + start..from + end];
+                match insert {
+                    Some(insert) => insert.copy(record, &mut bytes),
+                    None => bytes.extend_from_slice(record),
                 }
                 let damage = damage.map(|damage| damage.code);
                 pieces.push(Piece { byte: from + start, bytes, damage });

@@ -32,3 +32,4 @@ mod tables;
 mod text_formats;
 mod tidy;
 mod truth;
+mod xml_formats;

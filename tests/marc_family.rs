@@ -83,6 +83,35 @@ fn every_oddity_has_the_fate_that_is_written_beside_it() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn long_texts_are_read_and_depth_is_refused() {
+    let head = "<record><leader>00000nam a2200000 a 4500</leader><datafield tag=\"500\" ind1=\" \" \
+                ind2=\" \"><subfield code=\"a\">";
+    let tail = "</subfield></datafield></record>";
+    let long = format!("{head}{}{tail}", "x".repeat(10_000_000));
+    let deep = format!("{head}{}{}{tail}", "<a>".repeat(10_000), "</a>".repeat(10_000));
+    let json = format!("{{\"leader\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
+    let check = |name: &str, stream: &str, expected: &str| {
+        let format = formats::by_name(name).unwrap();
+        let pieces = cut(format, stream.as_bytes(), &[4_000, 5_000_000]);
+        assert_eq!(pieces.len(), 1);
+        let mut found = String::new();
+        let marc = match pieces[0].damage {
+            Some(code) => {
+                found.push_str(code);
+                None
+            }
+            None => read(format, &pieces[0].bytes, Policy::Tolerant, &mut found),
+        };
+        assert!(found.contains(expected), "{found}");
+        assert_eq!(marc.is_some(), expected.is_empty());
+    };
+    check("marcxml", &long, "");
+    check("marcxml", &deep, "marcxml.element");
+    check("marcxml", &deep.replace("<a>", "<subfield>").replace("</a>", "</subfield>"), "marcxml");
+    check("marc_json", &json, "json.depth");
+}
+
 /// Reads a file whole: the records, how many were rejected by code, and warnings by code.
 fn read_file(path: &Path, name: &str, counts: &mut BTreeMap<String, u64>) -> u64 {
     let mut dump = match DumpReader::open(path, name, None) {

@@ -8,10 +8,12 @@ are compared: 05-08 and 17-19.
 import fnmatch
 import gzip
 import io
+import itertools
 import json
 import pathlib
 import subprocess
 import sys
+import tempfile
 import unicodedata
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
@@ -221,7 +223,7 @@ def compare_file(name, path, ours, known, counts, unlisted):
     ours = [line for line in ours if "number" in line]
     counts[source, "records"] += len(ours)
     if not ours:
-        counts[source, "files not read"] += 1
+        counts[source, "files without a record"] += 1
         return
     for oracle, read in ORACLES[room]:
         try:
@@ -251,14 +253,17 @@ def main():
     names = {str(path): str(path.relative_to(data)) for path in files}
     files = [p for p in files if not wanted or any(w in names[str(p)] for w in wanted)]
     lines = "".join(f"{path}\n" for path in files)
-    done = subprocess.run([program], input=lines.encode(), capture_output=True, check=True)
-    readings = {}
-    for line in done.stdout.splitlines():
-        line = json.loads(line)
-        readings.setdefault(line["file"], []).append(line)
     known, counts, unlisted = known_differences(), Counter(), []
-    for path in files:
-        compare_file(names[str(path)], path, readings.get(str(path), []), known, counts, unlisted)
+    with tempfile.TemporaryFile() as listing:
+        listing.write(lines.encode())
+        listing.seek(0)
+        with subprocess.Popen([program], stdin=listing, stdout=subprocess.PIPE) as reader:
+            readings = map(json.loads, reader.stdout)
+            for name, ours in itertools.groupby(readings, lambda line: line["file"]):
+                path = pathlib.Path(name)
+                compare_file(names[name], path, list(ours), known, counts, unlisted)
+        if reader.returncode != 0:
+            sys.exit(f"{program} failed")
     for source in sorted({source for source, _ in counts}):
         found = {what: n for (other, what), n in sorted(counts.items()) if other == source}
         print(source + ": " + ", ".join(f"{n} {what}" for what, n in found.items()))

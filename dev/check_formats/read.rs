@@ -40,18 +40,19 @@ fn read(file: &str, out: &mut impl Write) -> Result<()> {
                     .read(bytes, &ReadOptions::default(), &mut record, &mut warnings)
                     .map_err(|error| error.code),
             };
-            let mut line = json!({
-                "file": file, "number": raw.number, "byte": raw.byte, "length": bytes.len(),
-                "warnings": warnings.iter().map(|warning| warning.code).collect::<Vec<_>>(),
-            });
-            match result {
+            let (key, value) = match result {
                 Ok(()) => {
                     let mut text = Vec::new();
                     marc_json::write(record.marc()?, &mut text);
-                    line["record"] = serde_json::from_slice::<Value>(&text)?;
+                    ("record", serde_json::from_slice::<Value>(&text)?)
                 }
-                Err(code) => line["rejected"] = json!(code),
-            }
+                Err(code) => ("rejected", json!(code)),
+            };
+            let line = json!({
+                "file": file, "number": raw.number, "byte": raw.byte, "length": bytes.len(),
+                "warnings": warnings.iter().map(|warning| warning.code).collect::<Vec<_>>(),
+                key: value,
+            });
             writeln!(out, "{line}")?;
         }
     }

@@ -2,7 +2,7 @@
 
 use super::text::without_mark;
 use super::{Cut, Framing, MAX_RECORD_BYTES};
-use crate::record::Damage;
+use crate::record::{Damage, Insert};
 
 /// How much is kept of a record that is too large.
 const KEPT_OF_TOO_LARGE: usize = 64 * 1024;
@@ -85,7 +85,7 @@ impl<S: Scan> Framing for TextFraming<S> {
                 if content.len() > MAX_RECORD_BYTES {
                     return too_large(start, next);
                 }
-                let insert = found.insert.map(|text| (0, text));
+                let insert = found.insert.map(|front| Insert { front, at: 0, text: String::new() });
                 return Cut::Record { start, end: next, next, insert, damage: found.damage };
             }
             from = next;

@@ -9,6 +9,8 @@ pub mod crossref_json;
 pub mod csl_json;
 pub mod csv;
 pub mod datacite;
+pub mod dublin_core;
+pub mod envelope;
 mod framing;
 pub mod invenio_rdm;
 pub mod invenio_v1;
@@ -17,6 +19,7 @@ pub mod json_array;
 pub mod json_ld;
 pub mod json_lines;
 pub mod marc21;
+pub mod mods;
 pub mod ris;
 mod text;
 
@@ -24,6 +27,7 @@ use thiserror::Error;
 
 pub use crate::record::Cut;
 use crate::record::Warning;
+use crate::xml::tree::Tree;
 pub use marc21::encoding::Encoding;
 use marc21::{Marc, aleph, iso2709, line, marc_json, marcxml};
 
@@ -37,6 +41,8 @@ pub enum SourceRecord {
     Marc(Marc),
     /// A JSON document.
     Json(serde_json::Value),
+    /// An XML element; see [`envelope`] for what it may be wrapped in.
+    Xml(Tree),
 }
 
 impl Default for SourceRecord {
@@ -56,7 +62,21 @@ impl SourceRecord {
                 marc.clear();
                 marc
             }
-            SourceRecord::Json(_) => unreachable!("replaced above"),
+            SourceRecord::Json(_) | SourceRecord::Xml(_) => unreachable!("replaced above"),
+        }
+    }
+
+    /// An empty tree in place of what was here, its memory reused.
+    pub fn xml_mut(&mut self) -> &mut Tree {
+        if !matches!(self, SourceRecord::Xml(_)) {
+            *self = SourceRecord::Xml(Tree::default());
+        }
+        match self {
+            SourceRecord::Xml(tree) => {
+                tree.clear();
+                tree
+            }
+            SourceRecord::Json(_) | SourceRecord::Marc(_) => unreachable!("replaced above"),
         }
     }
 
@@ -67,7 +87,7 @@ impl SourceRecord {
     pub fn marc(&self) -> Result<&Marc, EncodeError> {
         match self {
             SourceRecord::Marc(marc) => Ok(marc),
-            SourceRecord::Json(_) => {
+            SourceRecord::Json(_) | SourceRecord::Xml(_) => {
                 Err(EncodeError::new("format.model", "the record is no MARC, expected MARC"))
             }
         }
@@ -80,8 +100,21 @@ impl SourceRecord {
     pub fn json(&self) -> Result<&serde_json::Value, EncodeError> {
         match self {
             SourceRecord::Json(value) => Ok(value),
-            SourceRecord::Marc(_) => {
+            SourceRecord::Marc(_) | SourceRecord::Xml(_) => {
                 Err(EncodeError::new("format.model", "the record is no JSON, expected JSON"))
+            }
+        }
+    }
+
+    /// The tree that this is.
+    ///
+    /// # Errors
+    /// `format.model` when it is none: a crosswalk leads from one kind to the other.
+    pub fn xml(&self) -> Result<&Tree, EncodeError> {
+        match self {
+            SourceRecord::Xml(tree) => Ok(tree),
+            SourceRecord::Json(_) | SourceRecord::Marc(_) => {
+                Err(EncodeError::new("format.model", "the record is no XML, expected XML"))
             }
         }
     }
@@ -92,6 +125,7 @@ impl SourceRecord {
         match self {
             SourceRecord::Marc(marc) => marc.control_number(),
             SourceRecord::Json(value) => json::name(value),
+            SourceRecord::Xml(tree) => envelope::identifier(tree),
         }
     }
 }
@@ -190,7 +224,7 @@ impl EncodeError {
 pub enum Model {
     /// [`SourceRecord::Marc`]
     Marc,
-    /// A tree of XML elements.
+    /// [`SourceRecord::Xml`]
     Xml,
     /// [`SourceRecord::Json`]
     Json,
@@ -274,6 +308,8 @@ pub static FORMATS: &[Format] = &[
     datacite::json::FORMAT,
     datacite::json::FORMAT_43,
     datacite::json::FORMAT_REST,
+    datacite::xml::FORMAT,
+    dublin_core::DCTERMS,
     invenio_rdm::FORMAT,
     invenio_v1::FORMAT,
     iso2709::FORMAT,
@@ -283,6 +319,8 @@ pub static FORMATS: &[Format] = &[
     line::FORMAT,
     marc_json::FORMAT,
     marcxml::FORMAT,
+    mods::FORMAT,
+    dublin_core::OAI_DC,
     ris::FORMAT,
     csv::FORMAT_TSV,
     iso2709::UNIMARC,

@@ -13,6 +13,27 @@ pub struct Damage {
     pub message: String,
 }
 
+/// What a record needs from around it to be understood alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Insert {
+    /// Text in front of it: an XML declaration that names the encoding, a table's row of names.
+    pub front: String,
+    /// An offset from the record's start.
+    pub at: usize,
+    /// Text at that offset: namespace declarations of outer elements.
+    pub text: String,
+}
+
+impl Insert {
+    /// Appends the record `bytes` to `out`, with what is to be put in.
+    pub fn copy(&self, bytes: &[u8], out: &mut Vec<u8>) {
+        let (head, tail) = bytes.split_at_checked(self.at).unwrap_or((bytes, &[]));
+        for part in [self.front.as_bytes(), head, self.text.as_bytes(), tail] {
+            out.extend_from_slice(part);
+        }
+    }
+}
+
 /// What a cutter found at the front of the bytes it was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cut {
@@ -24,8 +45,8 @@ pub enum Cut {
         end: usize,
         /// Where to go on; at least `end`.
         next: usize,
-        /// Text to put in at an offset from `start`: namespace declarations of outer elements.
-        insert: Option<(usize, String)>,
+        /// What to put in, so that the record can be understood alone.
+        insert: Option<Insert>,
         /// Set when this is known to be no whole record.
         damage: Option<Damage>,
     },

@@ -71,7 +71,9 @@ fn marc21(item: &Item) -> Result<String, String> {
             marcxml::write(&marc, &mut out);
             Ok(out)
         }
-        SourceRecord::Json(_) => Err(format!("its source is {}, not MARC", source.format)),
+        SourceRecord::Json(_) | SourceRecord::Xml(_) => {
+            Err(format!("its source is {}, not MARC", source.format))
+        }
     }
 }
 

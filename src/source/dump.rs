@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{SourceError, decompress};
 use crate::formats::{Cut, FORMATS, Format, Framing, sniff};
-use crate::record::{Damage, RawBatch, RawRecord};
+use crate::record::{Damage, Insert, RawBatch, RawRecord};
 
 /// The buffer at first; it grows with the largest record.
 const BUFFER_BYTES: usize = 512 * 1024;
@@ -53,7 +53,7 @@ struct Piece {
     start: usize,
     end: usize,
     next: usize,
-    insert: Option<(usize, String)>,
+    insert: Option<Insert>,
     damage: Option<Damage>,
 }
 
@@ -210,12 +210,7 @@ impl Stream {
         let start = batch.block.len();
         let bytes = self.bytes().get(piece.start..piece.end).unwrap_or_default();
         match &piece.insert {
-            Some((at, text)) => {
-                let (head, tail) = bytes.split_at_checked(*at).unwrap_or((bytes, &[]));
-                batch.block.extend_from_slice(head);
-                batch.block.extend_from_slice(text.as_bytes());
-                batch.block.extend_from_slice(tail);
-            }
+            Some(insert) => insert.copy(bytes, &mut batch.block),
             None => batch.block.extend_from_slice(bytes),
         }
         batch.records.push(RawRecord {

@@ -6,28 +6,38 @@ use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
 use thiserror::Error;
 
+use super::Options;
+use super::entity::{Meaning, meaning};
+use crate::record::Warning;
+
 /// Elements may be nested so deep.
-const MAX_DEPTH: usize = 64;
+pub const MAX_DEPTH: usize = 64;
+/// So many kinds of repaired references are told apart.
+const MAX_REPAIRED: usize = 32;
+/// So many characters of a reference are shown.
+const SHOWN_CHARS: usize = 40;
 
 /// Why a document could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message}")]
 pub struct XmlError {
-    /// `xml.syntax`, `xml.entity`, `xml.doctype`, `xml.depth` or `xml.truncated`.
+    /// `xml.syntax`, `xml.entity`, `xml.doctype`, `xml.depth` or `xml.truncated`; of a tree also
+    /// `xml.attributes`, `xml.nodes`, `xml.name` or `xml.text_size`; of bytes `xml.utf8` or
+    /// `xml.encoding`.
     pub code: &'static str,
     /// What was found and what was expected.
     pub message: String,
 }
 
 impl XmlError {
-    fn new(code: &'static str, message: impl Into<String>) -> XmlError {
+    pub(super) fn new(code: &'static str, message: impl Into<String>) -> XmlError {
         XmlError { code, message: message.into() }
     }
 }
 
 /// A start tag.
 #[derive(Debug)]
-pub struct Element<'x>(BytesStart<'x>);
+pub struct Element<'x>(pub(super) BytesStart<'x>);
 
 impl Element<'_> {
     /// Its name without prefix.
@@ -71,21 +81,46 @@ pub enum Token<'x> {
 
 /// Reads one document from memory.
 pub struct Reader<'x> {
+    source: &'x str,
     inner: quick_xml::Reader<&'x [u8]>,
     depth: usize,
     seen_root: bool,
     bare_ampersands: usize,
+    options: Options,
+    repaired: Vec<Repaired>,
+}
+
+// References of one name that were read as what they most likely mean.
+struct Repaired {
+    name: String,
+    read_as: char,
+    byte: u64,
+    count: usize,
 }
 
 impl<'x> Reader<'x> {
-    /// A reader at the beginning of `text`.
+    /// A reader at the beginning of `text`, which mends nothing.
     #[must_use]
     pub fn new(text: &'x str) -> Reader<'x> {
+        Reader::with(text, Options::default())
+    }
+
+    /// A reader at the beginning of `text`; [`Reader::warn`] says what it mended.
+    #[must_use]
+    pub fn with(text: &'x str, options: Options) -> Reader<'x> {
         let mut inner = quick_xml::Reader::from_str(text);
         let config = inner.config_mut();
         config.expand_empty_elements = true;
         config.allow_dangling_amp = true;
-        Reader { inner, depth: 0, seen_root: false, bare_ampersands: 0 }
+        Reader {
+            source: text,
+            inner,
+            depth: 0,
+            seen_root: false,
+            bare_ampersands: 0,
+            options,
+            repaired: Vec::new(),
+        }
     }
 
     /// How many elements are open.
@@ -98,6 +133,16 @@ impl<'x> Reader<'x> {
     #[must_use]
     pub fn bare_ampersands(&self) -> usize {
         self.bare_ampersands
+    }
+
+    /// Adds a warning `xml.entity` for each kind of reference that was mended so far.
+    pub fn warn(&self, warnings: &mut Vec<Warning>) {
+        for Repaired { name, read_as, byte, count } in &self.repaired {
+            let read_as = u32::from(*read_as);
+            let message =
+                format!("&{name}; is read as U+{read_as:04X}, {count} times, first at byte {byte}");
+            warnings.push(Warning::new("xml.entity", message));
+        }
     }
 
     /// The next token; comments and processing instructions are passed over.
@@ -124,7 +169,14 @@ impl<'x> Reader<'x> {
                     return Ok(Token::Text(text.xml10_content()));
                 }
                 Event::CData(text) => return Ok(Token::Text(text.xml10_content())),
-                Event::GeneralRef(reference) => return resolve(&reference).map(Token::Char),
+                Event::GeneralRef(name) if is_name(&name) => {
+                    return self.resolve(&name, position).map(Token::Char);
+                }
+                // A bare ampersand, and a semicolon somewhere behind it.
+                Event::GeneralRef(_) => {
+                    self.bare_ampersands += 1;
+                    return Ok(Token::Text(self.since(position)));
+                }
                 Event::DocType(_) => {
                     let message = "a document type declaration, expected none";
                     return Err(XmlError::new("xml.doctype", message));
@@ -140,6 +192,68 @@ impl<'x> Reader<'x> {
                 Event::Empty(_) | Event::Comment(_) | Event::PI(_) | Event::Decl(_) => {}
             }
         }
+    }
+
+    /// Appends an attribute's raw value to `out` as XML 1.0 §3.3.3 normalizes it: white space
+    /// becomes spaces, references what they stand for; bare ampersands are counted.
+    pub(super) fn normalize(&mut self, raw: &str, out: &mut String) -> Result<(), XmlError> {
+        let position = self.inner.buffer_position();
+        let mut rest = raw;
+        while let Some(at) = rest.find(['&', '\t', '\n', '\r']) {
+            let (before, found) = rest.split_at_checked(at).unwrap_or((rest, ""));
+            out.push_str(before);
+            rest = found.get(1..).unwrap_or_default();
+            if found.starts_with('&') {
+                let name = rest.split_once(';').map(|(name, _)| name).filter(|name| is_name(name));
+                if let Some(name) = name {
+                    out.push(self.resolve(name, position)?);
+                    rest = rest.get(name.len() + 1..).unwrap_or_default();
+                } else {
+                    self.bare_ampersands += 1;
+                    out.push('&');
+                }
+                continue;
+            }
+            if found.starts_with("\r\n") {
+                rest = rest.get(1..).unwrap_or_default();
+            }
+            out.push(' ');
+        }
+        out.push_str(rest);
+        Ok(())
+    }
+
+    // What was read from a position on, line ends normalized.
+    fn since(&self, position: u64) -> Cow<'x, str> {
+        let offset = |position| usize::try_from(position).unwrap_or(usize::MAX);
+        let range = offset(position)..offset(self.inner.buffer_position());
+        let text = self.source.get(range).unwrap_or_default();
+        if !text.contains('\r') {
+            return Cow::Borrowed(text);
+        }
+        Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
+    }
+
+    fn resolve(&mut self, name: &str, byte: u64) -> Result<char, XmlError> {
+        let read_as = match meaning(name) {
+            Meaning::Char(c) => return Ok(c),
+            Meaning::Likely(c) if self.options.repair => c,
+            Meaning::Likely(_) | Meaning::Unknown => {
+                let name: String = name.chars().take(SHOWN_CHARS).collect();
+                let what = if name.starts_with('#') { "no character" } else { "not declared" };
+                let message = format!("entity &{name}; is {what}");
+                return Err(XmlError::new("xml.entity", message));
+            }
+        };
+        let name: String = name.chars().take(SHOWN_CHARS).collect();
+        if let Some(known) = self.repaired.iter_mut().find(|repaired| repaired.name == name) {
+            known.count += 1;
+        } else if self.repaired.len() < MAX_REPAIRED {
+            self.repaired.push(Repaired { name, read_as, byte, count: 1 });
+        } else {
+            return Err(XmlError::new("xml.entity", "too many kinds of undeclared entities"));
+        }
+        Ok(read_as)
     }
 
     fn open(&mut self, start: BytesStart<'x>) -> Result<Token<'x>, XmlError> {
@@ -160,15 +274,8 @@ fn syntax(position: u64, error: &dyn std::error::Error) -> XmlError {
     XmlError::new("xml.syntax", format!("not well-formed near byte {position}: {error}"))
 }
 
-fn resolve(reference: &quick_xml::events::BytesRef<'_>) -> Result<char, XmlError> {
-    let unknown =
-        || XmlError::new("xml.entity", format!("entity &{}; is not declared", &**reference));
-    match &**reference {
-        "amp" => Ok('&'),
-        "lt" => Ok('<'),
-        "gt" => Ok('>'),
-        "quot" => Ok('"'),
-        "apos" => Ok('\''),
-        _ => reference.resolve_char_ref().ok().flatten().ok_or_else(unknown),
-    }
+// Whether `&name;` is meant as a reference, not as two marks with text between.
+fn is_name(name: &str) -> bool {
+    let name = name.strip_prefix('#').unwrap_or(name);
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }

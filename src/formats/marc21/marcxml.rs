@@ -5,13 +5,14 @@
 mod plain;
 
 use crate::formats::{
-    Cut, DecodeError, EncodeError, Format, Framing, MAX_RECORD_BYTES, Model, ReadOptions, Reading,
-    SourceRecord, WriteOptions, Writing,
+    Cut, DecodeError, EncodeError, Format, Framing, MAX_RECORD_BYTES, Model, Policy, ReadOptions,
+    Reading, SourceRecord, WriteOptions, Writing, envelope,
 };
 use crate::record::Warning;
 use crate::xml::cut::{Cutter, Names};
-use crate::xml::reader::{Element, Reader, Token, XmlError};
+use crate::xml::reader::{Element, Reader, Token};
 use crate::xml::writer::{is_xml_char, push_attribute_value};
+use crate::xml::{self, encoding};
 
 use super::{CONTROL_VALUE, Marc, Tag, leader};
 
@@ -55,6 +56,7 @@ pub fn looks_like_marcxml(first_bytes: &[u8]) -> bool {
         [b"MARC21/slim", b"marcxchange", b"controlfield", b"datafield", b"<collection"];
     first_bytes.trim_ascii_start().starts_with(b"<")
         && marks.iter().any(|mark| memchr::memmem::find(first_bytes, mark).is_some())
+        && envelope::sniff(first_bytes).is_none()
 }
 
 /// Cuts at `<record>`, whatever its prefix.
@@ -73,24 +75,16 @@ impl Framing for MarcxmlFraming {
     }
 }
 
-impl From<XmlError> for DecodeError {
-    fn from(error: XmlError) -> DecodeError {
-        DecodeError::new(error.code, error.message)
-    }
-}
-
 fn decode(
     bytes: &[u8],
-    _: &ReadOptions,
+    options: &ReadOptions,
     record: &mut SourceRecord,
     warnings: &mut Vec<Warning>,
 ) -> Result<(), DecodeError> {
     let marc = record.marc_mut();
-    let text = simdutf8::compat::from_utf8(bytes).map_err(|error| {
-        let message = format!("byte {} is not UTF-8", error.valid_up_to());
-        DecodeError::new("xml.utf8", message)
-    })?;
-    read(text, marc, warnings)
+    let options = xml::Options { repair: options.policy == Policy::Repair };
+    let text = encoding::text(bytes, options, warnings)?;
+    read_with(&text, options, marc, warnings)
 }
 
 fn encode(
@@ -112,9 +106,18 @@ fn encode(
 /// Reads one `<record>` into `marc`, which is cleared first.
 ///
 /// # Errors
-/// The codes of [`XmlError`], and `marcxml.leader`, `.tag`, `.indicators`, `.code`, `.element`,
+/// The codes of [`xml::reader::XmlError`], and `marcxml.leader`, `.tag`, `.indicators`, `.code`, `.element`,
 /// `.text` where content would be lost: with the control number, when it was read before.
 pub fn read(text: &str, marc: &mut Marc, warnings: &mut Vec<Warning>) -> Result<(), DecodeError> {
+    read_with(text, xml::Options::default(), marc, warnings)
+}
+
+fn read_with(
+    text: &str,
+    options: xml::Options,
+    marc: &mut Marc,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), DecodeError> {
     marc.clear();
     if let Some(has_leader) = plain::push_plain(text, marc) {
         if !has_leader {
@@ -122,14 +125,19 @@ pub fn read(text: &str, marc: &mut Marc, warnings: &mut Vec<Warning>) -> Result<
         }
         return Ok(());
     }
-    read_whole(text, marc, warnings)
+    read_whole(text, options, marc, warnings)
 }
 
 // Reads any record, whatever is odd about it.
-fn read_whole(text: &str, marc: &mut Marc, warnings: &mut Vec<Warning>) -> Result<(), DecodeError> {
+fn read_whole(
+    text: &str,
+    options: xml::Options,
+    marc: &mut Marc,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), DecodeError> {
     let warnings_before = warnings.len();
     marc.clear();
-    read_record(text, marc, warnings).map_err(|mut error| {
+    read_record(text, options, marc, warnings).map_err(|mut error| {
         warnings.truncate(warnings_before);
         error.control_number = marc.control_number().map(str::to_owned);
         error
@@ -138,10 +146,11 @@ fn read_whole(text: &str, marc: &mut Marc, warnings: &mut Vec<Warning>) -> Resul
 
 fn read_record(
     text: &str,
+    options: xml::Options,
     marc: &mut Marc,
     warnings: &mut Vec<Warning>,
 ) -> Result<(), DecodeError> {
-    let mut reader = Reader::new(text);
+    let mut reader = Reader::with(text, options);
     let mut value = String::new();
     let mut has_leader = false;
     loop {
@@ -157,7 +166,7 @@ fn read_record(
                     has_leader = read_leader(&value, marc, warnings)?;
                 }
                 (2, "controlfield") => {
-                    let tag = read_tag(&element)?;
+                    let tag = read_tag(&element, options, warnings)?;
                     if !tag.is_control() {
                         let message = format!("control field has tag {tag}, expected 00x");
                         warnings.push(Warning::new("marcxml.control_tag", message));
@@ -166,7 +175,7 @@ fn read_record(
                     marc.push_control(tag, &value);
                 }
                 (2, "datafield") => {
-                    let tag = read_tag(&element)?;
+                    let tag = read_tag(&element, options, warnings)?;
                     let first = read_indicator(&element, "ind1", tag, warnings)?;
                     let second = read_indicator(&element, "ind2", tag, warnings)?;
                     marc.push_data(tag, [first, second]);
@@ -180,6 +189,7 @@ fn read_record(
     if !has_leader {
         warnings.push(no_leader());
     }
+    reader.warn(warnings);
     if reader.bare_ampersands() > 0 {
         let message = format!("{} ampersands are not escaped", reader.bare_ampersands());
         warnings.push(Warning::new("marcxml.ampersand", message));
@@ -283,13 +293,26 @@ fn expect_blank(text: &str) -> Result<(), DecodeError> {
     Err(DecodeError::new("marcxml.text", message))
 }
 
-fn read_tag(element: &Element<'_>) -> Result<Tag, DecodeError> {
+fn read_tag(
+    element: &Element<'_>,
+    options: xml::Options,
+    warnings: &mut Vec<Warning>,
+) -> Result<Tag, DecodeError> {
     let tag = element.attribute("tag")?.unwrap_or_default();
-    let as_tag = Tag::new(tag.as_bytes());
-    as_tag.ok_or_else(|| {
-        let message = format!("tag is {tag:?}, expected three characters of printable ASCII");
-        DecodeError::new("marcxml.tag", message)
-    })
+    if let Some(tag) = Tag::new(tag.as_bytes()) {
+        return Ok(tag);
+    }
+    let message = format!("tag is {tag:?}, expected three characters of printable ASCII");
+    let is_number = !tag.is_empty() && tag.bytes().all(|byte| byte.is_ascii_digit());
+    // Spreadsheets and the like drop leading zeros.
+    let filled = format!("{tag:0>3}");
+    match Tag::new(filled.as_bytes()).filter(|_| options.repair && is_number) {
+        Some(tag) => {
+            warnings.push(Warning::new("marcxml.tag", message));
+            Ok(tag)
+        }
+        None => Err(DecodeError::new("marcxml.tag", message)),
+    }
 }
 
 fn only_char(text: &str) -> Option<char> {
@@ -414,7 +437,7 @@ mod tests {
             let mut plain = Marc::default();
             if let Some(has_leader) = plain::push_plain(&text, &mut plain) {
                 let (mut marc, mut warnings) = (Marc::default(), Vec::new());
-                read_whole(&text, &mut marc, &mut warnings).unwrap();
+                read_whole(&text, xml::Options::default(), &mut marc, &mut warnings).unwrap();
                 proptest::prop_assert_eq!(marc, plain);
                 let expected = if has_leader { vec![] } else { vec![no_leader()] };
                 proptest::prop_assert_eq!(warnings, expected);

@@ -1,19 +1,14 @@
-//! Cutting a stream of XML into its records without loading it, whatever else it holds.
+//! Records told by what stands in them.
 //!
 //! A record is an element of a given local name. Envelopes (OAI-PMH, SRU) may wrap it in an
 //! element of the same name: the innermost that holds content counts.
 
 use memchr::memchr;
 
-use super::token::{Token, attributes, local_name, token};
-use crate::record::{Cut, Damage};
-
-/// How much of a record that is too large is kept.
-const KEPT_OF_TOO_LARGE: usize = 64 * 1024;
-/// Open elements that are followed around records; what lies deeper is only counted.
-const MAX_DEPTH: usize = 64;
-/// Namespace declarations that are carried into one record, in bytes.
-const MAX_DECLARATIONS: usize = 8 * 1024;
+use super::surroundings::{Surroundings, UTF_16, is_blank, is_space, is_utf16};
+use super::{KEPT_OF_TOO_LARGE, START_BYTES};
+use crate::record::{Cut, Damage, Insert};
+use crate::xml::token::{Token, local_name, token};
 
 /// The elements (local names) by which records are told.
 #[derive(Debug, Clone, Copy)]
@@ -26,19 +21,11 @@ pub struct Names {
     pub max_bytes: usize,
 }
 
-#[derive(Debug, Default)]
-struct Open {
-    /// Attribute (`xmlns:marc`) and value with quotes.
-    declarations: Vec<(String, String)>,
-    /// Whether records stand in it, so that text in it belongs to none.
-    collects: bool,
-}
-
 #[derive(Debug)]
 struct Candidate {
     start: usize,
     depth: usize,
-    insert: Option<(usize, String)>,
+    insert: Option<Insert>,
     holds_content: bool,
     /// Content outside of any record.
     stray: bool,
@@ -53,10 +40,8 @@ pub struct Cutter {
     skipping: bool,
     /// Where scanning goes on in the next bytes.
     at: usize,
-    stack: Vec<Open>,
-    deeper: usize,
+    around: Surroundings,
     candidate: Option<Candidate>,
-    encoding: Option<String>,
     found_record: bool,
     passed_text: bool,
 }
@@ -71,10 +56,8 @@ impl Cutter {
             stopped: false,
             skipping: false,
             at: 0,
-            stack: Vec::new(),
-            deeper: 0,
+            around: Surroundings::default(),
             candidate: None,
-            encoding: None,
             found_record: false,
             passed_text: false,
         }
@@ -83,12 +66,12 @@ impl Cutter {
     /// Looks at the next bytes of the stream; `at_end` when no more will come.
     pub fn cut(&mut self, bytes: &[u8], at_end: bool) -> Cut {
         if !self.begun {
-            if bytes.len() < 3 && !at_end {
+            if bytes.len() < START_BYTES && !at_end {
                 return Cut::More { skip: 0 };
             }
             self.begun = true;
-            if bytes.starts_with(b"\xFE\xFF") || bytes.starts_with(b"\xFF\xFE") {
-                return self.stop(0, 2, "encoding", "the file is UTF-16, expected UTF-8");
+            if is_utf16(bytes) {
+                return self.stop(0, 2, "encoding", UTF_16);
             }
         }
         if self.stopped {
@@ -167,8 +150,8 @@ impl Cutter {
             Token::Instruction { end } => {
                 self.at = start + end;
                 let inside = bytes.get(start..start + end).unwrap_or_default();
-                if self.candidate.is_none() && inside.starts_with(b"<?xml ") {
-                    self.encoding = foreign_encoding(inside);
+                if self.candidate.is_none() {
+                    self.around.instruction(inside);
                 }
                 None
             }
@@ -205,19 +188,16 @@ impl Cutter {
                 let message = "another record begins before the end of this one";
                 return self.end_record(bytes, start, Some(("truncated", message)));
             }
-            if let Some(parent) = self.stack.last_mut() {
-                parent.collects = true;
-            }
             self.skipping = false;
-            let declarations = declarations(inside);
+            self.around.collects();
             self.candidate = Some(Candidate {
                 start,
-                depth: self.stack.len(),
-                insert: self.inherited(&declarations).map(|text| (name_end, text)),
+                depth: self.around.depth(),
+                insert: self.around.inherited(inside, name_end),
                 holds_content: false,
                 stray: false,
             });
-            self.push(Open { declarations, collects: false });
+            self.around.open(inside, false);
             return None;
         }
         let is_content = self.names.content.iter().any(|content| content.as_bytes() == name);
@@ -225,14 +205,13 @@ impl Cutter {
             Some(candidate) if is_content => candidate.holds_content = true,
             Some(candidate) if candidate.holds_content => {}
             None if is_content && !self.skipping => {
-                let depth = self.stack.len();
-                let insert = self.inherited(&declarations(inside)).map(|text| (name_end, text));
+                let depth = self.around.depth();
+                let insert = self.around.inherited(inside, name_end);
                 let (holds_content, stray) = (true, true);
                 self.candidate = Some(Candidate { start, depth, insert, holds_content, stray });
             }
             _ if empty => {}
-            _ => self
-                .push(Open { declarations: declarations(inside), collects: name == b"collection" }),
+            _ => self.around.open(inside, name == b"collection"),
         }
         None
     }
@@ -250,23 +229,12 @@ impl Cutter {
                 // The tag itself belongs to what is around.
                 return self.end_record(bytes, start, None);
             }
-            if candidate.holds_content || self.stack.len() <= candidate.depth + 1 {
+            if candidate.holds_content || self.around.depth() <= candidate.depth + 1 {
                 return None;
             }
         }
-        match self.deeper {
-            0 => drop(self.stack.pop()),
-            _ => self.deeper -= 1,
-        }
+        self.around.close();
         None
-    }
-
-    fn push(&mut self, open: Open) {
-        if self.stack.len() < MAX_DEPTH {
-            self.stack.push(open);
-        } else {
-            self.deeper += 1;
-        }
     }
 
     fn is_record(&self, name: &[u8]) -> bool {
@@ -281,8 +249,7 @@ impl Cutter {
         damage: Option<(&'static str, &str)>,
     ) -> Option<Cut> {
         let candidate = self.candidate.take()?;
-        self.stack.truncate(candidate.depth);
-        self.deeper = 0;
+        self.around.close_to(candidate.depth);
         self.at = 0;
         self.found_record = true;
         let mut damage = damage.map(|(code, message)| Damage { code, message: message.to_owned() });
@@ -291,11 +258,7 @@ impl Cutter {
             damage = Some(Damage { code: "xml.stray", message });
         }
         let record = bytes.get(candidate.start..end).unwrap_or_default();
-        if let Some(encoding) = self.encoding.as_ref().filter(|_| !record.is_ascii()) {
-            let message = format!("the file declares encoding {encoding}, expected UTF-8");
-            damage.get_or_insert(Damage { code: "xml.encoding", message });
-        }
-        let insert = candidate.insert;
+        let insert = self.around.with_encoding(candidate.insert, record);
         Some(Cut::Record { start: candidate.start, end, next: end, insert, damage })
     }
 
@@ -327,7 +290,7 @@ impl Cutter {
         if self.candidate.is_some() || self.skipping {
             return None;
         }
-        if code == "xml.text" && self.stack.last().is_some_and(|open| !open.collects) {
+        if code == "xml.text" && self.around.is_envelope() {
             self.passed_text = true;
             return None;
         }
@@ -410,8 +373,7 @@ impl Cutter {
 
     fn give_too_large(&mut self, start: usize, next: usize) -> Cut {
         if let Some(candidate) = self.candidate.take() {
-            self.stack.truncate(candidate.depth);
-            self.deeper = 0;
+            self.around.close_to(candidate.depth);
         }
         self.at = 0;
         self.skipping = true;
@@ -426,55 +388,5 @@ impl Cutter {
         self.stopped = true;
         let damage = Some(Damage { code, message: message.to_owned() });
         Cut::Record { start, end, next: end, insert: None, damage }
-    }
-
-    // The declarations in force around a record, without those it makes itself.
-    fn inherited(&self, own: &[(String, String)]) -> Option<String> {
-        let mut text = String::new();
-        let mut names: Vec<&str> = own.iter().map(|(name, _)| name.as_str()).collect();
-        for (name, value) in self.stack.iter().rev().flat_map(|open| open.declarations.iter().rev())
-        {
-            if names.contains(&name.as_str()) {
-                continue;
-            }
-            names.push(name);
-            if text.len() + name.len() + value.len() < MAX_DECLARATIONS {
-                text.extend([" ", name, "=", value]);
-            }
-        }
-        (!text.is_empty()).then_some(text)
-    }
-}
-
-fn declarations(inside: &[u8]) -> Vec<(String, String)> {
-    let text = |bytes: &[u8]| std::str::from_utf8(bytes).map(str::to_owned).ok();
-    attributes(inside.get(..inside.len().min(MAX_DECLARATIONS)).unwrap_or_default())
-        .filter(|(name, _)| *name == b"xmlns" || name.starts_with(b"xmlns:"))
-        .filter_map(|(name, value)| text(name).zip(text(value)))
-        .collect()
-}
-
-fn foreign_encoding(declaration: &[u8]) -> Option<String> {
-    let inside = declaration.get(5..)?;
-    let (_, value) = attributes(inside).find(|(name, _)| *name == b"encoding")?;
-    let name = String::from_utf8_lossy(value).trim_matches(['"', '\'']).to_owned();
-    let is_utf8 =
-        ["utf-8", "utf8", "us-ascii", "ascii"].contains(&name.to_ascii_lowercase().as_str());
-    (!is_utf8).then_some(name)
-}
-
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
-}
-
-// Byte order marks stand at the front of each of several documents put together.
-fn is_blank(text: &[u8]) -> bool {
-    let mut rest = text;
-    loop {
-        rest = rest.trim_ascii_start();
-        match rest.strip_prefix(b"\xEF\xBB\xBF") {
-            Some(after) => rest = after,
-            None => return rest.is_empty(),
-        }
     }
 }

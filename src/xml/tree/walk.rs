@@ -1,0 +1,295 @@
+//! Walking a tree: elements, their attributes and children, and the text in them.
+
+use std::borrow::Cow;
+
+use super::{AttributeRow, Kind, NO_NAMESPACE, Row, Span, Tree, XML_NAMESPACE, bound};
+
+/// A name, resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Name<'t> {
+    /// The namespace; empty for none, and for a prefix that is bound to none.
+    pub namespace: &'t str,
+    /// The name without prefix.
+    pub local: &'t str,
+    /// The prefix as written, without colon; often empty.
+    pub prefix: &'t str,
+}
+
+impl Name<'_> {
+    /// Whether it is this name of this namespace, whatever the prefix.
+    #[must_use]
+    pub fn is(&self, namespace: &str, local: &str) -> bool {
+        self.local == local && self.namespace == namespace
+    }
+}
+
+/// An element of a tree; equal when name, attributes and children are.
+#[derive(Debug, Clone, Copy)]
+pub struct Element<'t> {
+    pub(super) tree: &'t Tree,
+    pub(super) row: u32,
+}
+
+/// An attribute; equal when name and value are. Declarations of namespaces are none.
+#[derive(Debug, Clone, Copy)]
+pub struct Attribute<'t> {
+    tree: &'t Tree,
+    number: u32,
+    row: AttributeRow,
+}
+
+/// Text, as much as stands together: references resolved, CDATA sections joined. Equal when the
+/// text is.
+#[derive(Debug, Clone, Copy)]
+pub struct Text<'t> {
+    tree: &'t Tree,
+    number: u32,
+    span: Span,
+}
+
+/// A child of an element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Node<'t> {
+    /// An element.
+    Element(Element<'t>),
+    /// Text.
+    Text(Text<'t>),
+}
+
+impl<'t> Element<'t> {
+    fn place(self) -> Option<&'t Row> {
+        self.tree.row(self.row)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> Name<'t> {
+        let row = self.place();
+        row.map_or(Name { namespace: "", local: "", prefix: "" }, |row| {
+            self.tree.name(row.span, row.local, row.namespace)
+        })
+    }
+
+    /// Its number among all values of the tree, below [`Tree::value_count`].
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.tree.attributes.len() + self.row as usize
+    }
+
+    /// Its attributes, in order.
+    pub fn attributes(self) -> impl Iterator<Item = Attribute<'t>> {
+        let tree = self.tree;
+        let range = self.place().map_or(0..0, |row| row.first_attribute..row.end_attribute);
+        range.filter_map(move |number| {
+            let row = *tree.attributes.get(number as usize)?;
+            Some(Attribute { tree, number, row })
+        })
+    }
+
+    /// The attribute of this name.
+    #[must_use]
+    pub fn attribute(self, namespace: &str, local: &str) -> Option<Attribute<'t>> {
+        self.attributes().find(|attribute| attribute.name().is(namespace, local))
+    }
+
+    /// Elements and texts in it, in order.
+    pub fn children(self) -> impl Iterator<Item = Node<'t>> {
+        let tree = self.tree;
+        let (mut next, end, kind) =
+            self.place().map_or((0, 0, Kind::Element), |row| (self.row + 1, row.end, row.kind));
+        std::iter::from_fn(move || {
+            while next < end {
+                let number = next;
+                let row = tree.row(number)?;
+                next = row.end;
+                match row.kind {
+                    Kind::Element | Kind::Structure => {
+                        return Some(Node::Element(Element { tree, row: number }));
+                    }
+                    Kind::Blank if kind == Kind::Structure => {}
+                    Kind::Text | Kind::Blank => {
+                        return Some(Node::Text(Text { tree, number, span: row.span }));
+                    }
+                }
+            }
+            None
+        })
+    }
+
+    /// The elements in it, in order.
+    pub fn elements(self) -> impl Iterator<Item = Element<'t>> {
+        self.children().filter_map(|node| match node {
+            Node::Element(element) => Some(element),
+            Node::Text(_) => None,
+        })
+    }
+
+    /// The first child element of this name.
+    #[must_use]
+    pub fn child(self, namespace: &str, local: &str) -> Option<Element<'t>> {
+        self.elements().find(|element| element.name().is(namespace, local))
+    }
+
+    /// The element itself and all elements below it, in document order.
+    pub fn descendants(self) -> impl Iterator<Item = Element<'t>> {
+        let tree = self.tree;
+        let range = self.place().map_or(0..0, |row| self.row..row.end);
+        range.filter_map(move |row| {
+            let kind = tree.row(row)?.kind;
+            matches!(kind, Kind::Element | Kind::Structure).then_some(Element { tree, row })
+        })
+    }
+
+    /// The element that it stands in; `None` for the root.
+    #[must_use]
+    pub fn parent(self) -> Option<Element<'t>> {
+        let row = self.place()?.parent;
+        (self.row > 0).then_some(Element { tree: self.tree, row })
+    }
+
+    /// The declarations of namespaces in its tag: prefix (empty for the default) and namespace
+    /// (empty where none).
+    pub fn declarations(self) -> impl Iterator<Item = (&'t str, &'t str)> {
+        let tree = self.tree;
+        let own = tree.bindings_of(self.row).iter();
+        own.map(move |binding| (tree.slice(binding.prefix), tree.namespace(binding.namespace)))
+    }
+
+    /// Its texts, and those of the elements below it, in one.
+    #[must_use]
+    pub fn text(self) -> Cow<'t, str> {
+        let mut whole = Cow::Borrowed("");
+        let rows = self.place().map_or(0..0, |row| self.row + 1..row.end);
+        for row in rows.filter_map(|row| self.tree.row(row)) {
+            let kept = match row.kind {
+                Kind::Text => true,
+                Kind::Blank => {
+                    self.tree.row(row.parent).is_some_and(|parent| parent.kind == Kind::Element)
+                }
+                Kind::Element | Kind::Structure => false,
+            };
+            let text = self.tree.slice(row.span);
+            match kept {
+                true if whole.is_empty() => whole = Cow::Borrowed(text),
+                true => whole.to_mut().push_str(text),
+                false => {}
+            }
+        }
+        whole
+    }
+
+    /// Its text, when that is one piece: not when elements stand between.
+    #[must_use]
+    pub fn only_text(self) -> Option<&'t str> {
+        let mut children = self.children();
+        match (children.next()?, children.next()) {
+            (Node::Text(text), None) => Some(text.value()),
+            _ => None,
+        }
+    }
+
+    /// What `xml:lang` says here, or further out.
+    #[must_use]
+    pub fn language(self) -> Option<&'t str> {
+        let mut here = Some(self);
+        while let Some(element) = here {
+            if let Some(language) = element.attribute(XML_NAMESPACE, "lang") {
+                return Some(language.value());
+            }
+            here = element.parent();
+        }
+        None
+    }
+
+    /// The namespace that a prefix is bound to here, for names in values (`xsi:type`).
+    #[must_use]
+    pub fn namespace_of(self, prefix: &str) -> Option<&'t str> {
+        if prefix == "xml" {
+            return Some(XML_NAMESPACE);
+        }
+        let mut here = Some(self);
+        while let Some(element) = here {
+            let mut own = self.tree.bindings_of(element.row).iter();
+            if let Some(binding) = own.find(|binding| self.tree.slice(binding.prefix) == prefix) {
+                let bound = (binding.namespace != NO_NAMESPACE).then_some(binding.namespace);
+                return bound.map(|namespace| self.tree.namespace(namespace));
+            }
+            here = element.parent();
+        }
+        None
+    }
+}
+
+impl<'t> Attribute<'t> {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> Name<'t> {
+        self.tree.name(self.row.name, self.row.local, self.row.namespace)
+    }
+
+    /// Its value, normalized.
+    #[must_use]
+    pub fn value(&self) -> &'t str {
+        self.tree.slice(self.row.value)
+    }
+
+    /// Its number among all values of the tree, below [`Tree::value_count`].
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.number as usize
+    }
+}
+
+impl<'t> Text<'t> {
+    /// The text.
+    #[must_use]
+    pub fn value(&self) -> &'t str {
+        self.tree.slice(self.span)
+    }
+
+    /// Its number among all values of the tree, below [`Tree::value_count`].
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.tree.attributes.len() + self.number as usize
+    }
+}
+
+impl PartialEq for Element<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+            && self.attributes().eq(other.attributes())
+            && self.children().eq(other.children())
+    }
+}
+
+impl Eq for Element<'_> {}
+
+impl PartialEq for Attribute<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name() && self.value() == other.value()
+    }
+}
+
+impl Eq for Attribute<'_> {}
+
+impl PartialEq for Text<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value() == other.value()
+    }
+}
+
+impl Eq for Text<'_> {}
+
+impl Tree {
+    /// The number of elements, attributes and texts.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        bound(self.rows.len() + self.attributes.len())
+    }
+
+    /// Whether nothing was read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
