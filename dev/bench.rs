@@ -103,7 +103,8 @@ fn marcxml(file: &Path) -> Result<()> {
             (writing.encode)(&source, &options, &mut out, &mut warnings)?;
         }
         stdout.write_all(&out)?;
-        (out.clear(), warnings.clear());
+        out.clear();
+        warnings.clear();
     }
     stdout.write_all(writing.close.as_bytes())?;
     Ok(())

@@ -1,7 +1,8 @@
 //! MARC-8: its tables against their source, its text against what others make of it.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -210,6 +211,15 @@ fn the_encoding_that_a_source_names_overrides_what_its_records_say() {
     assert_eq!(read(Encoding::Marc8, b"caf\x80").unwrap_err().code, "marc8.undefined");
 }
 
+/// The fixtures of ISO 2709 and UNIMARC.
+static FIXTURES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let paths = std::fs::read_dir(project("fixtures/marc")).unwrap();
+    let paths = paths.map(|entry| entry.unwrap().path());
+    let of_marc =
+        |path: &PathBuf| path.extension().is_some_and(|ext| ext == "mrc" || ext == "unimarc");
+    paths.filter(of_marc).map(|path| std::fs::read(path).unwrap()).collect()
+});
+
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         4 => "[ -%'-~]{0,8}".prop_map(String::into_bytes),
@@ -226,6 +236,28 @@ proptest! {
     #[test]
     fn ascii_is_itself(text in "[ -%'-~]{0,60}") {
         prop_assert_eq!(decode(text.as_bytes()), (text, vec![]));
+    }
+
+    #[test]
+    fn no_damage_to_a_record_makes_it_panic(
+        fixture in any::<prop::sample::Index>(),
+        damages in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        encoding in prop::option::of(prop::sample::select(Encoding::ALL)),
+    ) {
+        let mut bytes = fixture.get(&FIXTURES).clone();
+        for (place, byte) in damages {
+            *place.get_mut(&mut bytes) = byte;
+        }
+        for name in ["iso2709", "unimarc"] {
+            for policy in [Policy::Strict, Policy::Tolerant, Policy::Repair] {
+                let options = ReadOptions { policy, encoding };
+                let (mut record, mut warnings) = (SourceRecord::default(), Vec::new());
+                let read = by_name(name).unwrap().read(&bytes, &options, &mut record, &mut warnings);
+                // Repair only takes more, never less.
+                let tolerates = policy == Policy::Repair;
+                prop_assert!(read.is_ok() || !tolerates || read.unwrap_err().code != "iso2709.utf8");
+            }
+        }
     }
 
     #[test]

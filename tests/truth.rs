@@ -13,10 +13,8 @@ use windrow::source::{BatchLimit, DumpReader};
 
 use crate::support::project;
 
-/// Enough of each file to meet its oddities, in a build without optimization.
-const RECORDS_OF_A_FILE: usize = if cfg!(debug_assertions) { 60 } else { 200 };
-/// Of the others' readings every so many-th is compared.
-const STEP: usize = if cfg!(debug_assertions) { 4 } else { 1 };
+/// As many of each file as the others' readings have.
+const RECORDS_OF_A_FILE: usize = 200;
 
 fn shared() -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
@@ -51,7 +49,7 @@ fn truth(shared: &Path, prefix: &str, source: &str) -> Truth {
     let mut truth = Truth::new();
     let Ok(file) = std::fs::File::open(path) else { return truth };
     let lines = BufReader::new(flate2::read::MultiGzDecoder::new(file)).lines();
-    for line in lines.step_by(STEP) {
+    for line in lines {
         let entry: Value = serde_json::from_str(&line.unwrap()).unwrap();
         truth.entry(entry["file"].as_str().unwrap().to_owned()).or_default().push(entry);
     }

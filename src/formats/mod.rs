@@ -354,6 +354,7 @@ mod tests {
         assert_eq!(name(b"00026nam a2200025   4500\x1E\x1D"), Some("iso2709"));
         assert_eq!(name(b"\r\n     nam a2200025   4500\x1E\x1D"), None);
         assert_eq!(name(b"     nam a2200025   4500\x1E\x1D"), Some("iso2709"));
+        assert_eq!(name(b"X0026nam a00XXXXX   zz99001000300000\x1Ew1\x1E\x1D"), Some("iso2709"));
         assert_eq!(name(b"\xEF\xBB\xBF\n<collection><record/></collection>"), Some("marcxml"));
         assert_eq!(name(b"<html><body>Not found</body></html>"), None);
         assert_eq!(name(b""), None);
