@@ -5,10 +5,11 @@ use std::fs;
 use std::io::Cursor;
 use std::path::PathBuf;
 
+use proptest::prelude::*;
 use windrow::formats::{ReadOptions, SourceRecord, by_name};
-use windrow::source::{BatchLimit, DumpReader, SourceError};
+use windrow::source::{BatchLimit, Codec, DumpReader, Encoder, SourceError};
 
-use crate::support::project;
+use crate::support::{dump, project};
 
 const LIMIT: BatchLimit = BatchLimit { records: 100, bytes: 100_000 };
 
@@ -175,4 +176,50 @@ fn a_bomb_is_refused_before_it_has_gone_off() {
         }
     };
     assert!(error.contains(&format!("{length} bytes unpack to")), "{error}");
+}
+
+// An archive with one member of these bytes.
+fn tar(bytes: &[u8]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(bytes.len() as u64);
+    builder.append_data(&mut header, "member", bytes).unwrap();
+    builder.into_inner().unwrap()
+}
+
+fn zip(bytes: &[u8]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    writer.start_file("member", zip::write::SimpleFileOptions::default()).unwrap();
+    std::io::Write::write_all(&mut writer, bytes).unwrap();
+    writer.finish().unwrap().into_inner()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn whatever_is_packed_comes_out_again(
+        records in 1_u64..40,
+        layers in proptest::collection::vec(0_usize..6, 0..=4),
+    ) {
+        let records = dump(1, 0..records);
+        let mut packed = records.clone();
+        for layer in layers {
+            packed = match Codec::ALL.get(layer) {
+                Some(codec) => {
+                    let mut encoder = Encoder::new(Some(*codec), Vec::new()).unwrap();
+                    std::io::Write::write_all(&mut encoder, &packed).unwrap();
+                    encoder.finish().unwrap()
+                }
+                None if layer == 4 => tar(&packed),
+                None => zip(&packed),
+            };
+        }
+        let mut dump = DumpReader::of_stream(Cursor::new(packed), "dump", None).unwrap();
+        let mut found = Vec::new();
+        while let Some(batch) = dump.read_batch(LIMIT).unwrap() {
+            found.extend_from_slice(&batch.block);
+        }
+        prop_assert!(found == records);
+    }
 }

@@ -57,6 +57,30 @@ fn the_name_of_the_output_says_how_it_is_packed() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_stays_a_link_and_a_device_a_device() {
+    let folder = Folder::new();
+    let records = dump(1, 0..10);
+    folder.write("a.mrc", &records);
+    folder.write("target.mrc", b"old");
+    std::os::unix::fs::symlink(folder.path("target.mrc"), folder.path("link.mrc")).unwrap();
+    assert_eq!(convert(&folder, &["a.mrc", "-o", "link.mrc"]).status, Some(0));
+    assert!(bytes(&folder, "target.mrc") == records);
+    assert!(folder.path("link.mrc").is_symlink());
+    let made = std::process::Command::new("mkfifo").arg(folder.path("pipe")).status();
+    if !made.is_ok_and(|status| status.success()) {
+        eprintln!("ignored: no mkfifo");
+        return;
+    }
+    let pipe = folder.path("pipe");
+    let reader = std::thread::spawn(move || std::fs::read(pipe).unwrap());
+    assert_eq!(convert(&folder, &["a.mrc", "--to", "iso2709", "-o", "pipe"]).status, Some(0));
+    assert!(reader.join().unwrap() == records);
+    assert!(!folder.path("pipe").is_file(), "it is a pipe still");
+    assert_eq!(names(&folder), ["a.mrc", "link.mrc", "pipe", "target.mrc"]);
+}
+
 #[test]
 fn a_dash_is_stdin_and_stdout() {
     let folder = Folder::new();

@@ -109,23 +109,21 @@ fn finish(
         Err(error) => error,
     };
     // The first failure is the one to be told.
-    let partial = match error {
-        ConvertError::Write(_) => None,
-        _ => output.abandon().ok().flatten(),
-    };
     let _kept = rejects.map(Output::commit);
-    match (error, partial) {
-        (error @ ConvertError::Model(_), _) => Err(usage(error)),
+    if let ConvertError::Write(error) = error {
+        output.discard();
         // As it is, for whoever asks whether it is a broken pipe.
-        (ConvertError::Write(error), _) => {
-            Err(Failure::Failed(anyhow!(error).context("cannot write the output")))
-        }
-        (error, None) => Err(Failure::Failed(anyhow!(error))),
-        (error, Some(partial)) => {
-            let kept = format!("what was read before stands in {}", partial.display());
-            Err(Failure::Failed(anyhow!("{error}\n{kept}")))
-        }
+        return Err(Failure::Failed(anyhow!(error).context("cannot write the output")));
     }
+    let usage_error = matches!(error, ConvertError::Model(_));
+    let error = match output.abandon().ok().flatten() {
+        None => anyhow!(error),
+        Some(partial) => {
+            let kept = format!("what was read before stands in {}", partial.display());
+            anyhow!("{error}\n{kept}")
+        }
+    };
+    Err(if usage_error { usage(error) } else { Failure::Failed(error) })
 }
 
 fn files(patterns: &[String]) -> Result<Vec<(Option<PathBuf>, String)>, Failure> {

@@ -74,9 +74,10 @@ pub enum ConvertError {
     Broken(String),
 }
 
-const LIMIT: BatchLimit = BatchLimit { records: 1000, bytes: 1024 * 1024 };
+/// Small enough that a batch and what becomes of it stay in a core's cache.
+const LIMIT: BatchLimit = BatchLimit { records: 1000, bytes: 256 * 1024 };
 /// Raw bytes between reader and writer at most, but for one record that is larger.
-const IN_FLIGHT_BYTES: usize = 8 * 1024 * 1024;
+const IN_FLIGHT_BYTES: usize = 4 * 1024 * 1024;
 
 impl Conversion {
     /// Whether records of `from` can become records of `to`.

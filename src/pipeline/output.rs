@@ -27,11 +27,16 @@ impl Output {
     }
 
     /// The file at `path`, which is `NAME.partial` until [`Output::commit`]; packed when its name
-    /// ends in `.gz`, `.zst`, `.bz2` or `.xz`.
+    /// ends in `.gz`, `.zst`, `.bz2` or `.xz`. A link is followed; what is there and is no file,
+    /// a device or a pipe, is written at once.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn file(path: &Path) -> io::Result<Output> {
+        let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+            return Ok(Output::stream(Box::new(File::create(path)?)));
+        }
         let partial = partial(path);
         let file = File::create(&partial)?;
         let sink: Box<dyn Write + Send> = Box::new(file.try_clone()?);
@@ -51,6 +56,14 @@ impl Output {
             fs::rename(partial, path)?;
         }
         Ok(())
+    }
+
+    /// Gives up, since nothing more can be written: a file is taken away again.
+    pub fn discard(self) {
+        if let Some((partial, ..)) = self.file {
+            // What cannot even be removed stays under its name for a part.
+            let _removed = fs::remove_file(partial);
+        }
     }
 
     /// Writes what is still held back, but a file does not get its name: answers where it stands.

@@ -146,3 +146,31 @@ impl Read for Peeked {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_may_unpack_to_a_multiple_of_what_was_taken_of_it() {
+        let budget = Budget::new(1000);
+        let taken = io::copy(&mut Taken(&[0; 900][..], budget.clone()), &mut io::sink());
+        assert_eq!((taken.unwrap(), budget.taken()), (900, 900));
+        let allowed = usize::try_from(FREE_BYTES + 900 * MAX_RATIO).unwrap();
+        budget.unpack(allowed).unwrap();
+        let error = budget.unpack(1).unwrap_err().to_string();
+        assert!(error.starts_with("900 bytes unpack to "), "{error}");
+        // What is taken again does not count again.
+        io::copy(&mut Taken(&[0; 900][..], budget.clone()), &mut io::sink()).unwrap();
+        assert_eq!(budget.taken(), 1000);
+    }
+
+    #[test]
+    fn entries_have_a_largest_number_and_size() {
+        let budget = Budget::new(0);
+        assert!(budget.enter(MAX_ENTRY_BYTES).is_ok());
+        assert!(budget.enter(MAX_ENTRY_BYTES + 1).is_err());
+        budget.0.entries.store(MAX_ENTRIES, Ordering::Relaxed);
+        assert!(budget.enter(0).is_err());
+    }
+}

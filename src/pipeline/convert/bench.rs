@@ -50,7 +50,7 @@ impl Work<'_> {
         };
         let mut worked = Worked {
             read: batch.records.len() as u64,
-            bytes: Vec::with_capacity(batch.block.len() * 2),
+            bytes: Vec::with_capacity(batch.block.len() * 3),
             ..Worked::default()
         };
         // One rejection behind another in a file of JSON lines shall be two lines.
