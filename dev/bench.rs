@@ -1,10 +1,12 @@
-//! What windrow does in a second: reading, mapping with validation, and the whole load.
+//! What windrow does in a second: reading, mapping with validation, the whole load, converting.
 //!
 //! `cargo run --release --example bench` runs all parts, each in a process of its own, on 100,000
-//! generated records; `bench read|map|load FILE` runs one part (`dev/bench/README.md`).
+//! generated records; `bench read|map|load|convert FILE` runs one part (`dev/bench/README.md`).
 
 #[path = "bench/bare.rs"]
 mod bare;
+#[path = "bench/convert.rs"]
+mod convert;
 #[path = "generator/mod.rs"]
 mod generator;
 #[path = "bench/xml.rs"]
@@ -40,9 +42,10 @@ fn main() -> Result<()> {
         ["map", file] => map(Path::new(file)),
         ["load", file] => load(Path::new(file)),
         ["xml", file] => xml::compare(Path::new(file)),
+        ["convert", file] => convert::convert(Path::new(file)),
         _ => bail!(
             "usage: bench [all COUNT | generate COUNT FILE | read FILE | marcxml FILE | map FILE \
-             | load FILE | xml FILE]"
+             | load FILE | xml FILE | convert FILE]"
         ),
     }
 }
@@ -54,7 +57,7 @@ fn all(count: u64) -> Result<()> {
     generate(count, &file)?;
     let size = std::fs::metadata(&file)?.len();
     say(&format!("{count} records, {} bytes each on average", size / count))?;
-    for part in ["read", "map", "load"] {
+    for part in ["read", "map", "load", "convert"] {
         let status = Command::new(std::env::current_exe()?).arg(part).arg(&file).status()?;
         if !status.success() {
             bail!("bench {part} failed");
@@ -202,7 +205,8 @@ impl Stopwatch {
         Stopwatch { wall: Instant::now(), cpu: bare::cpu_time() }
     }
 
-    fn stop(self, name: &str, records: u64) -> Result<()> {
+    /// Prints what was measured; answers records per second of CPU time.
+    fn stop(self, name: &str, records: u64) -> Result<f64> {
         let (wall, cpu) = (self.wall.elapsed(), bare::cpu_time().saturating_sub(self.cpu));
         let rate = |time: Duration| records as f64 / time.as_secs_f64().max(1e-9);
         say(&format!(
@@ -212,7 +216,8 @@ impl Stopwatch {
             rate(wall),
             rate(cpu),
             peak_mebibytes()?
-        ))
+        ))?;
+        Ok(rate(cpu))
     }
 }
 

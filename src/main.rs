@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Ok(Outcome::Clean) => 0,
         Ok(Outcome::Quarantined) => 1,
         Err(Failure::Failed(_)) => 2,
+        Err(Failure::Usage(_)) => 64,
         Err(Failure::TryLater(_)) => 75,
         Err(Failure::Configuration(_)) => 78,
     })

@@ -11,6 +11,8 @@
 )]
 
 mod configuration;
+mod containers;
+mod convert;
 mod crosswalks;
 mod endpoint_on_sqlite;
 mod engine;

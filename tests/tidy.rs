@@ -60,7 +60,8 @@ fn texts() -> BTreeMap<String, String> {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             let known_dots = [".ci", ".rustfmt.toml", ".gitignore"];
-            if name == "target" || (name.starts_with('.') && !known_dots.contains(&&*name)) {
+            let made = ["target", "corpus", "artifacts"].contains(&&*name);
+            if made || (name.starts_with('.') && !known_dots.contains(&&*name)) {
                 continue;
             }
             if path.is_dir() { walk(&path, found) } else { found.push(path) }

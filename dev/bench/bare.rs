@@ -81,12 +81,13 @@ pub fn bare_load(from: &Path, to: &Path) -> Result<Bare> {
     Ok(Bare { records: records.len(), rows, wall, cpu })
 }
 
-/// Processor time this process has used so far, in steps of 10 ms; zero where `/proc` is missing.
+/// Processor time that this process and its children that ended have used so far, in steps of
+/// 10 ms; zero where `/proc` is missing.
 pub fn cpu_time() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // The name of the process may hold spaces; behind its bracket user time is the 12th field.
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    let ticks: u64 = fields.skip(11).take(4).filter_map(|field| field.parse::<u64>().ok()).sum();
     Duration::from_millis(ticks * 10)
 }
 

@@ -2,7 +2,9 @@
 //!
 //! stdout is data, stderr is talk; progress bars only on a terminal.
 
+mod convert;
 mod crosswalk;
+mod progress;
 mod quarantine;
 mod run;
 mod runs;
@@ -33,6 +35,8 @@ pub struct Cli {
 enum Verb {
     /// Load what a pipeline says; an interrupted run goes on where it stopped
     Run(run::Arguments),
+    /// Convert records of one format into another
+    Convert(convert::Arguments),
     /// Serve OAI-PMH at /oai, and /health
     Serve(serve::Arguments),
     /// Check and test crosswalks
@@ -50,7 +54,7 @@ enum Verb {
 pub enum Outcome {
     /// All is well.
     Clean,
-    /// Done, but records are in quarantine, or a test did not pass.
+    /// Done, but records were rejected or are in quarantine, or a test did not pass.
     Quarantined,
 }
 
@@ -63,6 +67,8 @@ pub enum Failure {
     TryLater(anyhow::Error),
     /// A file of the user's, or a setting, is wrong.
     Configuration(anyhow::Error),
+    /// The command asks for what cannot be.
+    Usage(anyhow::Error),
 }
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
@@ -76,10 +82,17 @@ fn configuration(error: impl Into<anyhow::Error>) -> Failure {
     Failure::Configuration(error.into())
 }
 
+/// Marks an error as one of usage.
+fn usage(error: impl Into<anyhow::Error>) -> Failure {
+    Failure::Usage(error.into())
+}
+
 /// Prints the error chain to stderr.
 pub fn complain(failure: &Failure) {
-    let (Failure::Failed(error) | Failure::TryLater(error) | Failure::Configuration(error)) =
-        failure;
+    let (Failure::Failed(error)
+    | Failure::TryLater(error)
+    | Failure::Configuration(error)
+    | Failure::Usage(error)) = failure;
     let text = format!("{error:#}");
     // Reports on files begin with their own `error[…]`.
     let prefix = if text.starts_with("error") { "" } else { "windrow: " };
@@ -108,6 +121,7 @@ impl Cli {
     fn dispatch(self) -> Result<Outcome, Failure> {
         match self.verb {
             Verb::Run(arguments) => run::run(&arguments),
+            Verb::Convert(arguments) => convert::run(&arguments),
             Verb::Serve(arguments) => serve::run(arguments),
             Verb::Crosswalk(arguments) => crosswalk::run(arguments),
             Verb::Validate(arguments) => validate::run(&arguments),

@@ -1,14 +1,11 @@
 //! `windrow run PIPELINE`: load what the pipeline says.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
-
-use super::{Failure, Outcome, StoreArguments, clock, configuration, runtime, show, talk};
+use super::progress::Watcher;
+use super::{Failure, Outcome, StoreArguments, clock, configuration, runtime, show};
 use crate::pipeline::{self, Definition, Options, Progress, Report, RunError};
 
 #[derive(Debug, clap::Args)]
@@ -43,11 +40,9 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         };
         let options = Options { store, limit: arguments.limit, fresh: arguments.fresh, clock };
         let progress = Arc::new(Progress::default());
-        let watcher = tokio::spawn(watch(Arc::clone(&progress)));
-        let result = pipeline::run(definition, options, Arc::clone(&progress)).await;
-        watcher.abort();
-        // The watcher's end clears the bar.
-        let _aborted = watcher.await;
+        let watcher = Watcher::new(Arc::clone(&progress));
+        let result = pipeline::run(definition, options, progress).await;
+        drop(watcher);
         result.map_err(|error| failure(&error))
     })?;
     print(arguments, &report)?;
@@ -84,41 +79,4 @@ fn print(arguments: &Arguments, report: &Report) -> Result<(), Failure> {
         )?;
     }
     Ok(())
-}
-
-/// Shows how far the run has come: a bar on a terminal, else a line every few seconds.
-async fn watch(progress: Arc<Progress>) {
-    let terminal = std::io::stderr().is_terminal();
-    let bar = if terminal { bar() } else { ProgressBar::hidden() };
-    let begun = Instant::now();
-    let mut ticks = tokio::time::interval(Duration::from_millis(if terminal { 100 } else { 5000 }));
-    ticks.tick().await;
-    loop {
-        ticks.tick().await;
-        let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        let (records, quarantined) = (load(&progress.records), load(&progress.quarantined));
-        let (bytes, total) = (load(&progress.bytes), load(&progress.total_bytes));
-        let rate = rate(records, begun.elapsed());
-        if terminal {
-            bar.set_length(total);
-            bar.set_position(bytes);
-            bar.set_message(format!("{records} records, {rate}/s, {quarantined} held back"));
-        } else {
-            talk(format_args!(
-                "{records} records, {rate}/s, {bytes} of {total} bytes, {quarantined} held back"
-            ));
-        }
-    }
-}
-
-fn bar() -> ProgressBar {
-    let template = "{bar:30} {bytes}/{total_bytes} {msg}, {eta} left";
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(0).with_style(style).with_finish(indicatif::ProgressFinish::AndClear)
-}
-
-fn rate(records: u64, elapsed: Duration) -> u64 {
-    let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
-    records.saturating_mul(1000) / milliseconds
 }

@@ -2,8 +2,8 @@
 
 use std::io::{Result, Write};
 
-use crate::crosswalk::account::State;
-use crate::pipeline::Report;
+use crate::crosswalk::account::{AccountReport, State};
+use crate::pipeline::{Findings, Report, SKIPPED_MEMBER};
 use crate::store::Counts;
 
 const LINES: usize = 15;
@@ -78,12 +78,20 @@ pub fn report(report: &Report, out: &mut dyn Write) -> Result<()> {
         c.quarantined,
         if report.balanced { "" } else { "  DOES NOT BALANCE" }
     )?;
-    account(report, out)?;
-    reasons(report, out)
+    let findings = Findings {
+        account: report.account.clone(),
+        rejections: report.rejections.clone(),
+        reasons: report.reasons.clone(),
+        skipped_members: report.skipped_members.clone(),
+    };
+    account(&findings.account, out)?;
+    warnings(&findings.account, out)?;
+    skipped_members(&findings, out)?;
+    rejections("quarantined", &findings, out)
 }
 
-fn account(report: &Report, out: &mut dyn Write) -> Result<()> {
-    let account = &report.account;
+/// What became of the values of records.
+pub fn account(account: &AccountReport, out: &mut dyn Write) -> Result<()> {
     let (values, bytes) = account.coverage();
     writeln!(out, "coverage: {values:.1} % of values, {bytes:.1} % of bytes")?;
     let mut lost = Vec::new();
@@ -131,6 +139,11 @@ fn account(report: &Report, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "\nskipped values:")?;
         table(out, &["rule", "code", "times", "sample"], &rows)?;
     }
+    Ok(())
+}
+
+/// The warnings by code.
+pub fn warnings(account: &AccountReport, out: &mut dyn Write) -> Result<()> {
     if !account.warnings.is_empty() {
         writeln!(out, "\nwarnings:")?;
         let rows: Vec<_> = account
@@ -143,16 +156,26 @@ fn account(report: &Report, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-fn reasons(report: &Report, out: &mut dyn Write) -> Result<()> {
-    if report.rejections.is_empty() {
+/// The members of archives that hold no records, the first by name.
+pub fn skipped_members(findings: &Findings, out: &mut dyn Write) -> Result<()> {
+    let all = findings.account.warnings.get(SKIPPED_MEMBER).copied().unwrap_or(0);
+    list("members of archives that hold no records", &findings.skipped_members, all, out)
+}
+
+/// The first records that were rejected, each with its reason.
+pub fn rejections(title: &str, findings: &Findings, out: &mut dyn Write) -> Result<()> {
+    list(title, &findings.rejections, findings.reasons.values().sum(), out)
+}
+
+fn list(title: &str, lines: &[String], all: u64, out: &mut dyn Write) -> Result<()> {
+    if lines.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\nquarantined:")?;
-    for rejection in &report.rejections {
-        writeln!(out, "  {rejection}")?;
+    writeln!(out, "\n{title}:")?;
+    for line in lines {
+        writeln!(out, "  {line}")?;
     }
-    let all: u64 = report.reasons.values().sum();
-    let more = all.saturating_sub(report.rejections.len() as u64);
+    let more = all.saturating_sub(lines.len() as u64);
     if more > 0 {
         writeln!(out, "  and {more} more")?;
     }

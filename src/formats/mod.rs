@@ -298,6 +298,12 @@ impl Format {
     }
 }
 
+impl std::fmt::Debug for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Format({})", self.name)
+    }
+}
+
 /// Every format, sorted by name.
 pub static FORMATS: &[Format] = &[
     aleph::FORMAT,

@@ -13,7 +13,7 @@ use super::definition::Definition;
 use super::report::{Findings, Report, SplitReport};
 use super::worker::{Worked, work};
 use crate::record::{Clock, RawBatch};
-use crate::source::{BatchLimit, DumpReader, SourceError, fingerprint};
+use crate::source::{BatchLimit, DumpReader, SkippedMember, SourceError, fingerprint};
 use crate::store::{Checkpoint, Counts, LoadBatch, Run, RunState, SplitState, Store, StoreError};
 
 /// How to run a pipeline.
@@ -122,14 +122,16 @@ struct Engine {
 struct Delivery {
     sequence: u64,
     worked: Result<Worked, String>,
+    /// Members of an archive between this batch and the one before it.
+    skipped: Vec<SkippedMember>,
     /// Returned when the batch is loaded: the bytes are out of flight.
     _permit: OwnedSemaphorePermit,
 }
 
 enum Message {
     Batch(Box<Delivery>),
-    /// The reader is through: so many batches, and how it ended.
-    End(u64, Result<(), SourceError>),
+    /// The reader is through: so many batches, the members behind the last, and how it ended.
+    End(u64, Vec<SkippedMember>, Result<(), SourceError>),
 }
 
 impl Engine {
@@ -212,14 +214,14 @@ impl Engine {
         let mut findings = Findings::from_checkpoint(&state.checkpoint.account)?;
         let mut waiting: BTreeMap<u64, Delivery> = BTreeMap::new();
         let mut next = 0;
-        let mut end = None;
+        let mut end: Option<(u64, Vec<SkippedMember>, _)> = None;
         loop {
-            if end.as_ref().is_some_and(|(total, _)| next == *total) {
+            if end.as_ref().is_some_and(|(total, ..)| next == *total) {
                 break;
             }
             match receiver.recv().await {
                 None => return Err(RunError::Broken("the reader is gone".to_owned())),
-                Some(Message::End(total, result)) => end = Some((total, result)),
+                Some(Message::End(total, skipped, result)) => end = Some((total, skipped, result)),
                 Some(Message::Batch(delivery)) => {
                     waiting.insert(delivery.sequence, *delivery);
                 }
@@ -229,8 +231,9 @@ impl Engine {
                 self.load(delivery, state, &mut findings).await?;
             }
         }
-        let (_, result) = end.unwrap_or((0, Ok(())));
+        let (_, skipped, result) = end.unwrap_or((0, Vec::new(), Ok(())));
         result?;
+        findings.skip(&skipped);
         let limited = self.left == Some(0);
         state.checkpoint.done = !limited;
         self.load_batch(Worked::default(), state, &mut findings).await
@@ -247,6 +250,7 @@ impl Engine {
             return Err(RunError::Policy(message));
         }
         findings.account.add(std::mem::take(&mut worked.account));
+        findings.skip(&delivery.skipped);
         state.checkpoint.records += worked.read;
         if let Some(left) = &mut self.left {
             *left = left.saturating_sub(worked.read);
@@ -338,15 +342,23 @@ struct Reader {
 
 impl Reader {
     fn read(self) {
-        let mut sequence = 0;
-        let result = self.batches(&mut sequence);
+        let (mut sequence, mut skipped) = (0, Vec::new());
+        let result = self.batches(&mut sequence, &mut skipped);
         // The loader may be gone already: then it knows a better reason.
-        let _gone = self.sender.send(Message::End(sequence, result));
+        let _gone = self.sender.send(Message::End(sequence, skipped, result));
     }
 
-    fn batches(&self, sequence: &mut u64) -> Result<(), SourceError> {
+    fn batches(
+        &self,
+        sequence: &mut u64,
+        skipped: &mut Vec<SkippedMember>,
+    ) -> Result<(), SourceError> {
         let mut dump = DumpReader::open(&self.path, &self.name, self.definition.format)?;
-        dump.skip(self.skip)?;
+        if self.skip > 0 {
+            dump.skip(self.skip)?;
+            // The checkpoint knows of those before its last batch.
+            dump.take_skipped();
+        }
         let budget = self.definition.in_flight_bytes.div_ceil(1024).max(1);
         let semaphore = Arc::new(Semaphore::new(budget));
         let before = self.progress.bytes.load(Ordering::Relaxed);
@@ -359,14 +371,17 @@ impl Reader {
                     break;
                 }
             }
-            let Some(batch) = dump.read_batch(limit)? else { break };
+            let batch = dump.read_batch(limit)?;
+            skipped.extend(dump.take_skipped());
+            let Some(batch) = batch else { break };
             left = left.map(|left| left.saturating_sub(batch.records.len() as u64));
             self.progress.bytes.store(before + dump.bytes_read(), Ordering::Relaxed);
             let cost = batch.block.len().div_ceil(1024).clamp(1, budget);
             let cost = u32::try_from(cost).unwrap_or(u32::MAX);
             let permit = Arc::clone(&semaphore).acquire_many_owned(cost);
             let Ok(permit) = self.runtime.block_on(permit) else { break };
-            self.hand_over(*sequence, dump.format(), batch, permit);
+            let skipped = std::mem::take(skipped);
+            self.hand_over(*sequence, dump.format(), (batch, skipped), permit);
             *sequence += 1;
         }
         Ok(())
@@ -376,7 +391,7 @@ impl Reader {
         &self,
         sequence: u64,
         format: &'static crate::formats::Format,
-        batch: RawBatch,
+        (batch, skipped): (RawBatch, Vec<SkippedMember>),
         permit: OwnedSemaphorePermit,
     ) {
         let definition = Arc::clone(&self.definition);
@@ -387,7 +402,7 @@ impl Reader {
                 let first = batch.records.first().map(|raw| batch.locator(raw).to_string());
                 Err(format!("panic in the batch at {}", first.unwrap_or_default()))
             });
-            let delivery = Delivery { sequence, worked, _permit: permit };
+            let delivery = Delivery { sequence, worked, skipped, _permit: permit };
             // The loader may have stopped; then nobody waits for this batch.
             let _gone = sender.send(Message::Batch(Box::new(delivery)));
         });

@@ -3,11 +3,15 @@
 //! Records are worked on in parallel, batch by batch, and loaded in the order of the source;
 //! memory is bounded by the bytes in flight. A pipeline knows no terminal and no socket.
 
+mod convert;
 mod definition;
 mod engine;
+mod output;
 mod report;
 mod worker;
 
+pub use convert::{Conversion, ConvertError, Converted, Inputs, convert};
 pub use definition::{Datestamps, Definition, DefinitionError};
 pub use engine::{Options, Progress, RunError, run};
-pub use report::{Report, SplitReport};
+pub use output::Output;
+pub use report::{Findings, Report, SKIPPED_MEMBER, SplitReport};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::crosswalk::account::AccountReport;
 use crate::record::Rejection;
+use crate::source::SkippedMember;
 use crate::store::{Counts, StoreError};
 
 /// How a run went; kept in the store as JSON.
@@ -34,6 +35,9 @@ pub struct Report {
     pub rejections: Vec<String>,
     /// Quarantined records by stage and code.
     pub reasons: BTreeMap<String, u64>,
+    /// The first members of archives that hold no records; `account.warnings` counts them all.
+    #[serde(default)]
+    pub skipped_members: Vec<String>,
 }
 
 /// The fates of one split's records.
@@ -45,24 +49,33 @@ pub struct SplitReport {
     pub counts: Counts,
 }
 
-/// What a split's records told beside their counts. It is kept with the checkpoint, so that the
+/// What records told beside their counts. A split's is kept with its checkpoint, so that the
 /// report of a run that was interrupted is that of one that was not.
 ///
 /// Only the reasons of records that the store itself rejected in the very last batch before an
 /// interruption are missing; the records are counted and in quarantine.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Findings {
+pub struct Findings {
+    /// What became of every value, and the warnings by code.
     pub account: AccountReport,
-    rejections: Vec<String>,
-    reasons: BTreeMap<String, u64>,
+    /// The first rejections, as messages.
+    pub rejections: Vec<String>,
+    /// All rejections by stage and code.
+    pub reasons: BTreeMap<String, u64>,
+    /// The first members of archives that hold no records.
+    pub skipped_members: Vec<String>,
 }
 
-const REJECTIONS_SHOWN: usize = 10;
+/// So many rejections are told in full, and so many skipped members.
+const SHOWN: usize = 20;
+
+/// The code under which members of archives that hold no records are counted.
+pub const SKIPPED_MEMBER: &str = "source.skipped_member";
 
 impl Findings {
     /// Of a checkpoint's JSON; a new checkpoint has `{}`.
-    pub fn from_checkpoint(json: &str) -> Result<Findings, StoreError> {
+    pub(super) fn from_checkpoint(json: &str) -> Result<Findings, StoreError> {
         let damaged = |error| StoreError::Damaged(format!("a checkpoint's account: {error}"));
         serde_json::from_str(json).map_err(damaged)
     }
@@ -71,8 +84,30 @@ impl Findings {
     pub fn reject(&mut self, rejection: &Rejection) {
         let reason = format!("{} {}", rejection.stage, rejection.code);
         *self.reasons.entry(reason).or_default() += 1;
-        if self.rejections.len() < REJECTIONS_SHOWN {
+        if self.rejections.len() < SHOWN {
             self.rejections.push(rejection.to_string());
+        }
+    }
+
+    /// Adds what later records told.
+    pub fn add(&mut self, later: Findings) {
+        self.account.add(later.account);
+        let room = SHOWN.saturating_sub(self.rejections.len());
+        self.rejections.extend(later.rejections.into_iter().take(room));
+        let room = SHOWN.saturating_sub(self.skipped_members.len());
+        self.skipped_members.extend(later.skipped_members.into_iter().take(room));
+        for (reason, count) in later.reasons {
+            *self.reasons.entry(reason).or_default() += count;
+        }
+    }
+
+    /// Notes that members of archives were passed over.
+    pub fn skip(&mut self, members: &[SkippedMember]) {
+        let room = SHOWN.saturating_sub(self.skipped_members.len());
+        self.skipped_members.extend(members.iter().take(room).map(ToString::to_string));
+        if !members.is_empty() {
+            let count = self.account.warnings.entry(SKIPPED_MEMBER.to_owned()).or_default();
+            *count += members.len() as u64;
         }
     }
 }
@@ -80,11 +115,16 @@ impl Findings {
 impl Report {
     /// Adds what the next split told.
     pub(super) fn add(&mut self, findings: Findings) {
-        self.account.add(findings.account);
-        let room = REJECTIONS_SHOWN.saturating_sub(self.rejections.len());
-        self.rejections.extend(findings.rejections.into_iter().take(room));
-        for (reason, count) in findings.reasons {
-            *self.reasons.entry(reason).or_default() += count;
-        }
+        let mut all = Findings {
+            account: std::mem::take(&mut self.account),
+            rejections: std::mem::take(&mut self.rejections),
+            reasons: std::mem::take(&mut self.reasons),
+            skipped_members: std::mem::take(&mut self.skipped_members),
+        };
+        all.add(findings);
+        self.account = all.account;
+        self.rejections = all.rejections;
+        self.reasons = all.reasons;
+        self.skipped_members = all.skipped_members;
     }
 }

@@ -31,6 +31,8 @@ pub enum Stage {
     Validate,
     /// Record into the store.
     Load,
+    /// Record to the bytes of another format.
+    Encode,
 }
 
 impl Stage {
@@ -42,6 +44,7 @@ impl Stage {
             Stage::Crosswalk => "crosswalk",
             Stage::Validate => "validate",
             Stage::Load => "load",
+            Stage::Encode => "encode",
         }
     }
 }

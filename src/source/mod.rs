@@ -1,15 +1,26 @@
-//! Where raw records come from: files found by name, unpacked, cut into batches.
+//! Where raw records come from: files found by name, unpacked, cut into batches of raw records.
 
-mod decompress;
+mod budget;
+mod codec;
 mod dump;
 mod files;
+mod members;
+mod parts;
+mod stream;
+mod tar;
+mod zip;
 
 use std::path::PathBuf;
 
 use thiserror::Error;
 
+pub use budget::{
+    FREE_BYTES, MAX_ASIDE_BYTES, MAX_ENTRIES, MAX_ENTRY_BYTES, MAX_NESTING, MAX_RATIO,
+};
+pub use codec::{Codec, Encoder};
 pub use dump::{BatchLimit, DumpReader};
 pub use files::{expand, fingerprint};
+pub use members::SkippedMember;
 
 /// Why a source cannot be read, or not any further.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -56,6 +67,14 @@ pub enum SourceError {
         /// The names of all formats.
         expected: String,
     },
+    /// An archive without records.
+    #[error("{file} holds no member of a known format{}{members}", if members.is_empty() { "" } else { ", but " })]
+    NoMember {
+        /// The file as the pipeline named it.
+        file: String,
+        /// The first of its members, and what they are.
+        members: String,
+    },
     /// A format that is written only.
     #[error("{format} is written only, expected a format that is read")]
     WriteOnly {
@@ -84,6 +103,7 @@ impl SourceError {
             SourceError::Open { .. } => "source.open",
             SourceError::Read { .. } => "source.read",
             SourceError::UnknownFormat { .. } => "source.unknown_format",
+            SourceError::NoMember { .. } => "source.no_member",
             SourceError::WriteOnly { .. } => "source.write_only",
             SourceError::Shorter { .. } => "source.shorter",
         }

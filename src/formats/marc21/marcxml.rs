@@ -11,7 +11,7 @@ use crate::formats::{
 use crate::record::Warning;
 use crate::xml::cut::{Cutter, Names};
 use crate::xml::reader::{Element, Reader, Token};
-use crate::xml::writer::{is_xml_char, push_attribute_value};
+use crate::xml::writer::push_attribute_value;
 use crate::xml::{self, encoding};
 
 use super::{CONTROL_VALUE, Marc, Tag, leader};
@@ -93,8 +93,9 @@ fn encode(
     out: &mut Vec<u8>,
     warnings: &mut Vec<Warning>,
 ) -> Result<(), EncodeError> {
-    let mut text = String::new();
-    let replaced = write(record.marc()?, &mut text);
+    let marc = record.marc()?;
+    let mut text = String::with_capacity(2 * marc.text().len() + 1024);
+    let replaced = write(marc, &mut text);
     out.extend_from_slice(text.as_bytes());
     if replaced > 0 {
         let message = format!("{replaced} characters that XML cannot carry, replaced by U+FFFD");
@@ -387,12 +388,12 @@ pub fn write(marc: &Marc, out: &mut String) -> usize {
         replaced += push_tag(field.tag(), out);
         for (name, indicator) in ["\" ind1=\"", "\" ind2=\""].into_iter().zip(field.indicators()) {
             out.push_str(name);
-            replaced += push_escaped(indicator.encode_utf8(&mut [0; 4]), out);
+            replaced += push_char(indicator, out);
         }
         out.push_str("\">");
         for subfield in subfields {
             out.push_str("<subfield code=\"");
-            replaced += push_escaped(subfield.code.encode_utf8(&mut [0; 4]), out);
+            replaced += push_char(subfield.code, out);
             out.push_str("\">");
             replaced += push_escaped(subfield.value, out);
             out.push_str("</subfield>");
@@ -407,10 +408,17 @@ fn push_tag(tag: Tag, out: &mut String) -> usize {
     push_escaped(tag.as_str(), out)
 }
 
+fn push_char(c: char, out: &mut String) -> usize {
+    if c.is_ascii_alphanumeric() || c == ' ' {
+        out.push(c);
+        return 0;
+    }
+    push_escaped(c.encode_utf8(&mut [0; 4]), out)
+}
+
 // For text and attributes alike; answers how many characters were replaced.
 fn push_escaped(text: &str, out: &mut String) -> usize {
-    push_attribute_value(out, text);
-    text.chars().filter(|c| !is_xml_char(*c)).count()
+    push_attribute_value(out, text)
 }
 
 #[cfg(test)]
