@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use windrow::formats::marc21::line;
-use windrow::formats::marc21::{Leader, Marc};
+use windrow::formats::marc21::{Leader, Marc, Tag};
 use windrow::formats::{self, Format, Policy, ReadOptions, SourceRecord, WriteOptions};
 use windrow::source::{BatchLimit, DumpReader, expand};
 
@@ -197,5 +197,20 @@ proptest! {
         found = iso2709;
         found.set_leader(Leader(leader));
         prop_assert_eq!(found, marc);
+    }
+
+    #[test]
+    fn aleph_sequential_reads_what_it_writes(marc in any_marc(), number in 1..1_000_000_000_u32) {
+        let mut expected = Marc::default();
+        expected.set_leader(*marc.leader());
+        expected.push_control(Tag(*b"001"), &number.to_string());
+        for field in marc.fields().filter(|field| !field.tag().is_control()) {
+            expected.push_data(field.tag(), field.indicators());
+            for subfield in field.subfields() {
+                let code = if subfield.code == '$' { 'a' } else { subfield.code };
+                expected.push_subfield(code, &subfield.value.replace(['$', '\n', '\r'], " "));
+            }
+        }
+        prop_assert_eq!(through("aleph", expected.clone()), expected);
     }
 }

@@ -124,10 +124,10 @@ impl Cutter {
                 self.at = after;
                 None
             }
-            Step::Broken(line) => {
-                self.at = line;
-                Some(self.broken(&object, start?, object.line.unwrap_or(line)))
-            }
+            Step::Broken(line) => match start {
+                Some(start) => Some(self.broken(&object, start, object.line.unwrap_or(line))),
+                None => Some(self.unended(line)),
+            },
             Step::Open if bytes.len() > limit => {
                 let start = start?;
                 object.forget();
@@ -142,20 +142,20 @@ impl Cutter {
                 self.object = Some(object);
                 Some(self.more(skip))
             }
-            Step::Open => {
-                object.damage = Some("json.truncated");
-                let end = object.line.unwrap_or(bytes.len());
-                self.at = bytes.len();
-                match start {
-                    Some(start) => Some(self.broken(&object, start, end)),
-                    // An envelope, or an object whose beginning was given as too large.
-                    None => {
-                        let message = "the file ends within an object";
-                        Some(self.give(end, end, end, "json.truncated", message))
-                    }
+            Step::Open => match start {
+                Some(start) => {
+                    object.damage = Some("json.truncated");
+                    Some(self.broken(&object, start, object.line.unwrap_or(bytes.len())))
                 }
-            }
+                None => Some(self.unended(bytes.len())),
+            },
         }
+    }
+
+    // An envelope, or an object whose beginning was given as too large: its bytes are gone.
+    fn unended(&mut self, at: usize) -> Cut {
+        let message = "the object around the records, or one that is too large, does not end";
+        self.give(at, at, at, "json.truncated", message)
     }
 
     fn closed(&mut self, object: &Object, start: usize, end: usize) -> Cut {

@@ -143,7 +143,8 @@ fn read_line(
         return Err(("aleph.syntax", message));
     };
     let [_, _, _, _, _, _, _, _, _, b' ', tag @ .., first, second, b' ', alphabet] = head else {
-        let message = format!("found {line:.20?}, expected blanks before tag and alphabet");
+        let found: String = line.chars().take(20).collect();
+        let message = format!("found {found:?}, expected blanks before tag and alphabet");
         return Err(("aleph.syntax", message));
     };
     if *alphabet != b'L' {
