@@ -19,6 +19,7 @@ mod kill;
 mod oai_endpoint;
 mod quickstart;
 mod real_marc;
+mod real_xml;
 mod source;
 mod store_records;
 mod store_sqlite;
