@@ -25,6 +25,7 @@ mod oai_endpoint;
 mod quickstart;
 mod real_formats;
 mod real_marc;
+mod real_xml;
 mod source;
 mod store_records;
 mod store_sqlite;

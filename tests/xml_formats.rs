@@ -1,4 +1,4 @@
-//! The XML standards: oddities by fixture, laws by property, and real files.
+//! The XML standards: oddities by fixture, laws by property.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,7 +11,7 @@ use windrow::formats::{
 use windrow::xml::tree::{Element, Name, Node, Tree};
 use windrow::xml::writer::is_xml_char;
 
-use crate::support::{Folder, project, shared};
+use crate::support::project;
 
 /// Fixture folders and the format that each is read as.
 const FOLDERS: [(&str, &str); 5] = [
@@ -22,12 +22,20 @@ const FOLDERS: [(&str, &str); 5] = [
     ("mods", "mods"),
 ];
 
-fn row(name: &str) -> &'static Format {
+pub fn row(name: &str) -> &'static Format {
     formats::by_name(name).unwrap()
 }
 
+fn reading(policy: Policy) -> ReadOptions {
+    ReadOptions { policy }
+}
+
+pub fn writing(version: Option<String>) -> WriteOptions {
+    WriteOptions { version }
+}
+
 /// The records of a stream given in chunks of so many bytes: bytes or the code of the damage.
-fn cut(format: &Format, stream: &[u8], chunk: usize) -> Vec<Result<Vec<u8>, &'static str>> {
+pub fn cut(format: &Format, stream: &[u8], chunk: usize) -> Vec<Result<Vec<u8>, &'static str>> {
     let mut framing = (format.reading.as_ref().unwrap().framing)();
     let (mut from, mut to) = (0, 0);
     let mut records = Vec::new();
@@ -52,11 +60,11 @@ fn cut(format: &Format, stream: &[u8], chunk: usize) -> Vec<Result<Vec<u8>, &'st
     }
 }
 
-fn tree_of(record: &SourceRecord) -> &Tree {
+pub fn tree_of(record: &SourceRecord) -> &Tree {
     record.xml().unwrap()
 }
 
-fn text_of(tree: &Tree) -> String {
+pub fn text_of(tree: &Tree) -> String {
     let mut text = String::new();
     tree.write(&mut text);
     text
@@ -64,12 +72,7 @@ fn text_of(tree: &Tree) -> String {
 
 fn fate(format: &Format, bytes: &[u8], policy: Policy) -> String {
     let (mut record, mut warnings) = (SourceRecord::default(), Vec::new());
-    let result = format.read(
-        bytes,
-        &ReadOptions { policy, ..ReadOptions::default() },
-        &mut record,
-        &mut warnings,
-    );
+    let result = format.read(bytes, &reading(policy), &mut record, &mut warnings);
     let mut out = String::new();
     for warning in warnings {
         writeln!(out, "warning: {} [{}]", warning.message, warning.code).unwrap();
@@ -140,7 +143,7 @@ fn every_oddity_of_xml_has_the_fate_that_is_written_beside_it() {
 }
 
 /// All records that a format reads in a stream, without those it rejects.
-fn read_all(format: &Format, stream: &[u8]) -> Vec<SourceRecord> {
+pub fn read_all(format: &Format, stream: &[u8]) -> Vec<SourceRecord> {
     let read = |bytes: Vec<u8>| {
         let mut record = SourceRecord::default();
         let read = format.read(&bytes, &ReadOptions::default(), &mut record, &mut Vec::new());
@@ -213,13 +216,13 @@ fn view(tree: &Tree) -> Vec<String> {
 }
 
 /// Writes records to one file and reads them back; answers the refused ones by code.
-fn check_identity(
+pub fn check_identity(
     format: &Format,
     records: &[SourceRecord],
     what: &Path,
 ) -> BTreeMap<String, usize> {
     let newest = (format.name == "datacite_xml").then(|| "4.7".to_owned());
-    let options = WriteOptions { version: newest, ..WriteOptions::default() };
+    let options = writing(newest);
     let (file, written, refused) = write_all(format, records, &options);
     let again = read_all(format, &file);
     assert_eq!(again.len(), written.len(), "{}", what.display());
@@ -269,7 +272,7 @@ fn a_file_is_told_by_its_first_root_whatever_it_is_wrapped_in() {
     }
 }
 
-fn speakers(bytes: &[u8]) -> Vec<&'static str> {
+pub fn speakers(bytes: &[u8]) -> Vec<&'static str> {
     let speaks =
         |format: &&Format| format.reading.as_ref().is_some_and(|reading| (reading.sniff)(bytes));
     formats::FORMATS.iter().filter(speaks).map(|format| format.name).collect()
@@ -282,12 +285,12 @@ fn the_header_of_an_oai_record_is_at_hand() {
     let header = envelope::header(tree_of(&records[0])).unwrap();
     assert_eq!(header.identifier().unwrap().text(), "oai:example.org:1");
     assert_eq!(header.datestamp().unwrap().text(), "2026-01-01T00:00:00Z");
-    let set_specs: Vec<_> = header.set_specs().map(|set_spec| set_spec.text()).collect();
+    let set_specs: Vec<_> = header.set_specs().map(Element::text).collect();
     assert_eq!(set_specs, ["hay", "hay:straw"]);
     assert!(!header.is_deleted());
     assert!(envelope::header(tree_of(&records[1])).unwrap().is_deleted());
     let root = formats::dublin_core::oai_dc(tree_of(&records[0])).unwrap();
-    let languages: Vec<_> = root.elements().map(|element| element.language()).collect();
+    let languages: Vec<_> = root.elements().map(Element::language).collect();
     assert_eq!(languages, [Some("en"), None, Some("de")]);
     assert!(formats::dublin_core::oai_dc(tree_of(&records[1])).is_none());
 }
@@ -300,8 +303,7 @@ fn the_version_of_datacite_is_told_and_written() {
     };
     let write = |name: &str, version: Option<&str>| {
         let record = read(name);
-        let options =
-            WriteOptions { version: version.map(str::to_owned), ..WriteOptions::default() };
+        let options = writing(version.map(str::to_owned));
         let (mut out, mut warnings) = (Vec::new(), Vec::new());
         let encode = row("datacite_xml").writing.as_ref().unwrap().encode;
         match encode(&record, &options, &mut out, &mut warnings) {
@@ -439,140 +441,4 @@ proptest! {
             check_identity(row(name), &read_all(row(name), &stream), Path::new("pieces"));
         }
     }
-}
-
-fn xml_files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            xml_files(&path, found);
-        } else {
-            found.push(path);
-        }
-    }
-    found.sort();
-}
-
-/// What became of all records of the real files under some folders.
-#[derive(Default)]
-struct Survey {
-    files: BTreeMap<String, usize>,
-    records: BTreeMap<String, usize>,
-    rejected: BTreeMap<String, Vec<String>>,
-    warned: BTreeMap<String, usize>,
-    refused: BTreeMap<String, usize>,
-}
-
-impl Survey {
-    fn read(&mut self, path: &Path, bytes: &[u8]) {
-        let told = speakers(bytes);
-        assert!(told.len() < 2, "{}: {told:?}", path.display());
-        let name = told.first().copied().unwrap_or("none");
-        *self.files.entry(name.to_owned()).or_default() += 1;
-        if !["oai_dc", "dcterms", "datacite_xml", "mods"].contains(&name) {
-            return;
-        }
-        let mut kept = Vec::new();
-        for record in cut(row(name), bytes, bytes.len()) {
-            let (mut source, mut warnings) = (SourceRecord::default(), Vec::new());
-            let result = record.map_err(|damage| (damage, String::new())).and_then(|bytes| {
-                let read =
-                    row(name).read(&bytes, &ReadOptions::default(), &mut source, &mut warnings);
-                read.map_err(|error| (error.code, error.message))
-            });
-            for warning in warnings {
-                *self.warned.entry(format!("{name} {}", warning.code)).or_default() += 1;
-            }
-            match result {
-                Ok(()) => {
-                    *self.records.entry(name.to_owned()).or_default() += 1;
-                    kept.push(source);
-                }
-                Err((code, message)) => {
-                    let place = format!("{}: {message}", path.file_name().unwrap().display());
-                    self.rejected.entry(format!("{name} {code}")).or_default().push(place);
-                }
-            }
-        }
-        for (code, count) in check_identity(row(name), &kept, path) {
-            *self.refused.entry(code).or_default() += count;
-        }
-    }
-}
-
-#[test]
-fn real_files_are_read_and_read_again_from_what_is_written() {
-    let Some(shared) = shared() else { return };
-    let mut survey = Survey::default();
-    for folder in ["datacite-xml", "mods", "oai", "crossref-xml", "mets"] {
-        let mut paths = Vec::new();
-        xml_files(&shared.join("data").join(folder), &mut paths);
-        for path in paths {
-            survey.read(&path, &std::fs::read(&path).unwrap());
-        }
-    }
-    eprintln!("files {:?}\nrecords {:?}", survey.files, survey.records);
-    eprintln!("rejected {:#?}\nwarned {:#?}", survey.rejected, survey.warned);
-    eprintln!("not written {:#?}", survey.refused);
-    let rejected: usize = survey.rejected.values().map(Vec::len).sum();
-    let records: usize = survey.records.values().sum();
-    assert!(records > 1000 && rejected * 50 < records, "{rejected} of {records}");
-}
-
-#[test]
-fn what_is_written_is_valid_where_the_schemas_are() {
-    let Some(shared) = shared() else { return };
-    if std::process::Command::new("xmllint").arg("--version").output().is_err() {
-        eprintln!("ignored: no xmllint");
-        return;
-    }
-    let folder = Folder::new();
-    let valid = |schema: &Path, document: &Path| {
-        let mut xmllint = std::process::Command::new("xmllint");
-        xmllint.args(["--nonet", "--noout", "--schema"]).arg(schema).arg(document);
-        let output = xmllint.output().unwrap();
-        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
-    };
-    let mut counts = BTreeMap::<String, (usize, usize)>::new();
-    for minor in 3..=7 {
-        let examples = shared.join(format!("xsd/datacite/kernel-4.{minor}"));
-        let schema = examples.join("metadata.xsd");
-        let mut paths = Vec::new();
-        xml_files(&examples.join("example"), &mut paths);
-        for path in paths {
-            let bytes = std::fs::read(&path).unwrap();
-            for record in read_all(row("datacite_xml"), &bytes) {
-                let options =
-                    WriteOptions { version: Some(format!("4.{minor}")), ..WriteOptions::default() };
-                let mut out = Vec::new();
-                let encode = row("datacite_xml").writing.as_ref().unwrap().encode;
-                let written = encode(&record, &options, &mut out, &mut Vec::new());
-                let before = valid(&schema, &path).0;
-                let count = counts.entry(format!("4.{minor}")).or_default();
-                count.0 += 1;
-                if before {
-                    written.unwrap();
-                    folder.write("written.xml", &out);
-                    let (after, errors) = valid(&schema, &folder.path("written.xml"));
-                    assert!(after, "{}: {errors}", path.display());
-                    count.1 += 1;
-                }
-            }
-        }
-    }
-    for (fixture, name, schema) in [
-        ("mods/collection.xml", "mods", "mods/mods-3-8.xsd"),
-        ("oai_dc/namespaces_on_collection.xml", "oai_dc", "oai_dc.xsd"),
-    ] {
-        let records =
-            read_all(row(name), &std::fs::read(project("fixtures").join(fixture)).unwrap());
-        for record in &records {
-            folder.write("written.xml", text_of(tree_of(record)));
-            let (after, errors) =
-                valid(&shared.join("xsd").join(schema), &folder.path("written.xml"));
-            assert!(after, "{fixture}: {errors}");
-        }
-        counts.insert(name.to_owned(), (records.len(), records.len()));
-    }
-    eprintln!("valid before and after, of all: {counts:?}");
 }
