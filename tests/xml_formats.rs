@@ -27,11 +27,11 @@ pub fn row(name: &str) -> &'static Format {
 }
 
 fn reading(policy: Policy) -> ReadOptions {
-    ReadOptions { policy }
+    ReadOptions { policy, ..ReadOptions::default() }
 }
 
 pub fn writing(version: Option<String>) -> WriteOptions {
-    WriteOptions { version }
+    WriteOptions { version, ..WriteOptions::default() }
 }
 
 /// The records of a stream given in chunks of so many bytes: bytes or the code of the damage.

@@ -63,9 +63,11 @@ fn cut(format: &Format, stream: &[u8], chunk: usize) -> Vec<Piece> {
                     "outside of what is there"
                 );
                 assert!(next > 0 || damage.is_some(), "nothing was taken");
-                let mut bytes = stream[from + start..from + end].to_vec();
-                if let Some((at, text)) = insert {
-                    bytes.splice(at..at, text.bytes());
+                let record = &stream[from + start..from + end];
+                let mut bytes = Vec::new();
+                match insert {
+                    Some(insert) => insert.copy(record, &mut bytes),
+                    None => bytes.extend_from_slice(record),
                 }
                 pieces.push((from + start, bytes, damage.map(|damage| damage.code)));
                 from += next;

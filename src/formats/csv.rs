@@ -64,6 +64,12 @@ pub const FORMAT_TSV: Format = Format {
     }),
 };
 
+/// Whether a format is written as a table, which needs [`WriteOptions::columns`].
+#[must_use]
+pub fn is_table(format: &Format) -> bool {
+    [FORMAT.name, FORMAT_TSV.name].contains(&format.name)
+}
+
 fn open(delimiter: u8, options: &WriteOptions) -> String {
     let names = options.columns.iter().map(|column| column.name.as_str());
     String::from_utf8(column::row(delimiter, names)).unwrap_or_default()

@@ -6,7 +6,7 @@ mod inputs;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError, mpsc};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Instant;
 
 use thiserror::Error;
@@ -155,7 +155,7 @@ fn run(
     let (sender, receiver) = mpsc::channel();
     let keep_rejects = rejects.is_some();
     let shared = Shared {
-        work: Work { conversion, writing, keep_rejects },
+        work: Work { conversion, writing, options: OnceLock::new(), keep_rejects },
         progress,
         in_flight: InFlight { free: Mutex::new(IN_FLIGHT_BYTES), freed: Condvar::new() },
         stop: AtomicBool::new(false),
@@ -210,6 +210,9 @@ impl<'c> Shared<'c> {
                 let Some(batch) = batch? else { break };
                 left -= batch.records.len() as u64;
                 self.progress.bytes.store(bytes + dump.bytes_read(), Ordering::Relaxed);
+                if sequence == 0 {
+                    self.work.settle(Some((dump.format(), &batch)));
+                }
                 let cost = self.in_flight.take(batch.block.len());
                 let (format, sender) = (dump.format(), sender.clone());
                 scope.spawn(move |_| {
@@ -239,8 +242,8 @@ struct Writer<'w> {
 
 impl Writer<'_> {
     fn write(mut self, receiver: &mpsc::Receiver<Message>) -> Result<(), ConvertError> {
-        let open = (self.shared.work.writing.open)(&self.shared.work.conversion.writing);
-        let mut result = self.out.write_all(open.as_bytes()).map_err(ConvertError::Write);
+        let mut result = Ok(());
+        let mut opened = false;
         let mut waiting: BTreeMap<u64, (usize, Box<Worked>)> = BTreeMap::new();
         let mut next = 0;
         for message in receiver {
@@ -253,7 +256,7 @@ impl Writer<'_> {
             while let Some((cost, worked)) = waiting.remove(&next) {
                 next += 1;
                 if result.is_ok() {
-                    result = self.batch(worked);
+                    result = self.open(&mut opened).and_then(|()| self.batch(worked));
                 }
                 if result.is_err() {
                     self.shared.stop.store(true, Ordering::Relaxed);
@@ -262,9 +265,19 @@ impl Writer<'_> {
             }
         }
         if !matches!(result, Err(ConvertError::Write(_))) {
+            self.open(&mut opened)?;
             self.out.write_all(self.shared.work.writing.close.as_bytes())?;
         }
         result
+    }
+
+    // How the records are written is known when the first of them are there, or none will come.
+    fn open(&mut self, opened: &mut bool) -> Result<(), ConvertError> {
+        if !std::mem::replace(opened, true) {
+            let work = &self.shared.work;
+            self.out.write_all((work.writing.open)(work.settle(None)).as_bytes())?;
+        }
+        Ok(())
     }
 
     fn batch(&mut self, worked: Box<Worked>) -> Result<(), ConvertError> {

@@ -2,10 +2,11 @@
 //! other batches.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
 
 use super::{Conversion, ConvertError};
 use crate::crosswalk::Runner;
-use crate::formats::{Format, SourceRecord, Writing};
+use crate::formats::{Format, SourceRecord, WriteOptions, Writing, csv};
 use crate::pipeline::report::Findings;
 use crate::record::{Locator, RawBatch, RawRecord, Rejection, Stage, Warning};
 
@@ -13,6 +14,8 @@ use crate::record::{Locator, RawBatch, RawRecord, Rejection, Stage, Warning};
 pub(super) struct Work<'c> {
     pub conversion: &'c Conversion,
     pub writing: &'c Writing,
+    /// How records are written: known once the first batch was looked at.
+    pub options: OnceLock<WriteOptions>,
     pub keep_rejects: bool,
 }
 
@@ -30,6 +33,38 @@ pub(super) struct Worked {
 }
 
 impl Work<'_> {
+    /// Settles how records are written, by the first batch where nothing else says it: a table
+    /// for which no columns are named has a column for each value that occurs there.
+    pub fn settle(&self, first: Option<(&'static Format, &RawBatch)>) -> &WriteOptions {
+        self.options.get_or_init(|| {
+            let mut options = self.conversion.writing.clone();
+            if let (true, Some((format, batch))) = (options.columns.is_empty(), first)
+                && csv::is_table(self.conversion.to)
+            {
+                let mut bench = self.bench(format);
+                let values = batch.records.iter().filter_map(|raw| {
+                    let mut locator = batch.locator(raw);
+                    bench.decode(raw, batch.bytes(raw), &mut locator).ok()?;
+                    bench.source.json().ok().cloned()
+                });
+                let values: Vec<_> = values.collect();
+                options.columns = csv::columns_of(&values);
+            }
+            options
+        })
+    }
+
+    fn bench(&self, format: &'static Format) -> Bench<'_> {
+        Bench {
+            work: self,
+            format,
+            runner: self.conversion.crosswalk.as_ref().map(|own| Runner::new(own.plan())),
+            source: SourceRecord::default(),
+            json: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
     /// Works on a batch of records of `format`; a panic is a failure of the batch.
     pub fn run(&self, format: &'static Format, batch: &RawBatch) -> Worked {
         catch_unwind(AssertUnwindSafe(|| self.convert(format, batch))).unwrap_or_else(|_| {
@@ -40,14 +75,7 @@ impl Work<'_> {
     }
 
     fn convert(&self, format: &'static Format, batch: &RawBatch) -> Worked {
-        let mut bench = Bench {
-            work: self,
-            format,
-            runner: self.conversion.crosswalk.as_ref().map(|own| Runner::new(own.plan())),
-            source: SourceRecord::default(),
-            json: Vec::new(),
-            warnings: Vec::new(),
-        };
+        let mut bench = self.bench(format);
         let mut worked = Worked {
             read: batch.records.len() as u64,
             bytes: Vec::with_capacity(batch.block.len() * 3),
@@ -115,6 +143,18 @@ impl Bench<'_> {
         locator: &mut Locator,
         out: &mut Vec<u8>,
     ) -> Result<(), Stop> {
+        self.decode(raw, bytes, locator)?;
+        let encode = self.work.writing.encode;
+        let options = self.work.settle(None);
+        encode(&self.source, options, out, &mut self.warnings).map_err(|error| {
+            let number = self.source.control_number().map(str::to_owned);
+            locator.control_number = locator.control_number.take().or(number);
+            rejected(Stage::Encode, None, error.code, error.message, locator)
+        })
+    }
+
+    // Into `self.source`, mapped if a crosswalk says so.
+    fn decode(&mut self, raw: &RawRecord, bytes: &[u8], locator: &mut Locator) -> Result<(), Stop> {
         let conversion = self.work.conversion;
         if let Some(damage) = &raw.damage {
             return Err(rejected(Stage::Decode, None, damage.code, &damage.message, locator));
@@ -125,9 +165,8 @@ impl Bench<'_> {
             locator.control_number = error.control_number;
             return Err(rejected(Stage::Decode, None, error.code, error.message, locator));
         }
-        let number = |source: &SourceRecord| source.control_number().map(str::to_owned);
         if let Some(runner) = &mut self.runner {
-            locator.control_number = number(&self.source);
+            locator.control_number = self.source.control_number().map(str::to_owned);
             if let Err(held) = runner.run(&self.source, &mut self.json) {
                 if held.fatal {
                     let (rule, code, message) = (held.rule, held.code, held.message);
@@ -142,11 +181,7 @@ impl Bench<'_> {
             let json = json.map_err(|error| Stop::Failed(format!("{locator}: {error}")))?;
             self.source = SourceRecord::Json(json);
         }
-        let encode = self.work.writing.encode;
-        encode(&self.source, &conversion.writing, out, &mut self.warnings).map_err(|error| {
-            locator.control_number = locator.control_number.take().or(number(&self.source));
-            rejected(Stage::Encode, None, error.code, error.message, locator)
-        })
+        Ok(())
     }
 }
 
