@@ -37,7 +37,7 @@ pub fn text<'b>(
         None => (declared(bytes, warnings)?, bytes),
     };
     if encoding == UTF_8 {
-        return match std::str::from_utf8(bytes) {
+        return match simdutf8::compat::from_utf8(bytes) {
             Ok(text) => Ok(Cow::Borrowed(text)),
             Err(_) if options.repair => Ok(Cow::Owned(mend(bytes, warnings))),
             Err(error) => {
@@ -45,6 +45,9 @@ pub fn text<'b>(
                 Err(XmlError::new("xml.utf8", message))
             }
         };
+    }
+    if encoding == WINDOWS_1252 && !label(bytes).is_some_and(|label| label.ends_with("1252")) {
+        return Ok(latin1(bytes, options, warnings));
     }
     let (text, broken) = encoding.decode_without_bom_handling(bytes);
     if broken {
@@ -79,6 +82,18 @@ fn declared(bytes: &[u8], warnings: &mut Vec<Warning>) -> Result<&'static Encodi
         let message = format!("encoding {label:?} is not one that is read");
         XmlError::new("xml.encoding", message)
     })
+}
+
+// ISO 8859-1, in which 80 to 9F are control characters. The web takes the name for Windows-1252;
+// XML does not.
+fn latin1<'b>(bytes: &'b [u8], options: Options, warnings: &mut Vec<Warning>) -> Cow<'b, str> {
+    let is_control = |byte: &u8| (0x80..0xA0).contains(byte);
+    let Some(first) = bytes.iter().position(is_control).filter(|_| options.repair) else {
+        return encoding_rs::mem::decode_latin1(bytes);
+    };
+    let message = format!("byte {first} is a control character, read as Windows-1252");
+    warnings.push(Warning::new("xml.encoding", message));
+    WINDOWS_1252.decode_without_bom_handling(bytes).0
 }
 
 // Only what is no UTF-8 is taken for Windows-1252: files put together from several sources have
@@ -122,6 +137,11 @@ mod tests {
     fn the_declared_encoding_is_decoded() {
         let latin = b"<?xml version='1.0' encoding = 'iso-8859-1'?><a>K\xFChe</a>";
         assert!(read(latin, false).0.unwrap().ends_with("<a>Kühe</a>"));
+        let control = b"<?xml version='1.0' encoding='iso-8859-1'?><a>\x8C</a>";
+        assert!(read(control, false).0.unwrap().ends_with("<a>\u{8C}</a>"));
+        let (repaired, warnings) = read(control, true);
+        assert!(repaired.unwrap().ends_with("<a>Œ</a>"));
+        assert_eq!(warnings[0].code, "xml.encoding");
         let cyrillic = b"<?xml version=\"1.0\" encoding=\"windows-1251\"?><a>\xD1\xE5\xED\xEE</a>";
         assert!(read(cyrillic, false).0.unwrap().ends_with("<a>Сено</a>"));
         let marked = b"\xEF\xBB\xBF<?xml version='1.0' encoding='iso-8859-1'?><a>\xC3\xBC</a>";
