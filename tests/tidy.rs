@@ -374,6 +374,15 @@ fn every_crosswalk_carries_tests_and_stands_in_the_readme() {
 }
 
 #[test]
+fn every_format_stands_in_the_documentation() {
+    let page = &texts()["docs/formats.md"];
+    let missing = |name: &&str| !page.contains(&format!("`{name}`"));
+    let violations: Vec<_> =
+        FORMATS.iter().map(|row| row.name).filter(missing).map(str::to_owned).collect();
+    complain("add a row to the table in docs/formats.md", &violations);
+}
+
+#[test]
 fn every_transform_stands_in_the_readme() {
     let readme = &texts()["crosswalks/README.md"];
     let missing = |name: &&str| !readme.contains(&format!("`{name}`"));

@@ -271,6 +271,20 @@ pub struct Format {
 }
 
 impl Format {
+    /// Whether records of this format can be written in `to` as they are, without a crosswalk:
+    /// MARC in all its serializations, JSON of any shape as plain JSON and tables and back.
+    #[must_use]
+    pub fn leads_to(&self, to: &Format) -> bool {
+        let is_plain =
+            |format: &Format| matches!(format.name, "csv" | "json_array" | "json_lines" | "tsv");
+        self.model == to.model
+            && match self.model {
+                Model::Marc => true,
+                Model::Xml => self.name == to.name,
+                Model::Json => self.name == to.name || is_plain(self) || is_plain(to),
+            }
+    }
+
     /// Decodes one record's bytes into `record`, adding to `warnings`.
     ///
     /// # Errors

@@ -90,7 +90,7 @@ impl Conversion {
             return Err(ConvertError::Model(format!("{} is read only", to.name)));
         }
         let Some(crosswalk) = &self.crosswalk else {
-            if from.model == to.model {
+            if from.leads_to(to) {
                 return Ok(());
             }
             let message = format!("{names} needs a crosswalk: name one with --crosswalk FILE");

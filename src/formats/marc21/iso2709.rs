@@ -5,6 +5,7 @@
 //! <https://www.loc.gov/marc/specifications/specrecstruc.html>
 
 mod coding;
+mod controls;
 mod directory;
 mod fields;
 mod framing;
@@ -129,7 +130,7 @@ fn read_record(
 ) -> Result<(), DecodeError> {
     let leader = read_leader(family, bytes, warnings)?;
     let coding = coding::choose(family, bytes, leader, options, warnings)?;
-    report_controls(bytes, warnings);
+    let before_controls = warnings.len();
     let body = bytes.strip_suffix(&[RT]).unwrap_or(bytes);
     if body.len() == bytes.len() {
         warnings.push(Warning::new("iso2709.terminator", "the record has no record terminator"));
@@ -154,7 +155,11 @@ fn read_record(
         marc.set_text(text.unwrap_or_default());
     };
     begin(marc);
-    if !fields::push_plain(marc, base, body, entries) {
+    let is_plain = fields::push_plain(marc, base, body, entries);
+    if !is_plain || leader.0.iter().any(u8::is_ascii_control) {
+        report_controls(bytes, before_controls, warnings);
+    }
+    if !is_plain {
         begin(marc);
         let warnings_before = warnings.len();
         if !fields::push_contiguous(marc, source, base, entries, warnings)? {
@@ -215,16 +220,12 @@ fn read_leader(
 
 // They stay in the record; XML cannot carry them, and its writer will say so again. ESC is the
 // coding's own affair.
-fn report_controls(bytes: &[u8], warnings: &mut Vec<Warning>) {
+fn report_controls(bytes: &[u8], at: usize, warnings: &mut Vec<Warning>) {
     let is_odd = |&byte: &u8| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r' | ESC | RT..=US);
-    // Without an early end, so that it runs over many bytes at once.
-    if !bytes.iter().fold(false, |any, byte| any | is_odd(byte)) {
-        return;
-    }
     let count = bytes.iter().filter(|byte| is_odd(byte)).count();
     let first = bytes.iter().enumerate().find(|(_, byte)| is_odd(byte));
     if let Some((offset, byte)) = first {
         let message = format!("{count} control characters, the first {byte:02X} at byte {offset}");
-        warnings.push(Warning::new("iso2709.control", message));
+        warnings.insert(at.min(warnings.len()), Warning::new("iso2709.control", message));
     }
 }

@@ -19,7 +19,7 @@ use crate::formats::{
     SourceRecord, WriteOptions, Writing,
 };
 use crate::json::cut::Cutter;
-use crate::record::Warning;
+use crate::record::{Warning, push_json_string};
 
 /// The row of [`crate::formats::FORMATS`].
 pub const FORMAT: Format = Format {
@@ -81,31 +81,44 @@ fn encode(
 /// Writes a record as one object in one line, without a line end.
 pub fn write(marc: &Marc, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"leader\":");
-    push_text(marc.leader().as_str(), out);
+    push_json_string(marc.leader().as_str(), out);
     out.extend_from_slice(b",\"fields\":[");
     for field in marc.fields() {
         out.extend_from_slice(if field.index() == 0 { b"{" } else { b",{" });
-        push_text(field.tag().as_str(), out);
+        match field.tag().0.map(|byte| plain(char::from(byte))) {
+            [Some(a), Some(b), Some(c)] => out.extend_from_slice(&[b'"', a, b, c, b'"']),
+            _ => push_json_string(field.tag().as_str(), out),
+        }
         let mut subfields = field.subfields().peekable();
         if let Some(value) = subfields.next_if(|first| first.code == CONTROL_VALUE) {
             out.push(b':');
-            push_text(value.value, out);
+            push_json_string(value.value, out);
             out.push(b'}');
             continue;
         }
-        let [first, second] = field.indicators();
-        out.extend_from_slice(b":{\"ind1\":");
-        push_text(first.encode_utf8(&mut [0; 4]), out);
-        out.extend_from_slice(b",\"ind2\":");
-        push_text(second.encode_utf8(&mut [0; 4]), out);
-        out.extend_from_slice(b",\"subfields\":[");
-        let mut between: &[u8] = b"{";
+        match field.indicators().map(plain) {
+            [Some(first), Some(second)] => {
+                out.extend_from_slice(b":{\"ind1\":\"");
+                out.push(first);
+                out.extend_from_slice(b"\",\"ind2\":\"");
+                out.push(second);
+                out.extend_from_slice(b"\",\"subfields\":[");
+            }
+            _ => push_odd_indicators(field.indicators(), out),
+        }
+        let mut between: &[u8] = b"";
         for subfield in subfields {
             out.extend_from_slice(between);
-            between = b",{";
-            push_text(subfield.code.encode_utf8(&mut [0; 4]), out);
-            out.push(b':');
-            push_text(subfield.value, out);
+            between = b",";
+            match plain(subfield.code) {
+                Some(code) => out.extend_from_slice(&[b'{', b'"', code, b'"', b':']),
+                None => {
+                    out.push(b'{');
+                    push_json_string(subfield.code.encode_utf8(&mut [0; 4]), out);
+                    out.push(b':');
+                }
+            }
+            push_json_string(subfield.value, out);
             out.push(b'}');
         }
         out.extend_from_slice(b"]}}");
@@ -113,29 +126,16 @@ pub fn write(marc: &Marc, out: &mut Vec<u8>) {
     out.extend_from_slice(b"]}");
 }
 
-fn push_text(text: &str, out: &mut Vec<u8>) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    out.push(b'"');
-    let mut clean_from = 0;
-    let bytes = text.as_bytes();
-    for (at, &byte) in bytes.iter().enumerate() {
-        if byte >= b' ' && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(bytes.get(clean_from..at).unwrap_or_default());
-        clean_from = at + 1;
-        let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or(b'0');
-        match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            _ => {
-                out.extend_from_slice(b"\\u00");
-                out.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
-            }
-        }
-    }
-    out.extend_from_slice(bytes.get(clean_from..).unwrap_or_default());
-    out.push(b'"');
+/// A character that stands in a JSON string as one byte, as it is.
+fn plain(c: char) -> Option<u8> {
+    u8::try_from(c).ok().filter(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
+}
+
+#[cold]
+fn push_odd_indicators([first, second]: [char; 2], out: &mut Vec<u8>) {
+    out.extend_from_slice(b":{\"ind1\":");
+    push_json_string(first.encode_utf8(&mut [0; 4]), out);
+    out.extend_from_slice(b",\"ind2\":");
+    push_json_string(second.encode_utf8(&mut [0; 4]), out);
+    out.extend_from_slice(b",\"subfields\":[");
 }

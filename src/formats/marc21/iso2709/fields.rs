@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr_iter, memchr2_iter};
+use memchr::{memchr, memchr_iter};
 
+use super::controls::Controls;
 use super::{FT, US, directory};
 use crate::formats::marc21::{CONTROL_VALUE, Marc, Tag};
 use crate::formats::{DecodeError, Policy};
@@ -36,7 +37,7 @@ impl<'b> Source<'b> {
 /// filled and the record to the ways below.
 pub(super) fn push_plain(marc: &mut Marc, base: usize, body: &[u8], entries: &[[u8; 12]]) -> bool {
     let data = body.get(base..).unwrap_or_default();
-    let mut marks = memchr2_iter(US, FT, data);
+    let mut marks = Controls::of(data);
     let mut start = 0;
     for entry in entries {
         let Some(entry) = directory::Entry::parse(entry) else { return false };
@@ -66,9 +67,9 @@ pub(super) fn push_plain(marc: &mut Marc, base: usize, body: &[u8], entries: &[[
                 let Some(byte) = data.get(code).filter(|byte| byte.is_ascii_graphic()) else {
                     return false;
                 };
-                // A field terminator before the field's end, or a delimiter at it.
-                let is_end = data.get(next) == Some(&FT);
-                if next > end || is_end != (next == end) || next == code {
+                // A field terminator before the field's end, or a delimiter at it, or neither.
+                let wanted = if next == end { FT } else { US };
+                if next > end || data.get(next) != Some(&wanted) || next == code {
                     return false;
                 }
                 marc.push_subfield_at(char::from(*byte), base + code + 1, base + next);
