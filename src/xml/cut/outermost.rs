@@ -5,7 +5,7 @@
 
 use memchr::memchr;
 
-use super::surroundings::{Surroundings, UTF_16, is_blank, is_space, is_utf16};
+use super::surroundings::{Surroundings, UTF_16, blank_front, is_blank, is_space, is_utf16};
 use super::{KEPT_OF_TOO_LARGE, START_BYTES};
 use crate::record::{Cut, Damage, Insert};
 use crate::xml::token::{Token, local_name, token};
@@ -271,10 +271,10 @@ impl OutermostCutter {
             return None;
         }
         let text = bytes.get(start..end).unwrap_or_default();
-        let first = start + text.iter().position(|byte| !is_space(*byte))?;
         if is_blank(text) {
             return None;
         }
+        let first = start + blank_front(text);
         let last = start + text.iter().rposition(|byte| !is_space(*byte))? + 1;
         self.loose_at(first, last, end, "xml.text")
     }

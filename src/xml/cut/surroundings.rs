@@ -131,15 +131,20 @@ pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// White space; byte order marks too, which stand at the front of each of several documents put
-/// together.
-pub(super) fn is_blank(text: &[u8]) -> bool {
+/// The length of the white space at the front of `text`; byte order marks too, which stand at the
+/// front of each of several documents put together.
+pub(super) fn blank_front(text: &[u8]) -> usize {
     let mut rest = text;
     loop {
         rest = rest.trim_ascii_start();
         match rest.strip_prefix(b"\xEF\xBB\xBF") {
             Some(after) => rest = after,
-            None => return rest.is_empty(),
+            None => return text.len() - rest.len(),
         }
     }
+}
+
+/// Whether there is nothing but that.
+pub(super) fn is_blank(text: &[u8]) -> bool {
+    blank_front(text) == text.len()
 }
