@@ -22,6 +22,7 @@ mod kill;
 mod marc8;
 mod marc_family;
 mod oai_endpoint;
+mod pica;
 mod quickstart;
 mod real_formats;
 mod real_marc;

@@ -20,6 +20,7 @@ pub mod json_ld;
 pub mod json_lines;
 pub mod marc21;
 pub mod mods;
+pub mod pica;
 pub mod ris;
 mod text;
 
@@ -124,7 +125,7 @@ impl SourceRecord {
     pub fn control_number(&self) -> Option<&str> {
         match self {
             SourceRecord::Marc(marc) => marc.control_number(),
-            SourceRecord::Json(value) => json::name(value),
+            SourceRecord::Json(value) => json::name(value).or_else(|| pica::name(value)),
             SourceRecord::Xml(tree) => envelope::identifier(tree),
         }
     }
@@ -327,6 +328,8 @@ pub static FORMATS: &[Format] = &[
     marcxml::FORMAT,
     mods::FORMAT,
     dublin_core::OAI_DC,
+    pica::binary::FORMAT,
+    pica::plain::FORMAT,
     ris::FORMAT,
     csv::FORMAT_TSV,
     iso2709::UNIMARC,
