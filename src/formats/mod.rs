@@ -4,6 +4,7 @@
 //! a [`SourceRecord`]. What is odd becomes a [`Warning`], what is impossible a [`DecodeError`];
 //! nothing panics on foreign bytes.
 
+pub mod bagit;
 pub mod bibtex;
 pub mod crossref_json;
 pub mod csl_json;
