@@ -10,6 +10,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod bagit;
 mod configuration;
 mod containers;
 mod convert;
@@ -22,6 +23,7 @@ mod kill;
 mod marc8;
 mod marc_family;
 mod oai_endpoint;
+mod pica;
 mod quickstart;
 mod real_formats;
 mod real_marc;

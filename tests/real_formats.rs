@@ -58,7 +58,8 @@ pub fn files(folder: &Path, ends: &[&str]) -> Vec<PathBuf> {
     found
 }
 
-fn check_tally(title: &str, folder: &str, format: &str, ends: &[&str], expected: &str) -> bool {
+/// Whether what became of all records of these files is as expected.
+pub fn check_tally(title: &str, folder: &str, format: &str, ends: &[&str], expected: &str) -> bool {
     let Some(shared) = shared() else { return true };
     let mut counts = BTreeMap::new();
     for path in files(&shared.join("data").join(folder), ends) {
@@ -130,6 +131,8 @@ fn no_file_of_another_format_is_taken_for_a_table_or_json() {
         "invenio-dump json_lines 14",
         "inveniordm-json json_lines 22",
         "pica json_lines 1",
+        "pica pica_binary 10",
+        "pica pica_plain 4",
         "schemaorg-json json_array 1",
         "schemaorg-json json_lines 8",
         "truth json_lines 3",

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use clap::ValueEnum;
+use jiff::tz::TimeZone;
 
 use super::progress::Watcher;
-use super::{Failure, Outcome, configuration, show, usage};
+use super::{Failure, Outcome, clock, configuration, show, usage};
 use crate::crosswalk::Crosswalk;
 use crate::formats::csv::Column;
 use crate::formats::{
@@ -31,6 +32,15 @@ pub struct Arguments {
     /// The file to write; `-` is stdout; .gz, .zst, .bz2 and .xz are packed
     #[arg(short, long, value_name = "OUT", default_value = "-")]
     output: PathBuf,
+    /// Make OUT a BagIt bag, a folder with the records in it; packed with bz2, gz, xz or zst
+    #[arg(
+        long,
+        value_name = "CODEC",
+        num_args = 0..=1,
+        require_equals = true,
+        value_parser = codec,
+    )]
+    bag: Option<Option<Codec>>,
     /// The version of the format that is written
     #[arg(long, value_name = "VERSION")]
     to_version: Option<String>,
@@ -92,7 +102,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     };
     // Before a file is made.
     conversion.check(from).map_err(usage)?;
-    let mut output = output(&arguments.output)?;
+    let mut output = output(arguments, conversion.to)?;
     let mut rejects = arguments.rejects.as_deref().map(output_file).transpose()?;
     let progress = Arc::new(Progress::default());
     let watcher = Watcher::new(Arc::clone(&progress));
@@ -155,11 +165,21 @@ fn files(patterns: &[String]) -> Result<Vec<(Option<PathBuf>, String)>, Failure>
     Ok(files)
 }
 
-fn output(path: &Path) -> Result<Output, Failure> {
-    if path == Path::new("-") {
-        return Ok(Output::stream(Box::new(std::io::stdout())));
+fn output(arguments: &Arguments, to: &Format) -> Result<Output, Failure> {
+    let path = &arguments.output;
+    let is_stdout = path == Path::new("-");
+    let Some(codec) = arguments.bag else {
+        let stdout = || Output::stream(Box::new(std::io::stdout()));
+        return if is_stdout { Ok(stdout()) } else { output_file(path) };
+    };
+    if is_stdout {
+        return Err(usage(anyhow!("a bag is a folder, name it with -o")));
     }
-    output_file(path)
+    let mut name = format!("records.{}", to.extensions.first().unwrap_or(&to.name));
+    name.extend(codec.iter().flat_map(|codec| [".", codec.extension()]));
+    let date = clock()?.now().to_zoned(TimeZone::UTC).date();
+    let bag = Output::bag(path, &name, date);
+    Ok(bag.with_context(|| format!("cannot make the bag {}", path.display()))?)
 }
 
 fn output_file(path: &Path) -> Result<Output, Failure> {
@@ -197,6 +217,13 @@ fn encoding(name: &str) -> Result<Encoding, String> {
         let names: Vec<&str> = Encoding::ALL.iter().map(|encoding| encoding.name()).collect();
         format!("expected {}", names.join(", "))
     })
+}
+
+fn codec(name: &str) -> Result<Codec, String> {
+    Codec::ALL
+        .into_iter()
+        .find(|codec| codec.extension() == name)
+        .ok_or_else(|| format!("expected {}", Codec::ALL.map(Codec::extension).join(", ")))
 }
 
 fn column(text: &str) -> Result<Column, String> {

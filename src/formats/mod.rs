@@ -4,6 +4,7 @@
 //! a [`SourceRecord`]. What is odd becomes a [`Warning`], what is impossible a [`DecodeError`];
 //! nothing panics on foreign bytes.
 
+pub mod bagit;
 pub mod bibtex;
 pub mod crossref_json;
 pub mod csl_json;
@@ -20,6 +21,7 @@ pub mod json_ld;
 pub mod json_lines;
 pub mod marc21;
 pub mod mods;
+pub mod pica;
 pub mod ris;
 mod text;
 
@@ -124,7 +126,7 @@ impl SourceRecord {
     pub fn control_number(&self) -> Option<&str> {
         match self {
             SourceRecord::Marc(marc) => marc.control_number(),
-            SourceRecord::Json(value) => json::name(value),
+            SourceRecord::Json(value) => json::name(value).or_else(|| pica::name(value)),
             SourceRecord::Xml(tree) => envelope::identifier(tree),
         }
     }
@@ -341,6 +343,8 @@ pub static FORMATS: &[Format] = &[
     marcxml::FORMAT,
     mods::FORMAT,
     dublin_core::OAI_DC,
+    pica::binary::FORMAT,
+    pica::plain::FORMAT,
     ris::FORMAT,
     csv::FORMAT_TSV,
     iso2709::UNIMARC,
