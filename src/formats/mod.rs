@@ -274,15 +274,18 @@ pub struct Format {
 
 impl Format {
     /// Whether records of this format can be written in `to` as they are, without a crosswalk:
-    /// MARC in all its serializations, JSON of any shape as plain JSON and tables and back.
+    /// MARC and PICA in all their serializations, JSON of any shape as plain JSON and tables and
+    /// back.
     #[must_use]
     pub fn leads_to(&self, to: &Format) -> bool {
         let is_plain =
             |format: &Format| matches!(format.name, "csv" | "json_array" | "json_lines" | "tsv");
+        let is_pica = |format: &Format| matches!(format.name, "pica_binary" | "pica_plain");
         self.model == to.model
             && match self.model {
                 Model::Marc => true,
                 Model::Xml => self.name == to.name,
+                Model::Json if is_pica(self) && is_pica(to) => true,
                 Model::Json => self.name == to.name || is_plain(self) || is_plain(to),
             }
     }

@@ -80,6 +80,7 @@ fn encode(
 
 /// Writes a record as one object in one line, without a line end.
 pub fn write(marc: &Marc, out: &mut Vec<u8>) {
+    out.reserve(marc.text().len() * 2);
     out.extend_from_slice(b"{\"leader\":");
     push_json_string(marc.leader().as_str(), out);
     out.extend_from_slice(b",\"fields\":[");
@@ -89,8 +90,9 @@ pub fn write(marc: &Marc, out: &mut Vec<u8>) {
             [Some(a), Some(b), Some(c)] => out.extend_from_slice(&[b'"', a, b, c, b'"']),
             _ => push_json_string(field.tag().as_str(), out),
         }
-        let mut subfields = field.subfields().peekable();
-        if let Some(value) = subfields.next_if(|first| first.code == CONTROL_VALUE) {
+        let mut subfields = field.subfields();
+        let first = subfields.next();
+        if let Some(value) = first.filter(|first| first.code == CONTROL_VALUE) {
             out.push(b':');
             push_json_string(value.value, out);
             out.push(b'}');
@@ -106,14 +108,13 @@ pub fn write(marc: &Marc, out: &mut Vec<u8>) {
             }
             _ => push_odd_indicators(field.indicators(), out),
         }
-        let mut between: &[u8] = b"";
-        for subfield in subfields {
-            out.extend_from_slice(between);
-            between = b",";
+        for (n, subfield) in first.into_iter().chain(subfields).enumerate() {
+            let between: &[u8] = if n == 0 { b"{" } else { b",{" };
             match plain(subfield.code) {
-                Some(code) => out.extend_from_slice(&[b'{', b'"', code, b'"', b':']),
+                Some(code) if n == 0 => out.extend_from_slice(&[b'{', b'"', code, b'"', b':']),
+                Some(code) => out.extend_from_slice(&[b',', b'{', b'"', code, b'"', b':']),
                 None => {
-                    out.push(b'{');
+                    out.extend_from_slice(between);
                     push_json_string(subfield.code.encode_utf8(&mut [0; 4]), out);
                     out.push(b':');
                 }
