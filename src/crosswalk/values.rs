@@ -8,7 +8,7 @@ use super::plan::Step;
 use super::run::{Found, Held, Origins, Run};
 use super::shape::{Buffer, Target};
 use super::syntax::{Policy, Take};
-use super::transforms::{Applied, text};
+use super::transforms::{Applied, settled, text};
 
 /// Where the values of a step go, one by one.
 pub(super) struct Sink<'s, 'r> {
@@ -152,8 +152,8 @@ impl<'r> Run<'r> {
         }
         let origins = found.origins;
         let settled = from < step.pipe.settled
-            && (text::is_settled(&found.text)
-                || step.pipe.beyond_ascii && text::is_settled_beyond_ascii(&found.text));
+            && (settled::is_settled(&found.text)
+                || step.pipe.beyond_ascii && settled::is_settled_beyond_ascii(&found.text));
         let from = if settled { step.pipe.settled } else { from };
         for (n, transform) in (from..).zip(step.pipe.steps.get(from..).unwrap_or_default()) {
             match transform.apply(found.text) {

@@ -5,6 +5,7 @@ mod language;
 mod names;
 mod pattern;
 mod pipe;
+pub(super) mod settled;
 mod table;
 pub(super) mod text;
 

@@ -14,9 +14,9 @@ pub struct Pipe {
     pub steps: Vec<Step>,
     /// The transform names, for messages; as long as `steps`.
     pub names: Vec<String>,
-    /// So many steps at the front leave a settled text as it is (`text::is_settled`).
+    /// So many steps at the front leave a settled text as it is (`settled::is_settled`).
     pub settled: usize,
-    /// They do so to a text beyond ASCII too (`text::is_settled_beyond_ascii`).
+    /// They do so to a text beyond ASCII too (`settled::is_settled_beyond_ascii`).
     pub beyond_ascii: bool,
 }
 
