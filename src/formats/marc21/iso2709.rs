@@ -195,7 +195,8 @@ fn read_leader(
         ));
     }
     let leader = Leader(*leader);
-    let part = |from: usize, to: usize| leader.as_str().get(from..to).unwrap_or_default();
+    let text = leader.as_str();
+    let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
     if part(0, 5).parse() != Ok(bytes.len()) {
         warnings.push(Warning::new(
             "iso2709.length",

@@ -81,6 +81,8 @@ fn encode(
 /// Writes a record as one object in one line, without a line end.
 pub fn write(marc: &Marc, out: &mut Vec<u8>) {
     out.reserve(marc.text().len() * 2);
+    // Most records have none: then their values need only be looked through for control characters.
+    let clean = memchr::memchr2(b'"', b'\\', marc.text().as_bytes()).is_none();
     out.extend_from_slice(b"{\"leader\":");
     push_json_string(marc.leader().as_str(), out);
     out.extend_from_slice(b",\"fields\":[");
@@ -94,7 +96,7 @@ pub fn write(marc: &Marc, out: &mut Vec<u8>) {
         let first = subfields.next();
         if let Some(value) = first.filter(|first| first.code == CONTROL_VALUE) {
             out.push(b':');
-            push_json_string(value.value, out);
+            push_value(value.value, clean, out);
             out.push(b'}');
             continue;
         }
@@ -119,12 +121,35 @@ pub fn write(marc: &Marc, out: &mut Vec<u8>) {
                     out.push(b':');
                 }
             }
-            push_json_string(subfield.value, out);
+            push_value(subfield.value, clean, out);
             out.push(b'}');
         }
         out.extend_from_slice(b"]}}");
     }
     out.extend_from_slice(b"]}");
+}
+
+/// Appends a value; `clean` when it holds no `"` and no `\`.
+fn push_value(value: &str, clean: bool, out: &mut Vec<u8>) {
+    if !clean || has_control(value.as_bytes()) {
+        return push_json_string(value, out);
+    }
+    out.push(b'"');
+    out.extend_from_slice(value.as_bytes());
+    out.push(b'"');
+}
+
+/// Whether a byte is below 0x20: eight at a time, the last eight overlapping with those before.
+fn has_control(bytes: &[u8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let has_control = |chunk: &[u8; 8]| {
+        let high_bits = u64::from_le_bytes(*chunk) & (ONES * 0xE0);
+        high_bits.wrapping_sub(ONES) & !high_bits & (ONES * 0x80) != 0
+    };
+    match bytes.last_chunk::<8>() {
+        Some(last) => has_control(last) || bytes.as_chunks::<8>().0.iter().any(has_control),
+        None => bytes.iter().any(|byte| *byte < 0x20),
+    }
 }
 
 /// A character that stands in a JSON string as one byte, as it is.
@@ -139,4 +164,24 @@ fn push_odd_indicators([first, second]: [char; 2], out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"ind2\":");
     push_json_string(second.encode_utf8(&mut [0; 4]), out);
     out.extend_from_slice(b",\"subfields\":[");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn a_value_is_written_as_json_whatever_is_in_it(
+            value in "[ -~é]{0,20}|[\u{0}-\u{24}]{0,20}|.{0,30}",
+        ) {
+            let clean = !value.contains(['"', '\\']);
+            let (mut quick, mut plain) = (Vec::new(), Vec::new());
+            push_value(&value, clean, &mut quick);
+            push_json_string(&value, &mut plain);
+            proptest::prop_assert_eq!(quick, plain);
+            let controls = value.bytes().any(|byte| byte < 0x20);
+            proptest::prop_assert_eq!(has_control(value.as_bytes()), controls);
+        }
+    }
 }
