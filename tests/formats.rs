@@ -78,6 +78,11 @@ fn describe(format: &Format, policy: Policy, stream: &[u8]) -> String {
     out
 }
 
+/// Where each piece begins, its bytes, and the code of its damage.
+fn view(pieces: &[Piece]) -> Vec<(usize, Vec<u8>, Option<&'static str>)> {
+    pieces.iter().map(|piece| (piece.byte, piece.bytes.clone(), piece.damage)).collect()
+}
+
 fn check(expectation: &Path, found: &str, wrong: &mut Vec<String>) {
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(expectation, found).unwrap();
@@ -104,6 +109,11 @@ fn every_oddity_has_the_fate_that_is_written_beside_it() {
         let format = formats::by_name(name).unwrap();
         let stream = std::fs::read(path).unwrap();
         let found = describe(format, Policy::Tolerant, &stream);
+        for chunk in [1, 60] {
+            let ends: Vec<usize> = (0..stream.len()).step_by(chunk).collect();
+            let alike = view(&cut(format, &stream, &ends)) == view(&cut(format, &stream, &[]));
+            assert!(alike, "{} is cut otherwise in chunks of {chunk}", path.display());
+        }
         check(&path.with_extension(format!("{extension}.txt")), &found, &mut wrong);
         // Beside it what repair makes of it, where that is something else.
         let repaired = describe(format, Policy::Repair, &stream);
@@ -329,7 +339,6 @@ proptest! {
         for format in formats::FORMATS.iter().filter(|format| format.reading.is_some()) {
             let whole = cut(format, &stream, &[]);
             let parts = cut(format, &stream, &ends);
-            let view = |pieces: &[Piece]| pieces.iter().map(|piece| (piece.byte, piece.bytes.clone(), piece.damage)).collect::<Vec<_>>();
             prop_assert_eq!(view(&whole), view(&parts));
             let (mut record, mut warnings) = (SourceRecord::default(), Vec::new());
             for piece in &whole {

@@ -55,8 +55,9 @@ fn watch(progress: &Progress, stopped: &mpsc::Receiver<()>) {
             bar.set_position(bytes);
             bar.set_message(format!("{records} records, {rate}/s, {quarantined} held back"));
         } else {
+            let of_total = if total > 0 { format!(" of {total}") } else { String::new() };
             talk(format_args!(
-                "{records} records, {rate}/s, {bytes} of {total} bytes, {quarantined} held back"
+                "{records} records, {rate}/s, {bytes}{of_total} bytes, {quarantined} held back"
             ));
         }
     }
