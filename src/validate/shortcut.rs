@@ -28,7 +28,7 @@ pub(super) struct Shortcut {
 
 #[derive(Debug)]
 enum Check {
-    /// A reference that is still being followed.
+    /// A reference that is still being followed, or what is too rare to be known here: numbers.
     Open,
     Text(Text),
     List {
@@ -258,6 +258,7 @@ impl<'s> Compiler<'s> {
                 Check::List { item, unique }
             }
             Some(Some("string")) => Check::Text(text(node)?),
+            Some(Some("integer" | "boolean")) => Check::Open,
             None if node.contains_key("enum") => Check::Text(text(node)?),
             _ => return None,
         };
