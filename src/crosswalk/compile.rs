@@ -1,6 +1,5 @@
 //! Compiling: every name of a file resolved, every mistake of meaning found in one pass.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::condition::Condition;
@@ -16,21 +15,22 @@ use crate::record::content_hash;
 use crate::xml::writer::push_attribute_value;
 use crate::yaml::{Checker, Diagnostics, Span};
 
-/// Compiles a file whose structure was read without stopping; `folder` is where it stands.
+/// Compiles a file whose structure was read without stopping.
 ///
 /// # Errors
 /// Every mistake that `check` holds already and every one that is found here.
-pub fn compile(file: &File, check: Checker, folder: &Path) -> Result<Plan, Diagnostics> {
+pub fn compile(file: &File, check: Checker) -> Result<Plan, Diagnostics> {
+    let texts = check.sources().iter().map(|source| source.text.as_str()).collect();
     let mut compiler = Compiler {
         check,
-        folder,
+        file,
         context: PipeContext::default(),
         input: Input::Marc,
         tags: TagIndex::default(),
         default_on_error: file.on_error.clone(),
         default_unique: file.unique,
         depth: 0,
-        texts: file.source.text.clone(),
+        texts,
     };
     compiler.input = match file.from_format.value.as_str() {
         "json" => Input::Json,
@@ -111,7 +111,7 @@ enum Context {
 
 struct Compiler<'f> {
     check: Checker,
-    folder: &'f Path,
+    file: &'f File,
     context: PipeContext,
     input: Input,
     tags: TagIndex,
@@ -125,14 +125,13 @@ struct Compiler<'f> {
 impl Compiler<'_> {
     /// The place of a byte inside a scalar; quotes before it count.
     fn inside(&self, span: Span, at: usize, length: usize) -> Span {
-        let text = &self.check.source().text;
-        let quoted = text.get(span.start..).is_some_and(|rest| rest.starts_with(['"', '\'']));
+        let quoted = self.check.text_from(span).starts_with(['"', '\'']);
         let start = (span.start + usize::from(quoted) + at).min(span.end);
-        Span { start, end: (start + length.max(1)).min(span.end.max(start + 1)) }
+        Span { start, end: (start + length.max(1)).min(span.end.max(start + 1)), ..span }
     }
 
     fn read(&mut self, path: &Spanned<String>, code: &'static str) -> Option<String> {
-        let full = self.folder.join(&path.value);
+        let full = self.file.resolve(path);
         match std::fs::read_to_string(&full) {
             Ok(text) => {
                 self.texts.push_str(&text);

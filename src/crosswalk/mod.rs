@@ -72,15 +72,15 @@ impl Crosswalk {
         Crosswalk::parse(name, text, folder).map_err(CrosswalkError::Invalid)
     }
 
-    /// Compiles a text; `folder` is where its tables and schemas stand.
+    /// Compiles a text; `folder` is where its tables, its schema and what it extends stand.
     ///
     /// # Errors
-    /// All mistakes of the text.
+    /// All mistakes of the text and of what it extends.
     pub fn parse(name: String, text: String, folder: &Path) -> Result<Crosswalk, Diagnostics> {
         let source = Arc::new(SourceText { name, text });
-        let (file, check) = syntax::read(&source)?;
-        let plan = compile::compile(&file, check, folder)?;
-        let schema = file.to_schema.as_ref().map(|schema| folder.join(&schema.value));
+        let (file, check) = syntax::read(&source, folder)?;
+        let plan = compile::compile(&file, check)?;
+        let schema = file.to_schema.as_ref().map(|schema| file.resolve(schema));
         Ok(Crosswalk { file, plan, schema })
     }
 
@@ -102,7 +102,7 @@ impl Crosswalk {
         self.schema.as_deref()
     }
 
-    /// Hash of the file, its tables and its schema: it changes when what it writes may change.
+    /// Hash of the file, what it extends, its tables and its schema: it changes when what it writes may change.
     #[must_use]
     pub fn hash(&self) -> ContentHash {
         self.plan.hash

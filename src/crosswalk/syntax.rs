@@ -1,7 +1,9 @@
 //! The file as it is written: keys and their values with places, before anything is resolved.
 
+mod extends;
 mod read;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use read::read;
@@ -187,6 +189,8 @@ pub enum TestInput {
 pub struct File {
     /// The text it was read from.
     pub source: Arc<SourceText>,
+    /// By file number the folder of each file that was read, its own first.
+    pub folders: Vec<PathBuf>,
     /// `crosswalk:`
     pub name: String,
     /// `from.format`: `marc21` or `json`.
@@ -217,4 +221,13 @@ pub struct File {
     pub unmapped: Unmapped,
     /// `tests:`
     pub tests: Vec<InlineTest>,
+}
+
+impl File {
+    /// A path as the file that says it means it.
+    #[must_use]
+    pub fn resolve(&self, path: &Spanned<String>) -> PathBuf {
+        let folder = self.folders.get(usize::from(path.span.file));
+        folder.map_or(Path::new(""), PathBuf::as_path).join(&path.value)
+    }
 }

@@ -1,16 +1,19 @@
 //! Reading a crosswalk file: every key known, every value of its kind, all mistakes collected.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use super::extends::gather;
 use super::{
     Case, File, Ignore, InlineTest, Policy, Rule, Spanned, TableContent, TableDeclaration, Take,
     TestInput, Unmapped,
 };
-use crate::yaml::{Checker, Diagnostics, Fields, Kind, Node, SourceText, parse};
+use crate::yaml::{Checker, Diagnostics, Fields, Kind, Node, SourceText};
 
 const FILE_KEYS: &[&str] = &[
     "crosswalk",
     "version",
+    "extends",
     "from",
     "to",
     "defaults",
@@ -44,14 +47,13 @@ const RULE_KEYS: &[&str] = &[
 ];
 const TEST_KEYS: &[&str] = &["name", "marc", "json", "expect", "exact", "unmapped", "quarantine"];
 
-/// Reads a file's structure.
+/// Reads a file's structure, with what it extends; `folder` is where it stands.
 ///
 /// # Errors
 /// All mistakes of structure: unknown keys, wrong types, missing parts. A file with none can still
 /// have mistakes of meaning, which compiling finds.
-pub fn read(source: &Arc<SourceText>) -> Result<(File, Checker), Diagnostics> {
-    let root = parse(source)?;
-    let mut check = Checker::new(source);
+pub fn read(source: &Arc<SourceText>, folder: &Path) -> Result<(File, Checker), Diagnostics> {
+    let (root, folders, mut check) = gather(source, folder)?;
     let fields = check.fields(&root, "a crosswalk", FILE_KEYS);
     let text = |check: &mut Checker, key: &str| {
         let node = check.required(fields, key, "the crosswalk")?;
@@ -67,6 +69,7 @@ pub fn read(source: &Arc<SourceText>) -> Result<(File, Checker), Diagnostics> {
     let defaults = check.fields(defaults, "defaults", &["on_error", "unique"]);
     let file = File {
         source: Arc::clone(source),
+        folders,
         name,
         from_format: format(&mut check, from, "from"),
         to_format: format(&mut check, to, "to"),
