@@ -3,11 +3,17 @@
 use std::sync::Arc;
 
 use super::condition::Condition;
-use super::plan::{Body, CasePlan, Input, Object, Plan, Selector, Step, TagIndex, codes};
+use super::plan::{
+    Body, CasePlan, Input, Label, Object, OfUnmapped, Plan, Selector, Step, TagIndex, codes,
+};
 use super::schema_paths::SchemaPaths;
-use super::selector::{JsonPath, MarcSelector, Subfields, TagPattern};
+use super::selector::{
+    JsonPath, MarcSelector, Namespaces, SelectorError, Subfields, TagPattern, XmlPath,
+};
 use super::shape::{Shape, Syntax, Target};
-use super::syntax::{Case, File, Policy, Rule, Spanned, TableContent, TableDeclaration, Take};
+use super::syntax::{
+    Case, File, Policy, Rule, Spanned, TableContent, TableDeclaration, Take, Unmapped,
+};
 use super::table::{Fold, Miss, Table, read_columns};
 use super::transforms::{Pipe, PipeContext, parse_pipe};
 use crate::formats::marc21::Tag;
@@ -67,16 +73,9 @@ pub fn compile(file: &File, check: Checker) -> Result<Plan, Diagnostics> {
         .iter()
         .filter_map(|rule| compiler.step(rule, &rule.id, &scope, Some(&mut shape), 1))
         .collect();
+    let unmapped = compiler.unmapped(&file.unmapped, &scope, &mut shape);
     shape.finish();
-    let mut ignore = Vec::new();
-    for selector in file.ignore.iter().flat_map(|ignore| &ignore.from) {
-        let Some(parsed) = compiler.marc(selector) else { continue };
-        if parsed.occurrence.is_some() || parsed.slice.is_some() || parsed.tag.is_none() {
-            let message = "`ignore` takes fields and subfields, without occurrence or slice";
-            compiler.check.error("E0202", selector.span, message);
-        }
-        ignore.push(parsed);
-    }
+    let (ignore, ignore_paths) = compiler.ignored(file, &scope);
     let envelope = (syntax == Syntax::Xml).then(|| compiler.envelope(file));
     let plan = Plan {
         input: compiler.input,
@@ -85,7 +84,9 @@ pub fn compile(file: &File, check: Checker) -> Result<Plan, Diagnostics> {
         envelope,
         tags: compiler.tags,
         ignore,
-        unmapped: file.unmapped,
+        ignore_paths,
+        unmapped,
+        labels: compiler.labels,
         depth: compiler.depth,
         hash: content_hash(compiler.texts.as_bytes()),
     };
@@ -118,11 +119,74 @@ struct Compiler<'f> {
     default_on_error: Option<Policy>,
     default_unique: bool,
     depth: usize,
+    /// A label for each step and case.
+    labels: Vec<Label>,
     /// All that was read, one after another, for the crosswalk's hash.
     texts: String,
 }
 
 impl Compiler<'_> {
+    fn source(&mut self, file: &File) -> Input {
+        match file.from_format.value.as_str() {
+            "json" => Input::Json,
+            "csv" => Input::Columns,
+            "marc21" => Input::Marc,
+            "xml" => Input::Xml {
+                record: file.from_record.as_ref().map(|record| record.value.clone()),
+                namespaces: Namespaces::new(file.from_namespaces.clone()),
+            },
+            other => {
+                let known = ["csv", "json", "marc21", "xml"];
+                self.check.unknown("E0106", file.from_format.span, "source format", other, known);
+                Input::Marc
+            }
+        }
+    }
+
+    /// Where values that no rule reads are kept, if they are.
+    fn unmapped(&mut self, word: &Unmapped, scope: &Scope<'_>, shape: &mut Shape) -> OfUnmapped {
+        match word {
+            Unmapped::Report => OfUnmapped::Report,
+            Unmapped::Quarantine => OfUnmapped::Quarantine,
+            Unmapped::Keep(path) => {
+                let many = Spanned { value: format!("{}[]", path.value), span: path.span };
+                let target = self.target(&many, scope, shape);
+                target.map_or(OfUnmapped::Report, |(target, _)| OfUnmapped::Keep(target))
+            }
+        }
+    }
+
+    fn ignored(
+        &mut self,
+        file: &File,
+        scope: &Scope<'_>,
+    ) -> (Vec<MarcSelector>, Vec<Selector>) {
+        let (mut fields, mut paths) = (Vec::new(), Vec::new());
+        for text in file.ignore.iter().flat_map(|ignore| &ignore.from) {
+            match self.selector(text, scope, false) {
+                Some((Selector::Marc { selector, .. }, _)) => {
+                    let narrow = selector.occurrence.is_some() || selector.slice.is_some();
+                    if narrow || selector.tag.is_none() {
+                        let message =
+                            "`ignore` takes fields and subfields, without occurrence or slice";
+                        self.check.error("E0202", text.span, message);
+                    }
+                    fields.push(selector);
+                }
+                Some((selector, _)) => paths.push(selector),
+                None => {}
+            }
+        }
+        (fields, paths)
+    }
+
+    /// A number for a step or case, and the line where it stands.
+    fn label(&mut self, name: &str, span: Span) -> (usize, usize) {
+        let line = self.check.source().line_column(span.start).0;
+        self.labels.push(Label { name: name.to_owned(), line });
+        (self.labels.len() - 1, line)
+    }
+
     /// The place of a byte inside a scalar; quotes before it count.
     fn inside(&self, span: Span, at: usize, length: usize) -> Span {
         let quoted = self.check.text_from(span).starts_with(['"', '\'']);
@@ -258,7 +322,7 @@ impl Compiler<'_> {
         for name in names {
             let built_in = ["value", "tag", "ind1", "ind2"].contains(&name);
             let known = built_in || scope.bindings.iter().any(|binding| binding == name);
-            if !known && self.input == Input::Marc {
+            if !known && matches!(self.input, Input::Marc) {
                 let known = scope.bindings.iter().map(String::as_str);
                 let known = known.chain(["value", "tag", "ind1", "ind2"]);
                 self.check.unknown("E0207", when.span, "name", name, known);
@@ -267,15 +331,10 @@ impl Compiler<'_> {
         Some(condition)
     }
 
-    fn marc(&mut self, text: &Spanned<String>) -> Option<MarcSelector> {
-        match MarcSelector::parse(&text.value) {
-            Ok(selector) => Some(selector),
-            Err(error) => {
-                let span = self.inside(text.span, error.at, 1);
-                self.check.error("E0201", span, format!("selector: {}", error.message));
-                None
-            }
-        }
+    fn bad_selector<T>(&mut self, text: &Spanned<String>, error: &SelectorError) -> Option<T> {
+        let span = self.inside(text.span, error.at, 1);
+        self.check.error("E0201", span, format!("selector: {}", error.message));
+        None
     }
 
     fn selector(
@@ -294,16 +353,22 @@ impl Compiler<'_> {
             _ if scope.bindings.iter().any(|name| name == word) => {
                 Selector::Binding(word.to_owned())
             }
-            _ if self.input == Input::Json => match JsonPath::parse(word) {
+            _ if matches!(self.input, Input::Columns) => Selector::Json(JsonPath::column(word)),
+            _ if matches!(self.input, Input::Json) => match JsonPath::parse(word) {
                 Ok(path) => Selector::Json(path),
-                Err(error) => {
-                    let span = self.inside(text.span, error.at, 1);
-                    self.check.error("E0201", span, format!("selector: {}", error.message));
-                    return None;
-                }
+                Err(error) => return self.bad_selector(text, &error),
             },
+            _ if let Input::Xml { namespaces, .. } = &self.input => {
+                match XmlPath::parse(word, namespaces) {
+                    Ok(path) => Selector::Xml(path),
+                    Err(error) => return self.bad_selector(text, &error),
+                }
+            }
             _ => {
-                let selector = self.marc(text)?;
+                let selector = match MarcSelector::parse(word) {
+                    Ok(selector) => selector,
+                    Err(error) => return self.bad_selector(text, &error),
+                };
                 if selector.tag.is_none() && !selector.leader && !current {
                     let message = format!("`{word}` needs a field, and there is none here");
                     self.check.error("E0202", text.span, message);
@@ -361,6 +426,7 @@ impl Compiler<'_> {
         depth: usize,
     ) -> Option<Step> {
         self.depth = self.depth.max(depth);
+        let (number, line) = self.label(label, rule.span);
         let builds = !rule.map.is_empty() || !rule.cases.is_empty();
         let wants_values = !builds || rule.pipe.is_some() || rule.join.is_some() || rule.listed;
         let from: Vec<_> =
@@ -400,7 +466,7 @@ impl Compiler<'_> {
         let when = rule.when.as_ref().and_then(|when| self.condition(when, &inner));
         let body = match shape {
             None => Body::Binding,
-            Some(shape) => self.body(rule, label, scope, &inner, shape, depth)?,
+            Some(shape) => self.body(rule, (label, number), scope, &inner, shape, depth)?,
         };
         let single = match &body {
             Body::Binding => true,
@@ -411,6 +477,9 @@ impl Compiler<'_> {
         let plain = rule.constant.is_none() && rule.when.is_none() && !rule.from.is_empty();
         let mut step = Step {
             label: label.to_owned(),
+            number,
+            line,
+            to: rule.to.as_ref().map(|to| plain_path(&to.value)),
             direct: false,
             codes: if plain { codes(&from) } else { None },
             from,
@@ -424,6 +493,7 @@ impl Compiler<'_> {
             take: rule.take.clone().unwrap_or(fallback),
             join: rule.join.clone(),
             listed: rule.listed,
+            linked: rule.linked,
             pipe,
             default: rule.default.as_ref().map(|default| default.value.clone()),
             on_missing: rule.on_missing.clone().unwrap_or(Policy::Ok),
@@ -438,7 +508,7 @@ impl Compiler<'_> {
     fn body<'s>(
         &mut self,
         rule: &Rule,
-        label: &str,
+        (label, number): (&str, usize),
         outer: &Scope<'s>,
         inner: &Scope<'s>,
         shape: &mut Shape,
@@ -454,7 +524,11 @@ impl Compiler<'_> {
         let whole = Case { span: rule.span, when: None, to: rule.to.clone(), map: Vec::new() };
         let cases = if rule.cases.is_empty() { std::slice::from_ref(&whole) } else { &rule.cases };
         let mut plans = Vec::new();
-        for case in cases {
+        for (n, case) in cases.iter().enumerate() {
+            let number = match rule.cases.is_empty() {
+                true => number,
+                false => self.label(&format!("{label}.case {}", n + 1), case.span).0,
+            };
             let Some(to) = case.to.as_ref().or(rule.to.as_ref()) else {
                 self.check.error("E0412", case.span, format!("`{label}` has no `to`"));
                 continue;
@@ -476,10 +550,16 @@ impl Compiler<'_> {
             below.finish();
             let builds = !items.is_empty() || !rule.set.is_empty();
             let object = builds.then_some(Object { shape: below, items: steps });
-            plans.push(CasePlan { when, target, object });
+            let to = plain_path(&to.value);
+            plans.push(CasePlan { number, to, when, target, object });
         }
         Some(Body::Cases(plans))
     }
+}
+
+/// A target path as traces show it.
+fn plain_path(to: &str) -> String {
+    to.strip_suffix("[]").unwrap_or(to).to_owned()
 }
 
 fn is_control(tag: &TagPattern) -> bool {

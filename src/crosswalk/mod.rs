@@ -21,6 +21,7 @@ mod shape;
 mod syntax;
 mod table;
 mod test;
+mod trace;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -28,9 +29,10 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-pub use plan::{Input, Plan};
+pub use plan::{Input, Label, Plan};
 pub use run::{Held, Runner};
 pub use test::TestOutcome;
+pub use trace::{Trace, TraceLine, TraceStep};
 
 use crate::record::ContentHash;
 use crate::yaml::{Diagnostics, SourceText};
