@@ -57,6 +57,12 @@ pub enum Node<'t> {
 }
 
 impl<'t> Element<'t> {
+    /// The tree that it is in.
+    #[must_use]
+    pub fn tree(self) -> &'t Tree {
+        self.tree
+    }
+
     fn place(self) -> Option<&'t Row> {
         self.tree.row(self.row)
     }
@@ -121,6 +127,14 @@ impl<'t> Element<'t> {
         self.children().filter_map(|node| match node {
             Node::Element(element) => Some(element),
             Node::Text(_) => None,
+        })
+    }
+
+    /// The texts in it, not in elements below, in order.
+    pub fn texts(self) -> impl Iterator<Item = Text<'t>> {
+        self.children().filter_map(|node| match node {
+            Node::Element(_) => None,
+            Node::Text(text) => Some(text),
         })
     }
 
@@ -221,6 +235,14 @@ impl<'t> Element<'t> {
 }
 
 impl<'t> Attribute<'t> {
+    /// The element that it belongs to, which is looked for from the beginning of the tree.
+    #[must_use]
+    pub fn element(&self) -> Option<Element<'t>> {
+        let of = |row: &Row| (row.first_attribute..row.end_attribute).contains(&self.number);
+        let row = bound(self.tree.rows.iter().position(of)?);
+        Some(Element { tree: self.tree, row })
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> Name<'t> {
@@ -241,6 +263,13 @@ impl<'t> Attribute<'t> {
 }
 
 impl<'t> Text<'t> {
+    /// The element that it stands in.
+    #[must_use]
+    pub fn element(&self) -> Option<Element<'t>> {
+        let row = self.tree.row(self.number)?;
+        Some(Element { tree: self.tree, row: row.parent })
+    }
+
     /// The text.
     #[must_use]
     pub fn value(&self) -> &'t str {
