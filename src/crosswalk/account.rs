@@ -267,12 +267,7 @@ impl Account {
     }
 
     fn add(&mut self, name: ClassName) -> ClassNumber {
-        self.classes.push(Class {
-            name,
-            codes: Vec::new(),
-            lines: Vec::new(),
-            below: Vec::new(),
-        });
+        self.classes.push(Class { name, codes: Vec::new(), lines: Vec::new(), below: Vec::new() });
         self.classes.len() - 1
     }
 

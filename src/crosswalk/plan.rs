@@ -58,8 +58,8 @@ pub enum OfUnmapped {
 pub struct Label {
     /// Rule, with the item's path behind it.
     pub name: String,
-    /// Its line in the file.
-    pub line: usize,
+    /// File and line where it stands: `theses.yaml:12`.
+    pub place: String,
 }
 
 /// A compiled crosswalk.
@@ -96,8 +96,6 @@ pub struct Step {
     pub label: String,
     /// Its place in [`Plan::labels`].
     pub number: usize,
-    /// Its line in the file.
-    pub line: usize,
     /// Its target path, without `[]`.
     pub to: Option<String>,
     /// Selectors with their text.
@@ -114,8 +112,10 @@ pub struct Step {
     pub take: Take,
     /// Joins the subfields of one field.
     pub join: Option<String>,
-    /// Values in the order of the selectors.
+    /// Subfields in the order of the selectors.
     pub listed: bool,
+    /// Values of several selectors are put in the order of the record. JSON has none.
+    pub sorted: bool,
     /// The linked 880 of each field counts as a further field.
     pub linked: bool,
     /// Transforms.
@@ -145,7 +145,7 @@ impl Step {
             Take::FirstMatch => true,
             // The first value takes the place, the others are dropped.
             Take::First => !target.many && self.from.len() == 1,
-            Take::All => self.listed || self.from.len() == 1,
+            Take::All => !self.sorted,
             _ => false,
         }
     }

@@ -21,8 +21,8 @@ pub struct TraceLine {
     pub path: String,
     /// The rule or item that wrote it.
     pub rule: String,
-    /// The line where that stands in its file.
-    pub line: usize,
+    /// Its number in [`super::Plan::labels`], which say where it stands.
+    pub number: usize,
     /// Where the value stands in the source; empty for constants.
     pub places: Vec<String>,
     /// What the pipe made of it, step by step; the first has no name and is what was found.
@@ -71,7 +71,7 @@ impl Trace {
         self.lines.push(TraceLine {
             path: path.join("."),
             rule: step.label.clone(),
-            line: step.line,
+            number: step.number,
             places,
             steps: steps.unwrap_or_default(),
             value: value.to_owned(),

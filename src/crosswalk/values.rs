@@ -39,7 +39,7 @@ impl<'r> Run<'r> {
         if !self.gather(step, node, &mut Sink { count: 0, to: Place::List(out) })? {
             return Ok(false);
         }
-        if step.from.len() > 1 && !step.listed && step.take != Take::FirstMatch {
+        if step.sorted && step.take != Take::FirstMatch {
             out.sort_by_key(|found| self.first_origin(found));
         }
         self.take(&step.take, out);
@@ -141,12 +141,7 @@ impl<'r> Run<'r> {
     }
 
     /// Applies the pipe from step `from` on.
-    fn pipe(
-        &mut self,
-        step: &'r Step,
-        from: usize,
-        mut found: Found<'r>,
-    ) -> Outcome<Piped<'r>> {
+    fn pipe(&mut self, step: &'r Step, from: usize, mut found: Found<'r>) -> Outcome<Piped<'r>> {
         if step.pipe.steps.is_empty() {
             return Ok(Piped::Value(found));
         }

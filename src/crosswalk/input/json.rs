@@ -158,7 +158,7 @@ fn place(value: &Value, wanted: usize, next: &mut usize) -> Option<String> {
 
 impl<'r> Run<'r> {
     /// The values that a path leads to, as nodes.
-    pub(super) fn json_nodes(
+    pub(in crate::crosswalk) fn json_nodes(
         &mut self,
         path: &JsonPath,
         context: &Node<'r>,

@@ -27,7 +27,7 @@ const END: u32 = u32::MAX;
 
 /// A MARC record with its fields sorted out by tag.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct MarcInput<'r> {
+pub struct MarcInput<'r> {
     pub marc: &'r Marc,
     index: &'r FieldIndex,
 }

@@ -250,11 +250,11 @@ impl<'r> Run<'r> {
     }
 
     /// The value of a node: of a field its first subfield, of an element its text.
-    fn value_at(&self, node: &Node<'r>) -> Option<Found<'r>> {
+    pub(super) fn value_at(&self, node: &Node<'r>) -> Option<Found<'r>> {
         match node {
             Node::Value(value, _) => Some(value.clone()),
             Node::Json(value) => self.json()?.found(value),
-            Node::Xml(node) => Some(xml::found(*node)),
+            Node::Xml(node) => Some(found(*node)),
             Node::Field(field) => {
                 let subfield = field.subfields().next()?;
                 let origins = Origins::One(position(subfield.index));
@@ -292,6 +292,7 @@ impl<'r> Run<'r> {
             ("value", Node::Field(field)) => Some(Found::of(field.value())),
             ("value", _) => self.value_at(node),
             (_, Node::Json(value)) => self.json_member(name, value),
+            (_, Node::Xml(node)) => self.xml_member(name, *node),
             (_, Node::Root) => self.json_member(name, self.json()?.root),
             _ => None,
         }

@@ -4,9 +4,9 @@ use super::{Behind, Node};
 use crate::crosswalk::account::{Account, ClassNumber, PathStep, State};
 use crate::crosswalk::plan::Step;
 use crate::crosswalk::run::{Found, Origins, Outcome, Run};
-use crate::crosswalk::selector::{Namespaces, XmlNode, XmlPath};
+use crate::crosswalk::selector::{Namespaces, Visit, XmlNode, XmlPath};
 use crate::crosswalk::values::{Sink, position};
-use crate::xml::tree::{Element, Name, Tree, XSI_NAMESPACE};
+use crate::xml::tree::{self, Element, Name, Tree, XSI_NAMESPACE};
 
 /// A tree, and the element in it that is the record.
 #[derive(Debug, Clone, Copy)]
@@ -64,11 +64,11 @@ impl<'r> XmlInput<'r> {
         }
         for child in element.children() {
             match child {
-                crate::xml::tree::Node::Element(child) => {
+                tree::Node::Element(child) => {
                     let class = account.below(class, self.step("/", child.name()));
                     self.walk(child, Some(class), account, found);
                 }
-                crate::xml::tree::Node::Text(text) => {
+                tree::Node::Text(text) => {
                     let step = PathStep { sign: "", prefix: "", name: "text()" };
                     let class = class.unwrap_or_else(|| account.below(None, step));
                     found(account, text.index(), class, text.value());
@@ -109,25 +109,28 @@ fn colon(prefix: &str) -> String {
 }
 
 /// The value of a node, with where it came from.
-pub(in crate::crosswalk) fn found(node: XmlNode<'_>) -> Found<'_> {
+pub fn found(node: XmlNode<'_>) -> Found<'_> {
     let values = node.values();
-    let (from, to) = (position(values.start), position(values.end));
-    Found { origins: Origins::Span(from, to), ..Found::of(node.text()) }
+    let origins = match (position(values.start), position(values.end)) {
+        (from, to) if from + 1 == to => Origins::One(from),
+        (from, to) => Origins::Span(from, to),
+    };
+    Found { origins, ..Found::of(node.text()) }
 }
 
 impl<'r> Run<'r> {
     /// The nodes that a path leads to.
-    pub(super) fn xml_nodes(
+    pub(in crate::crosswalk) fn xml_nodes(
         &mut self,
         path: &'r XmlPath,
         context: &Node<'r>,
         out: &mut Vec<Node<'r>>,
     ) {
         let Some(input) = self.xml() else { return };
-        path.select(input.tree, current(&input, context), &mut |node| {
-            out.push(Node::Xml(node));
+        path.visit(input.record, current(&input, context), &mut |visit| match visit {
+            Visit::Found(node) => out.push(Node::Xml(node)),
+            Visit::Read(node) => self.mark(found(node).origins, State::Read),
         });
-        self.mark_visits(&input, path, context);
     }
 
     /// The values of a step that a path leads to.
@@ -140,17 +143,20 @@ impl<'r> Run<'r> {
     ) -> Outcome<bool> {
         let Some(input) = self.xml() else { return Ok(true) };
         let mut values = self.spare.pop().unwrap_or_default();
-        path.select(input.tree, current(&input, context), &mut |node| values.push(found(node)));
-        self.mark_visits(&input, path, context);
+        path.visit(input.record, current(&input, context), &mut |visit| match visit {
+            Visit::Found(node) => values.push(found(node)),
+            Visit::Read(node) => self.mark(found(node).origins, State::Read),
+        });
         self.emit_all(step, values, sink)
     }
 
-    /// What the conditions of a path looked at counts as read.
-    fn mark_visits(&mut self, input: &XmlInput<'r>, path: &'r XmlPath, context: &Node<'r>) {
-        if path.has_conditions() {
-            path.visits(input.tree, current(input, context), &mut |node| {
-                self.mark(found(node).origins, State::Read);
-            });
+    /// The child element of this name, when it is the only one, or the attribute `@name`.
+    pub(super) fn xml_member(&self, name: &str, current: XmlNode<'r>) -> Option<Found<'r>> {
+        let XmlNode::Element(element) = current else { return None };
+        let mut children = element.elements().filter(|child| child.name().local == name);
+        match (children.next(), children.next()) {
+            (Some(child), None) => Some(found(XmlNode::Element(child))),
+            _ => None,
         }
     }
 }

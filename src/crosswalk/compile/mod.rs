@@ -1,22 +1,17 @@
 //! Compiling: every name of a file resolved, every mistake of meaning found in one pass.
 
-use std::sync::Arc;
+mod selectors;
+mod tables;
 
-use super::condition::Condition;
-use super::plan::{
-    Body, CasePlan, Input, Label, Object, OfUnmapped, Plan, Selector, Step, TagIndex, codes,
+use crate::crosswalk::condition::Condition;
+use crate::crosswalk::plan::{
+    Body, CasePlan, Input, Label, Object, OfUnmapped, Plan, Step, TagIndex, codes,
 };
-use super::schema_paths::SchemaPaths;
-use super::selector::{
-    JsonPath, MarcSelector, Namespaces, SelectorError, Subfields, TagPattern, XmlPath,
-};
-use super::shape::{Shape, Syntax, Target};
-use super::syntax::{
-    Case, File, Policy, Rule, Spanned, TableContent, TableDeclaration, Take, Unmapped,
-};
-use super::table::{Fold, Miss, Table, read_columns};
-use super::transforms::{Pipe, PipeContext, parse_pipe};
-use crate::formats::marc21::Tag;
+use crate::crosswalk::schema_paths::SchemaPaths;
+use crate::crosswalk::shape::{Shape, Syntax, Target};
+use crate::crosswalk::syntax::{Case, File, Policy, Rule, Spanned, Take, Unmapped};
+use crate::crosswalk::transforms::{Pipe, PipeContext, parse_pipe};
+use crate::formats::Model;
 use crate::record::content_hash;
 use crate::xml::writer::push_attribute_value;
 use crate::yaml::{Checker, Diagnostics, Span};
@@ -36,17 +31,11 @@ pub fn compile(file: &File, check: Checker) -> Result<Plan, Diagnostics> {
         default_on_error: file.on_error.clone(),
         default_unique: file.unique,
         depth: 0,
+        labels: Vec::new(),
+        places: Vec::new(),
         texts,
     };
-    compiler.input = match file.from_format.value.as_str() {
-        "json" => Input::Json,
-        "marc21" => Input::Marc,
-        other => {
-            let span = file.from_format.span;
-            compiler.check.unknown("E0106", span, "source format", other, ["json", "marc21"]);
-            Input::Marc
-        }
-    };
+    compiler.input = compiler.source(file);
     let syntax = match file.to_format.value.as_str() {
         "xml" => Syntax::Xml,
         "json" => Syntax::Json,
@@ -96,7 +85,7 @@ pub fn compile(file: &File, check: Checker) -> Result<Plan, Diagnostics> {
 /// What a rule's parts can refer to.
 #[derive(Clone)]
 struct Scope<'s> {
-    schema: Option<super::schema_paths::Place<'s>>,
+    schema: Option<crate::crosswalk::schema_paths::Place<'s>>,
     bindings: Vec<String>,
     on_error: Option<Policy>,
     context: Context,
@@ -119,30 +108,14 @@ struct Compiler<'f> {
     default_on_error: Option<Policy>,
     default_unique: bool,
     depth: usize,
-    /// A label for each step and case.
+    /// A label for each step and case, and where it stands.
     labels: Vec<Label>,
+    places: Vec<(String, Span)>,
     /// All that was read, one after another, for the crosswalk's hash.
     texts: String,
 }
 
 impl Compiler<'_> {
-    fn source(&mut self, file: &File) -> Input {
-        match file.from_format.value.as_str() {
-            "json" => Input::Json,
-            "csv" => Input::Columns,
-            "marc21" => Input::Marc,
-            "xml" => Input::Xml {
-                record: file.from_record.as_ref().map(|record| record.value.clone()),
-                namespaces: Namespaces::new(file.from_namespaces.clone()),
-            },
-            other => {
-                let known = ["csv", "json", "marc21", "xml"];
-                self.check.unknown("E0106", file.from_format.span, "source format", other, known);
-                Input::Marc
-            }
-        }
-    }
-
     /// Where values that no rule reads are kept, if they are.
     fn unmapped(&mut self, word: &Unmapped, scope: &Scope<'_>, shape: &mut Shape) -> OfUnmapped {
         match word {
@@ -156,35 +129,19 @@ impl Compiler<'_> {
         }
     }
 
-    fn ignored(
-        &mut self,
-        file: &File,
-        scope: &Scope<'_>,
-    ) -> (Vec<MarcSelector>, Vec<Selector>) {
-        let (mut fields, mut paths) = (Vec::new(), Vec::new());
-        for text in file.ignore.iter().flat_map(|ignore| &ignore.from) {
-            match self.selector(text, scope, false) {
-                Some((Selector::Marc { selector, .. }, _)) => {
-                    let narrow = selector.occurrence.is_some() || selector.slice.is_some();
-                    if narrow || selector.tag.is_none() {
-                        let message =
-                            "`ignore` takes fields and subfields, without occurrence or slice";
-                        self.check.error("E0202", text.span, message);
-                    }
-                    fields.push(selector);
-                }
-                Some((selector, _)) => paths.push(selector),
-                None => {}
-            }
-        }
-        (fields, paths)
-    }
-
-    /// A number for a step or case, and the line where it stands.
-    fn label(&mut self, name: &str, span: Span) -> (usize, usize) {
-        let line = self.check.source().line_column(span.start).0;
-        self.labels.push(Label { name: name.to_owned(), line });
-        (self.labels.len() - 1, line)
+    /// A number for a step or case, which remembers where it stands.
+    fn label(&mut self, name: &str, span: Span) -> usize {
+        let source = self.check.sources().get(usize::from(span.file));
+        let place = source.map_or(String::new(), |source| {
+            format!("{}:{}", source.name, source.line_column(span.start).0)
+        });
+        // What several cases share is compiled for each of them, and is one thing all the same.
+        let known = self.places.iter().position(|(known, at)| known == name && *at == span);
+        known.unwrap_or_else(|| {
+            self.places.push((name.to_owned(), span));
+            self.labels.push(Label { name: name.to_owned(), place });
+            self.labels.len() - 1
+        })
     }
 
     /// The place of a byte inside a scalar; quotes before it count.
@@ -192,83 +149,6 @@ impl Compiler<'_> {
         let quoted = self.check.text_from(span).starts_with(['"', '\'']);
         let start = (span.start + usize::from(quoted) + at).min(span.end);
         Span { start, end: (start + length.max(1)).min(span.end.max(start + 1)), ..span }
-    }
-
-    fn read(&mut self, path: &Spanned<String>, code: &'static str) -> Option<String> {
-        let full = self.file.resolve(path);
-        match std::fs::read_to_string(&full) {
-            Ok(text) => {
-                self.texts.push_str(&text);
-                Some(text)
-            }
-            Err(error) => {
-                let message = format!("cannot read {}: {error}", full.display());
-                self.check.error(code, path.span, message);
-                None
-            }
-        }
-    }
-
-    fn load_schema(&mut self, path: &Spanned<String>) -> Option<SchemaPaths> {
-        let text = self.read(path, "E0402")?;
-        match serde_json::from_str(&text) {
-            Ok(schema) => Some(SchemaPaths::new(schema)),
-            Err(error) => {
-                let message = format!("{} is no JSON Schema: {error}", path.value);
-                self.check.error("E0402", path.span, message);
-                None
-            }
-        }
-    }
-
-    fn load_tables(&mut self, declarations: &[TableDeclaration]) {
-        for declaration in declarations {
-            let name = &declaration.name;
-            let mut fold = Vec::new();
-            for word in &declaration.fold {
-                match Fold::NAMES.iter().find(|(known, _)| *known == word.value) {
-                    Some((_, known)) => fold.push(*known),
-                    None => {
-                        let known = Fold::NAMES.iter().map(|(known, _)| *known);
-                        self.check.unknown("E0106", word.span, "fold", &word.value, known);
-                    }
-                }
-            }
-            let mut miss = Miss::Error;
-            if let Some(word) = &declaration.miss {
-                match Miss::NAMES.iter().find(|(known, _)| *known == word.value) {
-                    Some((_, known)) => miss = *known,
-                    None => {
-                        let known = Miss::NAMES.iter().map(|(known, _)| *known);
-                        self.check.unknown("E0106", word.span, "miss", &word.value, known);
-                    }
-                }
-            }
-            let entries = match &declaration.content {
-                TableContent::Inline(entries) => entries.clone(),
-                TableContent::File { path, key, value } => {
-                    let tabs = path.value.rsplit('.').next() == Some("tsv");
-                    let delimiter = if tabs { b'\t' } else { b',' };
-                    let text = self.read(path, "E0401");
-                    match text.map(|text| read_columns(&text, delimiter, key, value)) {
-                        Some(Ok(entries)) => entries,
-                        Some(Err(message)) => {
-                            let message = format!("table {} {message}", path.value);
-                            self.check.error("E0401", path.span, message);
-                            Vec::new()
-                        }
-                        None => Vec::new(),
-                    }
-                }
-            };
-            let table = Table::new(entries, fold, miss).unwrap_or_else(|doubles| {
-                let doubles = doubles.join(", ");
-                let message = format!("table `{}` has keys with two values: {doubles}", name.value);
-                self.check.error("E0403", name.span, message);
-                Table::new([], Vec::new(), miss).unwrap_or_else(|_| unreachable!("empty table"))
-            });
-            self.context.tables.insert(name.value.clone(), Arc::new(table));
-        }
     }
 
     fn envelope(&mut self, file: &File) -> (String, String) {
@@ -331,75 +211,13 @@ impl Compiler<'_> {
         Some(condition)
     }
 
-    fn bad_selector<T>(&mut self, text: &Spanned<String>, error: &SelectorError) -> Option<T> {
-        let span = self.inside(text.span, error.at, 1);
-        self.check.error("E0201", span, format!("selector: {}", error.message));
-        None
-    }
-
-    fn selector(
-        &mut self,
-        text: &Spanned<String>,
-        scope: &Scope<'_>,
-        wants_values: bool,
-    ) -> Option<(Selector, String)> {
-        let word = text.value.as_str();
-        let current = scope.context == Context::Current;
-        let selector = match word {
-            "." if current => Selector::Current,
-            "tag" if current => Selector::Tag,
-            "ind1" if current => Selector::Indicator(0),
-            "ind2" if current => Selector::Indicator(1),
-            _ if scope.bindings.iter().any(|name| name == word) => {
-                Selector::Binding(word.to_owned())
-            }
-            _ if matches!(self.input, Input::Columns) => Selector::Json(JsonPath::column(word)),
-            _ if matches!(self.input, Input::Json) => match JsonPath::parse(word) {
-                Ok(path) => Selector::Json(path),
-                Err(error) => return self.bad_selector(text, &error),
-            },
-            _ if let Input::Xml { namespaces, .. } = &self.input => {
-                match XmlPath::parse(word, namespaces) {
-                    Ok(path) => Selector::Xml(path),
-                    Err(error) => return self.bad_selector(text, &error),
-                }
-            }
-            _ => {
-                let selector = match MarcSelector::parse(word) {
-                    Ok(selector) => selector,
-                    Err(error) => return self.bad_selector(text, &error),
-                };
-                if selector.tag.is_none() && !selector.leader && !current {
-                    let message = format!("`{word}` needs a field, and there is none here");
-                    self.check.error("E0202", text.span, message);
-                }
-                let whole = selector.subfields == Subfields::Whole;
-                let control = |tag: &TagPattern| tag.matches(Tag(*b"001")) || is_control(tag);
-                if wants_values && whole && selector.tag.as_ref().is_some_and(|tag| !control(tag)) {
-                    let message = format!("`{word}` is a whole field, expected subfields");
-                    let hint = Some(format!("write `{word}$a`, or `{word}$*` for all"));
-                    self.check.error_with_hint("E0202", text.span, message, hint);
-                }
-                let slot = match &selector.tag {
-                    Some(TagPattern::Exact(tag)) => Some(self.tags.add(*tag)),
-                    _ => None,
-                };
-                if selector.linked {
-                    self.tags.add(Tag(*b"880"));
-                }
-                Selector::Marc { selector, slot }
-            }
-        };
-        Some((selector, text.value.clone()))
-    }
-
     /// Where `to` leads: the leaf in the shape, and the place in the schema behind it.
     fn target<'s>(
         &mut self,
         to: &Spanned<String>,
         scope: &Scope<'s>,
         shape: &mut Shape,
-    ) -> Option<(Target, Option<super::schema_paths::Place<'s>>)> {
+    ) -> Option<(Target, Option<crate::crosswalk::schema_paths::Place<'s>>)> {
         let target = match shape.add(&to.value) {
             Ok(target) => target,
             Err(message) => {
@@ -426,7 +244,7 @@ impl Compiler<'_> {
         depth: usize,
     ) -> Option<Step> {
         self.depth = self.depth.max(depth);
-        let (number, line) = self.label(label, rule.span);
+        let number = self.label(label, rule.span);
         let builds = !rule.map.is_empty() || !rule.cases.is_empty();
         let wants_values = !builds || rule.pipe.is_some() || rule.join.is_some() || rule.listed;
         let from: Vec<_> =
@@ -478,11 +296,9 @@ impl Compiler<'_> {
         let mut step = Step {
             label: label.to_owned(),
             number,
-            line,
             to: rule.to.as_ref().map(|to| plain_path(&to.value)),
             direct: false,
             codes: if plain { codes(&from) } else { None },
-            from,
             constant: rule.constant.as_ref().map(|constant| match &constant.value {
                 serde_json::Value::String(text) => (text.clone(), false),
                 other => (json_text(other), true),
@@ -493,6 +309,8 @@ impl Compiler<'_> {
             take: rule.take.clone().unwrap_or(fallback),
             join: rule.join.clone(),
             listed: rule.listed,
+            sorted: from.len() > 1 && !rule.listed && self.input.model() != Model::Json,
+            from,
             linked: rule.linked,
             pipe,
             default: rule.default.as_ref().map(|default| default.value.clone()),
@@ -527,7 +345,7 @@ impl Compiler<'_> {
         for (n, case) in cases.iter().enumerate() {
             let number = match rule.cases.is_empty() {
                 true => number,
-                false => self.label(&format!("{label}.case {}", n + 1), case.span).0,
+                false => self.label(&format!("{label}.case {}", n + 1), case.span),
             };
             let Some(to) = case.to.as_ref().or(rule.to.as_ref()) else {
                 self.check.error("E0412", case.span, format!("`{label}` has no `to`"));
@@ -560,13 +378,6 @@ impl Compiler<'_> {
 /// A target path as traces show it.
 fn plain_path(to: &str) -> String {
     to.strip_suffix("[]").unwrap_or(to).to_owned()
-}
-
-fn is_control(tag: &TagPattern) -> bool {
-    match tag {
-        TagPattern::Exact(tag) => tag.is_control() || !tag.0.iter().all(u8::is_ascii_digit),
-        TagPattern::Class(_) => false,
-    }
 }
 
 fn json_text(value: &serde_json::Value) -> String {
