@@ -8,6 +8,7 @@ mod definition;
 mod engine;
 mod output;
 mod report;
+mod survey;
 mod worker;
 
 pub use convert::{Conversion, ConvertError, Converted, Inputs, convert};
@@ -15,3 +16,4 @@ pub use definition::{Datestamps, Definition, DefinitionError};
 pub use engine::{Options, Progress, RunError, run};
 pub use output::Output;
 pub use report::{Findings, Report, SKIPPED_MEMBER, SplitReport};
+pub use survey::{Survey, Trial, survey};

@@ -1,4 +1,6 @@
-//! `windrow crosswalk check | test`: find mistakes, run the tests that a crosswalk carries.
+//! `windrow crosswalk`: find mistakes, run the tests that a crosswalk carries, see what it loses.
+
+mod loss;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -26,6 +28,8 @@ enum Verb {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+    /// Run a crosswalk over dumps without loading, and tell what becomes of every value
+    Loss(loss::Arguments),
 }
 
 pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
@@ -37,6 +41,7 @@ pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
             Ok(Outcome::Clean)
         }
         Verb::Test { files } => test(&files),
+        Verb::Loss(arguments) => loss::run(&arguments),
     }
 }
 
