@@ -28,6 +28,7 @@ mod quickstart;
 mod real_formats;
 mod real_marc;
 mod real_xml;
+mod reference;
 mod source;
 mod store_records;
 mod store_sqlite;

@@ -1,15 +1,15 @@
 //! Compiling: every name of a file resolved, every mistake of meaning found in one pass.
 
+mod tables;
+
 use std::path::Path;
-use std::sync::Arc;
 
 use super::condition::Condition;
 use super::plan::{Body, CasePlan, Input, Object, Plan, Selector, Step, TagIndex, codes};
 use super::schema_paths::SchemaPaths;
 use super::selector::{JsonPath, MarcSelector, Subfields, TagPattern};
 use super::shape::{Shape, Syntax, Target};
-use super::syntax::{Case, File, Policy, Rule, Spanned, TableContent, TableDeclaration, Take};
-use super::table::{Fold, Miss, Table, read_columns};
+use super::syntax::{Case, File, Policy, Rule, Spanned, Take};
 use super::transforms::{Pipe, PipeContext, parse_pipe};
 use crate::formats::marc21::Tag;
 use crate::record::content_hash;
@@ -155,56 +155,6 @@ impl Compiler<'_> {
                 self.check.error("E0402", path.span, message);
                 None
             }
-        }
-    }
-
-    fn load_tables(&mut self, declarations: &[TableDeclaration]) {
-        for declaration in declarations {
-            let name = &declaration.name;
-            let mut fold = Vec::new();
-            for word in &declaration.fold {
-                match Fold::NAMES.iter().find(|(known, _)| *known == word.value) {
-                    Some((_, known)) => fold.push(*known),
-                    None => {
-                        let known = Fold::NAMES.iter().map(|(known, _)| *known);
-                        self.check.unknown("E0106", word.span, "fold", &word.value, known);
-                    }
-                }
-            }
-            let mut miss = Miss::Error;
-            if let Some(word) = &declaration.miss {
-                match Miss::NAMES.iter().find(|(known, _)| *known == word.value) {
-                    Some((_, known)) => miss = *known,
-                    None => {
-                        let known = Miss::NAMES.iter().map(|(known, _)| *known);
-                        self.check.unknown("E0106", word.span, "miss", &word.value, known);
-                    }
-                }
-            }
-            let entries = match &declaration.content {
-                TableContent::Inline(entries) => entries.clone(),
-                TableContent::File { path, key, value } => {
-                    let tabs = path.value.rsplit('.').next() == Some("tsv");
-                    let delimiter = if tabs { b'\t' } else { b',' };
-                    let text = self.read(path, "E0401");
-                    match text.map(|text| read_columns(&text, delimiter, key, value)) {
-                        Some(Ok(entries)) => entries,
-                        Some(Err(message)) => {
-                            let message = format!("table {} {message}", path.value);
-                            self.check.error("E0401", path.span, message);
-                            Vec::new()
-                        }
-                        None => Vec::new(),
-                    }
-                }
-            };
-            let table = Table::new(entries, fold, miss).unwrap_or_else(|doubles| {
-                let doubles = doubles.join(", ");
-                let message = format!("table `{}` has keys with two values: {doubles}", name.value);
-                self.check.error("E0403", name.span, message);
-                Table::new([], Vec::new(), miss).unwrap_or_else(|_| unreachable!("empty table"))
-            });
-            self.context.tables.insert(name.value.clone(), Arc::new(table));
         }
     }
 

@@ -12,6 +12,7 @@ mod compile;
 mod condition;
 mod ignore;
 mod input;
+mod lists;
 mod plan;
 mod run;
 mod schema_paths;

@@ -8,7 +8,7 @@ use super::plan::Step;
 use super::run::{Found, Held, Origins, Run};
 use super::shape::{Buffer, Target};
 use super::syntax::{Policy, Take};
-use super::transforms::{Applied, settled, text};
+use super::transforms::{Applied, numbers, settled, text};
 
 /// Where the values of a step go, one by one.
 pub(super) struct Sink<'s, 'r> {
@@ -41,6 +41,9 @@ impl<'r> Run<'r> {
         }
         if step.from.len() > 1 && !step.listed && step.take != Take::FirstMatch {
             out.sort_by_key(|found| self.first_origin(found));
+        }
+        if step.pipe.has_lists() && !self.finish_lists(step, out)? {
+            return Ok(false);
         }
         self.take(&step.take, out);
         Ok(true)
@@ -155,11 +158,12 @@ impl<'r> Run<'r> {
             && (settled::is_settled(&found.text)
                 || step.pipe.beyond_ascii && settled::is_settled_beyond_ascii(&found.text));
         let from = if settled { step.pipe.settled } else { from };
-        for (n, transform) in (from..).zip(step.pipe.steps.get(from..).unwrap_or_default()) {
+        let steps = step.pipe.steps.get(from..step.pipe.end(from)).unwrap_or_default();
+        for (n, transform) in (from..).zip(steps) {
             match transform.apply(found.text) {
                 Applied::One(text) => {
                     // What a step has made of a number is written as a number only if it is one.
-                    found.raw = found.raw && text.parse::<i64>().is_ok();
+                    found.raw = found.raw && numbers::is_number(&text);
                     found.text = text;
                 }
                 Applied::Number(digits) => {
@@ -234,17 +238,7 @@ impl<'r> Run<'r> {
             Take::AllJoined(separator) => {
                 let texts: Vec<&str> = values.iter().map(|v| v.text.as_ref()).collect();
                 let text = texts.join(separator);
-                let start = position(self.memory.origins.len());
-                for value in values.iter() {
-                    match value.origins {
-                        Origins::None => {}
-                        Origins::One(value) => self.memory.origins.push(value),
-                        Origins::Many(from, to) => {
-                            self.memory.origins.extend_from_within(from as usize..to as usize);
-                        }
-                    }
-                }
-                let origins = Origins::Many(start, position(self.memory.origins.len()));
+                let origins = self.together(values.iter().map(|value| value.origins));
                 *values = vec![Found { text: Cow::Owned(text), raw: false, origins }];
                 return;
             }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Argument, Step, TRANSFORMS};
-use crate::crosswalk::table::{Fold, Miss, Table};
+use crate::crosswalk::table::{Miss, Table, TableEntry};
 use crate::yaml::suggest;
 
 /// Steps in the order in which they are applied.
@@ -18,12 +18,31 @@ pub struct Pipe {
     pub settled: usize,
     /// They do so to a text beyond ASCII too (`settled::is_settled_beyond_ascii`).
     pub beyond_ascii: bool,
+    /// So many steps are applied value by value; the next one, if any, is a [`Step::List`].
+    pub each: usize,
 }
 
 /// Transforms that leave a settled text as it is.
 const SETTLED: &[&str] = &["collapse_ws", "nfc", "nfkc", "trim"];
 
 impl Pipe {
+    /// Where the steps from `from` on that are applied value by value end.
+    #[must_use]
+    pub fn end(&self, from: usize) -> usize {
+        if from <= self.each {
+            return self.each;
+        }
+        let rest = self.steps.get(from..).unwrap_or_default();
+        let is_list = |step: &Step| matches!(step, Step::List(_));
+        rest.iter().position(is_list).map_or(self.steps.len(), |n| from + n)
+    }
+
+    /// Whether it has steps over all values of a rule.
+    #[must_use]
+    pub fn has_lists(&self) -> bool {
+        self.each < self.steps.len()
+    }
+
     /// The first transform that can fail.
     #[must_use]
     pub fn fallible(&self) -> Option<&str> {
@@ -67,6 +86,8 @@ pub fn parse_pipe(text: &str, context: &PipeContext) -> Result<Pipe, Vec<PipeErr
     let leaves_settled = |name: &&String| SETTLED.contains(&name.as_str());
     pipe.settled = pipe.names.iter().take_while(leaves_settled).count();
     pipe.beyond_ascii = !pipe.names.iter().take(pipe.settled).any(|name| name == "nfkc");
+    let is_each = |step: &&Step| !matches!(step, Step::List(_));
+    pipe.each = pipe.steps.iter().take_while(is_each).count();
     if errors.is_empty() { Ok(pipe) } else { Err(errors) }
 }
 
@@ -169,8 +190,10 @@ fn value(text: &str, context: &PipeContext) -> Result<Argument, String> {
             let bare = |part: &str| unquote(part.trim()).unwrap_or(part.trim()).to_owned();
             entries.push((bare(key), bare(value)));
         }
-        let table = Table::new(entries, Vec::<Fold>::new(), Miss::Error)
-            .map_err(|doubles| format!("these keys stand twice: {}", doubles.join(", ")))?;
+        let entries = entries.into_iter().map(|(key, value)| TableEntry::inline(key, value));
+        let table = Table::new(entries, Vec::new(), Miss::Error).map_err(|doubles| {
+            doubles.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        })?;
         return Ok(Argument::Table(Arc::new(table)));
     }
     if let Some(table) = context.tables.get(text) {
