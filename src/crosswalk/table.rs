@@ -172,7 +172,8 @@ impl Table {
 
 /// The entries with key and value exchanged, each value once: what the inverse table holds.
 ///
-/// `pick` says which key a value leads back to where several have it.
+/// `pick` says which key a value leads back to where several have it; without it, the key that is
+/// written as the value.
 ///
 /// # Errors
 /// The values that several keys have and `pick` does not choose for; and what `pick` names that
@@ -202,6 +203,7 @@ pub fn inverted(
     let mut open = Vec::new();
     for (value, keys) in keys {
         let chosen = pick.iter().find(|(picked, _)| picked == value).map(|(_, key)| key.as_str());
+        let chosen = chosen.or_else(|| keys.iter().copied().find(|key| *key == value));
         match (chosen, keys.as_slice()) {
             (Some(key), _) | (None, &[key]) => {
                 inverse.push(TableEntry::inline(value.to_owned(), key.to_owned()));
@@ -312,6 +314,8 @@ mod tests {
         assert_eq!(inverted(&table, &[]), Err(several));
         let inverse = inverted(&table, &pick("1", "c")).unwrap();
         assert_eq!(inverse, entries(&[("1", "c"), ("2", "b")]));
+        let codes = entries(&[("scr", "hrv"), ("hrv", "hrv")]);
+        assert_eq!(inverted(&codes, &[]).unwrap(), entries(&[("hrv", "hrv")]));
         let stray = InverseError::Stray("1".to_owned(), "b".to_owned());
         assert_eq!(inverted(&table, &pick("1", "b")), Err(stray));
         assert!(inverted(&table, &pick("3", "a")).is_err());

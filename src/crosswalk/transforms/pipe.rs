@@ -22,6 +22,9 @@ pub struct Pipe {
     pub each: usize,
 }
 
+/// So deep do named pipes stand in each other.
+const DEEPEST: usize = 8;
+
 /// Transforms that leave a settled text as it is.
 const SETTLED: &[&str] = &["collapse_ws", "nfc", "nfkc", "trim"];
 
@@ -103,11 +106,17 @@ fn parse_into(
         let name = call.get(..name_end).unwrap_or("").trim();
         let error = |code, message, hint| PipeError { code, at, length: name.len(), message, hint };
         if let Some(named) = context.pipes.get(name) {
-            if depth > 8 {
-                let message = format!("the pipe `{name}` names itself");
-                errors.push(error("E0204", message, None));
-            } else {
-                parse_into(named, context, depth + 1, pipe, errors);
+            // Its own mistakes are told where it stands.
+            let mut inner = Vec::new();
+            if depth < DEEPEST {
+                parse_into(named, context, depth + 1, pipe, &mut inner);
+            }
+            if depth == DEEPEST || inner.iter().any(|error| error.code == "E0204") {
+                errors.push(error(
+                    "E0204",
+                    format!("the pipe `{name}` leads back to itself"),
+                    None,
+                ));
             }
             continue;
         }
@@ -199,9 +208,13 @@ fn value(text: &str, context: &PipeContext) -> Result<Argument, String> {
     if let Some(table) = context.tables.get(text) {
         return Ok(Argument::Table(Arc::clone(table)));
     }
-    let hint = suggest(text, context.tables.keys().map(String::as_str));
-    let hint = hint.map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
-    Err(format!("there is no table `{text}`{hint}"))
+    if text.is_empty() {
+        return Err("an argument is empty".to_owned());
+    }
+    match suggest(text, context.tables.keys().map(String::as_str)) {
+        Some(near) => Err(format!("there is no table `{text}`, did you mean `{near}`?")),
+        None => Err(format!("`{text}` is no table, and a text stands in quotes")),
+    }
 }
 
 fn unquote(text: &str) -> Option<&str> {
