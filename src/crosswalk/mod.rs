@@ -13,6 +13,7 @@ mod condition;
 mod difference;
 mod ignore;
 mod input;
+mod lists;
 mod plan;
 mod run;
 mod runner;
