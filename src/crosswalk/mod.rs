@@ -14,6 +14,7 @@ mod ignore;
 mod input;
 mod plan;
 mod run;
+mod runner;
 mod schema_paths;
 mod selector;
 mod settle;
@@ -21,6 +22,7 @@ mod shape;
 mod syntax;
 mod table;
 mod test;
+mod trace;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -28,9 +30,11 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-pub use plan::{Input, Plan};
-pub use run::{Held, Runner};
-pub use test::TestOutcome;
+pub use plan::{Input, Label, Plan};
+pub use run::Held;
+pub use runner::Runner;
+pub use test::{RoundtripError, RoundtripReport, TestOutcome, TestReport, roundtrip};
+pub use trace::{Trace, TraceLine, TraceStep};
 
 use crate::record::ContentHash;
 use crate::yaml::{Diagnostics, SourceText};
@@ -57,6 +61,7 @@ pub struct Crosswalk {
     file: syntax::File,
     plan: Plan,
     schema: Option<PathBuf>,
+    folder: PathBuf,
 }
 
 impl Crosswalk {
@@ -81,7 +86,7 @@ impl Crosswalk {
         let (file, check) = syntax::read(&source, folder)?;
         let plan = compile::compile(&file, check)?;
         let schema = file.to_schema.as_ref().map(|schema| file.resolve(schema));
-        Ok(Crosswalk { file, plan, schema })
+        Ok(Crosswalk { file, plan, schema, folder: folder.to_owned() })
     }
 
     /// Its name.
@@ -108,10 +113,9 @@ impl Crosswalk {
         self.plan.hash
     }
 
-    /// Runs the file's own tests, in file order.
+    /// Runs the file's own tests.
     #[must_use]
-    pub fn test(&self) -> Vec<TestOutcome> {
-        let file = &self.file;
-        file.tests.iter().map(|case| test::run(&self.plan, &file.source, case)).collect()
+    pub fn test(&self) -> TestReport {
+        test::run(self, &self.folder)
     }
 }
