@@ -10,6 +10,7 @@ pub mod transforms;
 mod codes;
 mod compile;
 mod condition;
+mod expression;
 mod ignore;
 mod input;
 mod plan;
