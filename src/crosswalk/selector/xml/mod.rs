@@ -28,6 +28,24 @@ impl Namespaces {
         Namespaces(prefixes)
     }
 
+    /// The prefix that stands for a namespace; `None` for a namespace without one.
+    #[must_use]
+    pub fn prefix_of(&self, namespace: &str) -> Option<&str> {
+        let has = |namespaces: &[String]| namespaces.iter().any(|known| known == namespace);
+        let found = self.0.iter().find(|(_, namespaces)| has(namespaces));
+        found.map(|(prefix, _)| prefix.as_str())
+    }
+
+    /// Whether names with a prefix mean names in a namespace.
+    #[must_use]
+    pub fn is_bound(&self, prefix: &str, namespace: &str) -> bool {
+        match self.of(prefix) {
+            Some(NamespaceTest::OneOf(known)) => known.iter().any(|known| known == namespace),
+            Some(NamespaceTest::Any) => true,
+            None => false,
+        }
+    }
+
     fn of(&self, prefix: &str) -> Option<NamespaceTest> {
         match self.0.iter().find(|(known, _)| known == prefix) {
             Some((_, namespaces)) if namespaces.iter().any(|namespace| namespace == "*") => {

@@ -49,6 +49,17 @@ impl<'t> XmlNode<'t> {
         }
     }
 
+    /// The numbers of its values: of an element those of the texts in it, and numbers between
+    /// them that no value has.
+    #[must_use]
+    pub fn values(self) -> std::ops::Range<usize> {
+        match self {
+            XmlNode::Element(element) => element.values(),
+            XmlNode::Attribute(attribute) => attribute.index()..attribute.index() + 1,
+            XmlNode::Text(text) => text.index()..text.index() + 1,
+        }
+    }
+
     /// The element that it stands in; `None` for the outermost.
     #[must_use]
     pub fn parent(self) -> Option<Element<'t>> {
