@@ -11,6 +11,7 @@ mod codes;
 mod compile;
 mod condition;
 mod difference;
+mod expression;
 mod ignore;
 mod input;
 mod lists;
