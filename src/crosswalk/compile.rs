@@ -7,13 +7,15 @@ use super::condition::Condition;
 use super::plan::{Body, CasePlan, Input, Object, Plan, Selector, Step, TagIndex, codes};
 use super::schema_paths::SchemaPaths;
 use super::selector::{JsonPath, MarcSelector, Subfields, TagPattern};
-use super::shape::{Shape, Syntax, Target};
-use super::syntax::{Case, File, Policy, Rule, Spanned, TableContent, TableDeclaration, Take};
+use super::shape::{Shape, Target};
+use super::syntax::{
+    Case, File, Linked880, Policy, Rule, Spanned, TableContent, TableDeclaration, Take,
+};
 use super::table::{Fold, Miss, Table, read_columns};
+use super::target::{self, Dressed, Linked, Output};
 use super::transforms::{Pipe, PipeContext, parse_pipe};
 use crate::formats::marc21::Tag;
 use crate::record::content_hash;
-use crate::xml::writer::push_attribute_value;
 use crate::yaml::{Checker, Diagnostics, Span};
 
 /// Compiles a file whose structure was read without stopping; `folder` is where it stands.
@@ -41,15 +43,8 @@ pub fn compile(file: &File, check: Checker, folder: &Path) -> Result<Plan, Diagn
             Input::Marc
         }
     };
-    let syntax = match file.to_format.value.as_str() {
-        "xml" => Syntax::Xml,
-        "json" => Syntax::Json,
-        other => {
-            let span = file.to_format.span;
-            compiler.check.unknown("E0106", span, "target format", other, ["json", "xml"]);
-            Syntax::Json
-        }
-    };
+    let output = Output::of(file, &mut compiler.check);
+    target::check(file, &output, &mut compiler.check);
     compiler.load_tables(&file.tables);
     for (name, pipe) in &file.pipes {
         compiler.context.pipes.insert(name.value.clone(), pipe.value.clone());
@@ -58,7 +53,7 @@ pub fn compile(file: &File, check: Checker, folder: &Path) -> Result<Plan, Diagn
         compiler.pipe(pipe);
     }
     let schema = file.to_schema.as_ref().and_then(|path| compiler.load_schema(path));
-    let mut shape = Shape::new(syntax);
+    let mut shape = Shape::new(output.syntax());
     let root = schema.as_ref().map(SchemaPaths::root);
     let scope =
         Scope { schema: root, bindings: Vec::new(), on_error: None, context: Context::Record };
@@ -67,7 +62,7 @@ pub fn compile(file: &File, check: Checker, folder: &Path) -> Result<Plan, Diagn
         .iter()
         .filter_map(|rule| compiler.step(rule, &rule.id, &scope, Some(&mut shape), 1))
         .collect();
-    shape.finish();
+    shape.finish(output.by_tag);
     let mut ignore = Vec::new();
     for selector in file.ignore.iter().flat_map(|ignore| &ignore.from) {
         let Some(parsed) = compiler.marc(selector) else { continue };
@@ -77,12 +72,11 @@ pub fn compile(file: &File, check: Checker, folder: &Path) -> Result<Plan, Diagn
         }
         ignore.push(parsed);
     }
-    let envelope = (syntax == Syntax::Xml).then(|| compiler.envelope(file));
     let plan = Plan {
         input: compiler.input,
         rules,
         shape,
-        envelope,
+        output,
         tags: compiler.tags,
         ignore,
         unmapped: file.unmapped,
@@ -206,33 +200,6 @@ impl Compiler<'_> {
             });
             self.context.tables.insert(name.value.clone(), Arc::new(table));
         }
-    }
-
-    fn envelope(&mut self, file: &File) -> (String, String) {
-        let root = match &file.to_record {
-            Some(root) => root.value.clone(),
-            None => {
-                let message = "a crosswalk to XML names its root element in `to.record`";
-                self.check.error("E0102", file.to_format.span, message);
-                return Default::default();
-            }
-        };
-        let mut open = format!("<{root}");
-        let xsi = ("xsi".to_owned(), "http://www.w3.org/2001/XMLSchema-instance".to_owned());
-        let xsi = file.to_schema_location.is_some().then_some(&xsi);
-        for (prefix, namespace) in file.to_namespaces.iter().chain(xsi) {
-            let colon = if prefix.is_empty() { "" } else { ":" };
-            open.push_str(&format!(" xmlns{colon}{prefix}=\""));
-            push_attribute_value(&mut open, namespace);
-            open.push('"');
-        }
-        if let Some(location) = &file.to_schema_location {
-            open.push_str(" xsi:schemaLocation=\"");
-            push_attribute_value(&mut open, location);
-            open.push('"');
-        }
-        open.push('>');
-        (open, format!("</{root}>"))
     }
 
     fn pipe(&mut self, pipe: &Spanned<String>) -> Pipe {
@@ -445,7 +412,11 @@ impl Compiler<'_> {
         shape: &mut Shape,
         depth: usize,
     ) -> Option<Body> {
+        let syntax = shape.syntax();
         if rule.map.is_empty() && rule.cases.is_empty() {
+            if let Some(dressed) = target::dressed(rule, syntax) {
+                return self.dressed(&dressed, label, outer, inner, shape, depth);
+            }
             let Some(to) = &rule.to else {
                 self.check.error("E0412", rule.span, format!("`{label}` has no `to`"));
                 return None;
@@ -454,6 +425,7 @@ impl Compiler<'_> {
         }
         let whole = Case { span: rule.span, when: None, to: rule.to.clone(), map: Vec::new() };
         let cases = if rule.cases.is_empty() { std::slice::from_ref(&whole) } else { &rule.cases };
+        let extra = target::extra_items(rule);
         let mut plans = Vec::new();
         for case in cases {
             let Some(to) = case.to.as_ref().or(rule.to.as_ref()) else {
@@ -463,23 +435,77 @@ impl Compiler<'_> {
             let when = case.when.as_ref().and_then(|when| self.condition(when, inner));
             let Some((target, place)) = self.target(to, outer, shape) else { continue };
             let items = if case.map.is_empty() { &rule.map } else { &case.map };
+            let items: Vec<&Rule> = items.iter().chain(&rule.set).chain(&extra).collect();
             let scope = Scope { schema: place, ..inner.clone() };
-            let mut below = Shape::new(shape.syntax());
-            let steps: Vec<_> = items
-                .iter()
-                .chain(&rule.set)
-                .filter_map(|item| {
-                    let name = item.to.as_ref().map_or("?", |to| to.value.as_str());
-                    let label = format!("{label}.{name}");
-                    self.step(item, &label, &scope, Some(&mut below), depth + 1)
-                })
-                .collect();
-            below.finish();
-            let builds = !items.is_empty() || !rule.set.is_empty();
-            let object = builds.then_some(Object { shape: below, items: steps });
-            plans.push(CasePlan { when, target, object });
+            let object = (!items.is_empty()).then(|| {
+                let mut below = Shape::new(syntax.below());
+                let items = self.items(&items, label, &scope, &mut below, depth);
+                below.finish(false);
+                Object { shape: below, items, dressed: false }
+            });
+            let linked_880 = rule
+                .linked_880
+                .as_ref()
+                .and_then(|linked| self.linked_880(linked, to, label, &scope, shape, depth));
+            plans.push(CasePlan { when, target, object, linked_880 });
         }
         Some(Body::Cases(plans))
+    }
+
+    fn items<'s>(
+        &mut self,
+        items: &[&Rule],
+        label: &str,
+        scope: &Scope<'s>,
+        shape: &mut Shape,
+        depth: usize,
+    ) -> Vec<Step> {
+        let step = |item: &&Rule| {
+            let name = item.to.as_ref().map_or("?", |to| to.value.as_str());
+            self.step(item, &format!("{label}.{name}"), scope, Some(shape), depth + 1)
+        };
+        items.iter().filter_map(step).collect()
+    }
+
+    /// A value with attributes, or as the one subfield of a field.
+    fn dressed<'s>(
+        &mut self,
+        dressed: &Dressed,
+        label: &str,
+        outer: &Scope<'s>,
+        inner: &Scope<'s>,
+        shape: &mut Shape,
+        depth: usize,
+    ) -> Option<Body> {
+        let (target, _) = self.target(&dressed.to, outer, shape)?;
+        let mut below = Shape::new(shape.syntax().below());
+        let mut items = self.items(&[&dressed.value], label, inner, &mut below, depth);
+        let around = Scope { context: outer.context, ..inner.clone() };
+        let extra: Vec<&Rule> = dressed.extra.iter().collect();
+        items.extend(self.items(&extra, label, &around, &mut below, depth));
+        below.finish(false);
+        let object = Some(Object { shape: below, items, dressed: true });
+        Some(Body::Cases(vec![CasePlan { when: None, target, object, linked_880: None }]))
+    }
+
+    fn linked_880<'s>(
+        &mut self,
+        linked: &Linked880,
+        to: &Spanned<String>,
+        label: &str,
+        scope: &Scope<'s>,
+        shape: &mut Shape,
+        depth: usize,
+    ) -> Option<Linked> {
+        let label = format!("{label}.880");
+        let target = shape.add("880").ok()?;
+        let mut below = Shape::new(shape.syntax().below());
+        let items: Vec<&Rule> = linked.map.iter().collect();
+        let items = self.items(&items, &label, scope, &mut below, depth);
+        let script = linked.script.as_ref();
+        let script = script.and_then(|script| self.step(script, &label, scope, None, depth));
+        let object = Object { shape: below, items, dressed: false };
+        Some(Linked { object, script, target, tag: to.value.clone() })
     }
 }
 

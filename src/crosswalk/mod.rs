@@ -20,6 +20,7 @@ mod settle;
 mod shape;
 mod syntax;
 mod table;
+mod target;
 mod test;
 mod values;
 
@@ -30,6 +31,7 @@ use thiserror::Error;
 
 pub use plan::{Input, Plan};
 pub use run::{Held, Runner};
+pub use target::Output;
 pub use test::TestOutcome;
 
 use crate::record::ContentHash;

@@ -6,13 +6,11 @@ use super::account::{Account, State};
 use super::ignore::IgnoreCache;
 use super::input::{FieldIndex, MarcInput, Node};
 use super::plan::{Body, CasePlan, Input, Plan, Step};
-use super::shape::{Buffer, Syntax, Target};
+use super::shape::{Buffer, Target};
 use super::syntax::{Policy, Take};
 use super::transforms::text;
 use super::values::{Place, Sink};
 use crate::formats::SourceRecord;
-use crate::record::push_json_string;
-use crate::xml::writer::push_text;
 
 /// A record that a policy held back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +111,7 @@ impl<'p> Runner<'p> {
             root,
             id: marc.and_then(|marc| marc.control_number()).unwrap_or(""),
             bindings: Vec::new(),
+            pairs: 0,
             nodes: Vec::with_capacity(16),
             spare: Vec::with_capacity(8),
             memory: &mut self.memory,
@@ -125,14 +124,7 @@ impl<'p> Runner<'p> {
         let mut buffers = run.buffers(0, plan.shape.slots());
         let result = plan.rules.iter().try_for_each(|rule| run.rule(rule, &mut buffers));
         if result.is_ok() {
-            match &plan.envelope {
-                Some((open, close)) => {
-                    out.extend_from_slice(open.as_bytes());
-                    plan.shape.stitch(&buffers, out);
-                    out.extend_from_slice(close.as_bytes());
-                }
-                None => plan.shape.stitch(&buffers, out),
-            }
+            plan.output.write(&plan.shape, &buffers, out);
         }
         let held = result.and_then(|()| run.settle());
         if let Some(place) = self.memory.pool.first_mut() {
@@ -148,6 +140,8 @@ pub(super) struct Run<'r> {
     pub(super) root: &'r serde_json::Value,
     pub(super) id: &'r str,
     pub(super) bindings: Vec<(&'r str, Option<Found<'r>>)>,
+    /// How many MARC fields have an 880 so far.
+    pub(super) pairs: u32,
     nodes: Vec<Node<'r>>,
     /// Emptied vectors, to be filled again.
     pub(super) spare: Vec<Vec<Found<'r>>>,
@@ -191,7 +185,7 @@ impl<'r> Run<'r> {
     }
 
     /// Runs a rule or an item; `false` when it drops the object it belongs to.
-    fn step(
+    pub(super) fn step(
         &mut self,
         step: &'r Step,
         node: &Node<'r>,
@@ -288,16 +282,13 @@ impl<'r> Run<'r> {
         if !target.many && !buffer.is_empty() {
             return self.mark(value.origins, State::Dropped);
         }
-        let syntax = self.plan.shape.syntax();
-        buffer.push(unique && target.many, |out| match syntax {
-            Syntax::Json if value.raw => out.extend_from_slice(value.text.as_bytes()),
-            Syntax::Json => push_json_string(&value.text, out),
-            Syntax::Xml => {
-                let mut escaped = String::with_capacity(value.text.len());
-                push_text(&mut escaped, &value.text);
-                out.extend_from_slice(escaped.as_bytes());
-            }
+        let mut replaced = 0;
+        buffer.push(unique && target.many, |out| {
+            replaced = target.form.write(&value.text, value.raw, out);
         });
+        if replaced > 0 {
+            self.account.problem("output", "target.character", self.id, &value.text);
+        }
         // A repeated value that `unique` leaves out is in the output all the same.
         self.mark(value.origins, State::Mapped);
     }
@@ -314,12 +305,17 @@ impl<'r> Run<'r> {
         if !self.select_nodes(step, context)? {
             return Ok(false);
         }
+        if let (true, Some(default)) =
+            (self.nodes.len() == start && is_dressed(cases), default(step))
+        {
+            self.nodes.push(Node::Value(Found::of(default), None));
+        }
         let end = self.nodes.len();
         let mut built = false;
         for at in start..end {
             let Some(node) = self.nodes.get_mut(at) else { break };
             let node = std::mem::replace(node, Node::Root);
-            built |= self.object(step, cases, &node, buffers, depth)?;
+            built |= self.object(step, cases, &node, context, buffers, depth)?;
         }
         self.nodes.truncate(start);
         if built { Ok(true) } else { self.missing_policy(step, &step.on_missing) }
@@ -387,12 +383,13 @@ impl<'r> Run<'r> {
         step: &'r Step,
         cases: &'r [CasePlan],
         node: &Node<'r>,
+        context: &Node<'r>,
         buffers: &mut [Buffer],
         depth: usize,
     ) -> Result<bool, Held> {
         let bound = self.bindings.len();
         let first_mark = self.memory.marks.len();
-        let kept = self.object_inner(step, cases, node, buffers, depth);
+        let kept = self.object_inner(step, cases, node, context, buffers, depth);
         self.bindings.truncate(bound);
         if matches!(kept, Ok(false)) {
             // What the object had taken does not reach the output after all.
@@ -410,6 +407,7 @@ impl<'r> Run<'r> {
         step: &'r Step,
         cases: &'r [CasePlan],
         node: &Node<'r>,
+        context: &Node<'r>,
         buffers: &mut [Buffer],
         depth: usize,
     ) -> Result<bool, Held> {
@@ -417,7 +415,8 @@ impl<'r> Run<'r> {
             let value = self.binding(binding, node)?;
             self.bindings.push((name, value));
         }
-        if step.when.is_some() && !self.holds(step.when.as_ref(), node) {
+        let asked = if is_dressed(cases) { context } else { node };
+        if step.when.is_some() && !self.holds(step.when.as_ref(), asked) {
             return Ok(false);
         }
         let case = cases.iter().find(|case| self.holds(case.when.as_ref(), node));
@@ -437,7 +436,8 @@ impl<'r> Run<'r> {
         let mut inner = self.buffers(depth + 1, object.shape.slots());
         let mut keep = Ok(true);
         let codes = node.codes();
-        for item in &object.items {
+        for (n, item) in object.items.iter().enumerate() {
+            let node = if object.dressed && n > 0 { context } else { node };
             keep = match (&item.body, item.codes) {
                 // No subfield of this field is meant: no need to look for values.
                 (Body::Leaf(target), Some(wanted)) if !wanted.meets(codes) => {
@@ -449,10 +449,15 @@ impl<'r> Run<'r> {
                 break;
             }
         }
-        let slots = object.shape.slots();
-        let filled = inner.iter().take(slots).any(|buffer| !buffer.is_empty());
-        let keep = keep.map(|keep| keep && filled);
-        if let (Ok(true), Some(buffer)) = (&keep, buffers.get_mut(case.target.slot)) {
+        let mut keep = keep.map(|keep| keep && object.shape.is_filled(&inner));
+        if let (Ok(true), Some(linked)) = (&keep, &case.linked_880) {
+            let mut field = Vec::new();
+            object.shape.stitch(&inner, &mut field);
+            keep = self.link_880(linked, node, &mut field, buffers, depth).map(|()| true);
+            if let Some(buffer) = buffers.get_mut(case.target.slot) {
+                buffer.push(step.unique, |out| out.extend_from_slice(&field));
+            }
+        } else if let (Ok(true), Some(buffer)) = (&keep, buffers.get_mut(case.target.slot)) {
             let unique = step.unique && case.target.many;
             buffer.push(unique, |out| object.shape.stitch(&inner, out));
         }
@@ -462,7 +467,11 @@ impl<'r> Run<'r> {
         keep
     }
 
-    fn binding(&mut self, step: &'r Step, node: &Node<'r>) -> Result<Option<Found<'r>>, Held> {
+    pub(super) fn binding(
+        &mut self,
+        step: &'r Step,
+        node: &Node<'r>,
+    ) -> Result<Option<Found<'r>>, Held> {
         let mut values = self.spare.pop().unwrap_or_default();
         self.values(step, node, &mut values)?;
         for value in &values {
@@ -471,5 +480,18 @@ impl<'r> Run<'r> {
         let first = values.drain(..).next();
         self.spare.push(values);
         Ok(first.or_else(|| step.default.as_ref().map(Found::of)))
+    }
+}
+
+/// Whether a rule makes an object around each of its values, not of what `map` finds there.
+fn is_dressed(cases: &[CasePlan]) -> bool {
+    matches!(cases, [CasePlan { object: Some(object), .. }] if object.dressed)
+}
+
+/// The value that a step has when there is none.
+fn default(step: &Step) -> Option<&str> {
+    match (&step.default, &step.on_missing) {
+        (Some(text), _) | (None, Policy::Default(text)) => Some(text),
+        _ => None,
     }
 }

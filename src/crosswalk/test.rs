@@ -60,9 +60,7 @@ fn check(plan: &Plan, case: &InlineTest, failures: &mut Vec<String>) {
     if result.is_err() {
         return;
     }
-    let text = String::from_utf8_lossy(&out);
-    let output: Value = serde_json::from_str(&text).unwrap_or(Value::String(text.into_owned()));
-    compare(case, &output, failures);
+    compare(plan, case, &plan.output.shown(&out), failures);
     if let Some(expected) = &case.unmapped {
         let found = unmapped(&mut runner.account);
         let expected: BTreeSet<String> = expected.iter().cloned().collect();
@@ -75,7 +73,7 @@ fn check(plan: &Plan, case: &InlineTest, failures: &mut Vec<String>) {
     }
 }
 
-fn compare(case: &InlineTest, output: &Value, failures: &mut Vec<String>) {
+fn compare(plan: &Plan, case: &InlineTest, output: &Value, failures: &mut Vec<String>) {
     for (path, expected) in &case.expect {
         let Ok(selector) = JsonPath::parse(&path.value) else {
             failures.push(format!("{}: is no path", path.value));
@@ -90,7 +88,7 @@ fn compare(case: &InlineTest, output: &Value, failures: &mut Vec<String>) {
         }
     }
     if let Some(exact) = &case.exact
-        && exact != output
+        && !plan.output.is_same(exact, output)
     {
         failures.push(format!("expected exactly {exact}, found {output}"));
     }

@@ -105,7 +105,7 @@ impl Conversion {
             let message = format!("{} does not read {}", crosswalk.name(), from.name);
             return Err(ConvertError::Model(message));
         }
-        if plan.envelope.is_some() || to.model != Model::Json {
+        if !plan.output.leads_to(to) {
             let message = format!("{} does not write {}", crosswalk.name(), to.name);
             return Err(ConvertError::Model(message));
         }

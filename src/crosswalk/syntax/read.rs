@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Case, File, Ignore, InlineTest, Policy, Rule, Spanned, TableContent, TableDeclaration, Take,
-    TestInput, Unmapped,
+    Case, File, Ignore, InlineTest, Linked880, Policy, Rule, Spanned, TableContent,
+    TableDeclaration, Take, TestInput, Unmapped,
 };
 use crate::yaml::{Checker, Diagnostics, Fields, Kind, Node, SourceText, parse};
 
@@ -40,8 +40,12 @@ const RULE_KEYS: &[&str] = &[
     "on_missing",
     "on_error",
     "unique",
+    "attrs",
+    "ind",
+    "linked_880",
     "note",
 ];
+const TO_KEYS: &[&str] = &["format", "schema", "record", "ns", "schema_location", "leader", "sort"];
 const TEST_KEYS: &[&str] = &["name", "marc", "json", "expect", "exact", "unmapped", "quarantine"];
 
 /// Reads a file's structure.
@@ -62,7 +66,7 @@ pub fn read(source: &Arc<SourceText>) -> Result<(File, Checker), Diagnostics> {
     let from = check.required(fields, "from", "the crosswalk").unwrap_or(&empty);
     let from = check.fields(from, "from", &["format"]);
     let to = check.required(fields, "to", "the crosswalk").unwrap_or(&empty);
-    let to = check.fields(to, "to", &["format", "schema", "record", "ns", "schema_location"]);
+    let to = check.fields(to, "to", TO_KEYS);
     let defaults = fields.get("defaults").unwrap_or(&empty);
     let defaults = check.fields(defaults, "defaults", &["on_error", "unique"]);
     let file = File {
@@ -74,6 +78,8 @@ pub fn read(source: &Arc<SourceText>) -> Result<(File, Checker), Diagnostics> {
         to_record: optional_text(&mut check, to, "record"),
         to_namespaces: pairs(&mut check, to.get("ns"), "ns"),
         to_schema_location: optional_text(&mut check, to, "schema_location").map(|s| s.value),
+        to_leader: optional_text(&mut check, to, "leader"),
+        to_sort: optional_text(&mut check, to, "sort"),
         on_error: policy(&mut check, defaults, "on_error"),
         unique: boolean(&mut check, defaults, "unique").unwrap_or(false),
         tables: tables(&mut check, fields),
@@ -204,7 +210,7 @@ fn rule(check: &mut Checker, node: &Node, what: &str) -> Option<Rule> {
             .get("const")
             .map(|node| Spanned { value: node.to_json(), span: node.span }),
         when: optional_text(check, fields, "when"),
-        lets: lets(check, fields),
+        lets: named_rules(check, fields, "let", "a binding"),
         cases: cases(check, fields),
         map,
         set,
@@ -216,14 +222,44 @@ fn rule(check: &mut Checker, node: &Node, what: &str) -> Option<Rule> {
         on_missing: policy(check, fields, "on_missing"),
         on_error: policy(check, fields, "on_error"),
         unique: boolean(check, fields, "unique"),
+        attrs: named_rules(check, fields, "attrs", "an attribute"),
+        ind: indicators(check, fields),
+        linked_880: linked_880(check, fields),
     })
 }
 
-fn lets(check: &mut Checker, fields: Fields<'_>) -> Vec<(Spanned<String>, Rule)> {
-    let Some(node) = fields.get("let") else { return Vec::new() };
+fn indicators(check: &mut Checker, fields: Fields<'_>) -> Vec<Spanned<String>> {
+    let Some(node) = fields.get("ind") else { return Vec::new() };
+    let found = texts(check, Some(node), "an indicator");
+    let is_indicator = |text: &str| {
+        text.len() == 1 && text.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
+    };
+    if found.len() != 2 || !found.iter().all(|text| is_indicator(&text.value)) {
+        check.error("E0103", node.span, "`ind` is two indicators, each a letter, a digit or `_`");
+    }
+    found
+}
+
+fn linked_880(check: &mut Checker, fields: Fields<'_>) -> Option<Box<Linked880>> {
+    let linked = check.fields(fields.get("linked_880")?, "linked_880", &["map", "script"]);
+    let map = check.required(linked, "map", "linked_880")?;
+    let items = check.list(map, "map");
+    let map = items.iter().filter_map(|node| rule(check, node, "an item")).collect();
+    let script = linked.get("script").and_then(|node| rule(check, node, "the script"));
+    Some(Box::new(Linked880 { map, script }))
+}
+
+/// Rules under names: `let`, `attrs`.
+fn named_rules(
+    check: &mut Checker,
+    fields: Fields<'_>,
+    key: &str,
+    what: &str,
+) -> Vec<(Spanned<String>, Rule)> {
+    let Some(node) = fields.get(key) else { return Vec::new() };
     let mut found = Vec::new();
-    for entry in check.mapping(node, "let").entries() {
-        if let Some(binding) = rule(check, &entry.value, "a binding") {
+    for entry in check.mapping(node, key).entries() {
+        if let Some(binding) = rule(check, &entry.value, what) {
             found.push((Spanned { value: entry.key.clone(), span: entry.key_span }, binding));
         }
     }
