@@ -86,3 +86,80 @@ fn resource_types_are_those_of_invenio_rdm() {
         assert!(known.contains(&top), "{row:?}");
     }
 }
+
+/// Every InvenioRDM resource type.
+fn invenio_rdm_types() -> BTreeSet<String> {
+    let columns = ["resource_type", "title", "datacite", "csl", "schema_org"];
+    let rows = table("invenio_rdm_resource_types.csv", &columns);
+    assert!(rows.iter().flatten().all(|cell| !cell.is_empty()));
+    rows.into_iter().map(|row| row.into_iter().next().unwrap()).collect()
+}
+
+#[test]
+fn every_table_of_resource_types_leads_to_one_of_invenio_rdm() {
+    let known = invenio_rdm_types();
+    for (name, key) in [
+        ("resource_types.csv", "term"),
+        ("datacite_resource_types.csv", "datacite"),
+        ("csl_types.csv", "csl"),
+        ("crossref_types.csv", "crossref"),
+    ] {
+        for row in table(name, &[key, "resource_type"]) {
+            assert!(known.contains(&row[1]), "{name}: {row:?}");
+        }
+    }
+}
+
+#[test]
+fn the_types_that_records_become_are_those_of_datacite_and_csl() {
+    let keys = |name, key| -> HashSet<String> {
+        table(name, &[key, "resource_type"]).into_iter().map(|mut row| row.remove(0)).collect()
+    };
+    let datacite = keys("datacite_resource_types.csv", "datacite");
+    let csl = keys("csl_types.csv", "csl");
+    let columns = ["resource_type", "title", "datacite", "csl", "schema_org"];
+    for row in table("invenio_rdm_resource_types.csv", &columns) {
+        assert!(datacite.contains(&row[2]) && csl.contains(&row[3]), "{row:?}");
+    }
+}
+
+/// The lists of DataCite that go both ways: table, its second column, the file of the schema.
+const DATACITE: &[(&str, &str, &str)] = &[
+    ("contributor", "role", "contributorType"),
+    ("date", "date_type", "dateType"),
+    ("description", "description_type", "descriptionType"),
+    ("funder_identifier", "scheme", "funderIdentifierType"),
+    ("identifier", "scheme", "relatedIdentifierType"),
+    ("relation", "relation_type", "relationType"),
+    ("title", "title_type", "titleType"),
+];
+
+#[test]
+fn the_lists_of_datacite_are_one_to_one() {
+    for (list, column, _) in DATACITE {
+        let name = format!("datacite_{list}_types.csv");
+        let rows = table(&name, &["datacite", column]);
+        let ours: HashSet<_> = rows.iter().map(|row| &row[1]).collect();
+        assert_eq!(ours.len(), rows.len(), "{name}");
+    }
+}
+
+#[test]
+fn the_lists_of_datacite_are_those_of_its_newest_schema() {
+    let Some(shared) = crate::support::shared() else { return };
+    let folder = shared.join("xsd/datacite/kernel-4.7/include");
+    let listed = |name: &str| -> BTreeSet<String> {
+        let text = std::fs::read_to_string(folder.join(format!("datacite-{name}-v4.xsd"))).unwrap();
+        let values = text.split("enumeration value=\"").skip(1);
+        values.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+    };
+    for (list, column, file) in DATACITE {
+        let rows = table(&format!("datacite_{list}_types.csv"), &["datacite", column]);
+        let ours: BTreeSet<_> = rows.into_iter().map(|mut row| row.remove(0)).collect();
+        assert_eq!(ours, listed(file), "{list}");
+    }
+    let rows = table("datacite_resource_types.csv", &["datacite", "resource_type"]);
+    let mut ours: BTreeSet<_> = rows.into_iter().map(|mut row| row.remove(0)).collect();
+    assert!(ours.remove("Film"), "kernel 2 has films");
+    assert_eq!(ours, listed("resourceType"));
+}

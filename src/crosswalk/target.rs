@@ -7,15 +7,12 @@ mod check;
 mod dress;
 mod linked;
 
-use serde_json::Value;
-
 use super::shape::{Buffer, Shape, Syntax};
 use super::syntax::File;
-use crate::formats::marc21::{Leader, Marc, line, marcxml};
+use crate::formats::marc21::{Leader, marcxml};
 use crate::formats::{DecodeError, FORMATS, Format, Model, SourceRecord, by_name, csv};
 use crate::record::Warning;
 use crate::xml;
-use crate::xml::tree::Tree;
 use crate::xml::writer::push_attribute_value;
 use crate::yaml::Checker;
 
@@ -132,46 +129,6 @@ impl Output {
             Model::Marc => marcxml::read(&text(), record.marc_mut(), warnings)?,
         }
         Ok(())
-    }
-
-    /// What a run has written, as tests show it: JSON as it is, XML as text, MARC as line MARC.
-    pub(super) fn shown(&self, bytes: &[u8]) -> Value {
-        let text = String::from_utf8_lossy(bytes).into_owned();
-        match self.model {
-            Model::Json => serde_json::from_str(&text).unwrap_or(Value::String(text)),
-            Model::Xml => Value::String(text),
-            Model::Marc => {
-                let mut marc = Marc::default();
-                match marcxml::read(&text, &mut marc, &mut Vec::new()) {
-                    Ok(()) => Value::String(line::write(&marc)),
-                    Err(_) => Value::String(text),
-                }
-            }
-        }
-    }
-
-    /// Whether a test expects what was [shown](Output::shown): of XML, line breaks and
-    /// indentation between elements do not count.
-    pub(super) fn is_same(&self, expected: &Value, shown: &Value) -> bool {
-        let (Some(expected), Some(shown)) = (expected.as_str(), shown.as_str()) else {
-            return expected == shown;
-        };
-        match self.model {
-            Model::Json => expected == shown,
-            Model::Marc => {
-                let expected = line::read(expected).ok();
-                expected.is_some() && expected == line::read(shown).ok()
-            }
-            Model::Xml => {
-                let tree = |text: &str| {
-                    let mut tree = Tree::default();
-                    let read = tree.read(text, xml::Options::default(), &mut Vec::new());
-                    read.ok().map(|()| tree)
-                };
-                let expected = tree(expected);
-                expected.is_some() && expected == tree(shown)
-            }
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::input::Node;
 use super::super::plan::{Object, Step};
-use super::super::run::{Held, Run};
+use super::super::run::{Outcome, Run};
 use super::super::shape::{Buffer, Target};
 use crate::xml::writer::push_text;
 
@@ -20,16 +20,34 @@ pub struct Linked {
 }
 
 impl<'r> Run<'r> {
-    /// Writes the 880 of a field into `buffers`, if it has any data there, and the link to it into
-    /// the field, which is given as what stands behind `<datafield tag="245"`.
-    pub(crate) fn link_880(
+    /// Writes a field, and the 880 that it is paired with if that has any data.
+    pub(crate) fn pair(
+        &mut self,
+        linked: &'r Linked,
+        (object, inner, target): (&Object, &[Buffer], Target),
+        node: &Node<'r>,
+        buffers: &mut [Buffer],
+        depth: usize,
+    ) -> Outcome<()> {
+        let mut field = Vec::new();
+        object.shape.stitch(inner, &mut field);
+        self.link_880(linked, node, &mut field, buffers, depth)?;
+        if let Some(buffer) = buffers.get_mut(target.slot) {
+            buffer.push(false, |out| out.extend_from_slice(&field));
+        }
+        Ok(())
+    }
+
+    /// Writes the 880 into `buffers`, and the link to it into the field, which is given as what
+    /// stands behind `<datafield tag="245"`.
+    fn link_880(
         &mut self,
         linked: &'r Linked,
         node: &Node<'r>,
         field: &mut Vec<u8>,
         buffers: &mut [Buffer],
         depth: usize,
-    ) -> Result<(), Held> {
+    ) -> Outcome<()> {
         let shape = &linked.object.shape;
         let mut inner: Vec<Buffer> = Vec::new();
         inner.resize_with(shape.slots(), Buffer::default);

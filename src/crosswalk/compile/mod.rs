@@ -1,0 +1,298 @@
+//! Compiling: every name of a file resolved, every mistake of meaning found in one pass.
+
+mod bodies;
+mod selectors;
+mod tables;
+
+use crate::crosswalk::condition::Condition;
+use crate::crosswalk::plan::{Body, Input, Label, OfUnmapped, Plan, Step, TagIndex, codes};
+use crate::crosswalk::schema_paths::SchemaPaths;
+use crate::crosswalk::shape::{Shape, Target};
+use crate::crosswalk::syntax::{File, Policy, Rule, Spanned, Take, Unmapped};
+use crate::crosswalk::target::{self, Output};
+use crate::crosswalk::transforms::{Pipe, PipeContext, parse_pipe};
+use crate::formats::Model;
+use crate::record::content_hash;
+use crate::yaml::{Checker, Diagnostics, Span};
+
+/// Compiles a file whose structure was read without stopping.
+///
+/// # Errors
+/// Every mistake that `check` holds already and every one that is found here.
+pub fn compile(file: &File, check: Checker) -> Result<Plan, Diagnostics> {
+    let texts = check.sources().iter().map(|source| source.text.as_str()).collect();
+    let mut compiler = Compiler {
+        check,
+        file,
+        context: PipeContext::default(),
+        input: Input::Marc,
+        tags: TagIndex::default(),
+        default_on_error: file.on_error.clone(),
+        default_unique: file.unique,
+        depth: 0,
+        labels: Vec::new(),
+        places: Vec::new(),
+        texts,
+    };
+    compiler.input = compiler.source(file);
+    let output = Output::of(file, &mut compiler.check);
+    target::check(file, &output, &mut compiler.check);
+    compiler.load_tables(&file.tables);
+    for (name, pipe) in &file.pipes {
+        compiler.context.pipes.insert(name.value.clone(), pipe.value.clone());
+    }
+    for (_, pipe) in &file.pipes {
+        compiler.pipe(pipe);
+    }
+    let schema = file.to_schema.as_ref().and_then(|path| compiler.load_schema(path));
+    let mut shape = Shape::new(output.syntax());
+    let root = schema.as_ref().map(SchemaPaths::root);
+    let scope =
+        Scope { schema: root, bindings: Vec::new(), on_error: None, context: Context::Record };
+    let rules: Vec<Step> = file
+        .rules
+        .iter()
+        .filter_map(|rule| compiler.step(rule, &rule.id, &scope, Some(&mut shape), 1))
+        .collect();
+    let unmapped = compiler.unmapped(&file.unmapped, &scope, &mut shape);
+    shape.finish(output.by_tag);
+    let (ignore, ignore_paths) = compiler.ignored(file, &scope);
+    let plan = Plan {
+        input: compiler.input,
+        rules,
+        shape,
+        output,
+        tags: compiler.tags,
+        ignore,
+        ignore_paths,
+        unmapped,
+        labels: compiler.labels,
+        depth: compiler.depth,
+        hash: content_hash(compiler.texts.as_bytes()),
+    };
+    compiler.check.finish(plan)
+}
+
+/// What a rule's parts can refer to.
+#[derive(Clone)]
+struct Scope<'s> {
+    schema: Option<crate::crosswalk::schema_paths::Place<'s>>,
+    bindings: Vec<String>,
+    on_error: Option<Policy>,
+    context: Context,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Context {
+    /// The record as a whole.
+    Record,
+    /// One field or value of it.
+    Current,
+}
+
+struct Compiler<'f> {
+    check: Checker,
+    file: &'f File,
+    context: PipeContext,
+    input: Input,
+    tags: TagIndex,
+    default_on_error: Option<Policy>,
+    default_unique: bool,
+    depth: usize,
+    /// A label for each step and case, and where it stands.
+    labels: Vec<Label>,
+    places: Vec<(String, Span)>,
+    /// All that was read, one after another, for the crosswalk's hash.
+    texts: String,
+}
+
+impl Compiler<'_> {
+    /// Where values that no rule reads are kept, if they are.
+    fn unmapped(&mut self, word: &Unmapped, scope: &Scope<'_>, shape: &mut Shape) -> OfUnmapped {
+        match word {
+            Unmapped::Report => OfUnmapped::Report,
+            Unmapped::Quarantine => OfUnmapped::Quarantine,
+            Unmapped::Keep(path) => {
+                let many = Spanned { value: format!("{}[]", path.value), span: path.span };
+                let target = self.target(&many, scope, shape);
+                target.map_or(OfUnmapped::Report, |(target, _)| OfUnmapped::Keep(target))
+            }
+        }
+    }
+
+    /// A number for a step or case, which remembers where it stands.
+    fn label(&mut self, name: &str, span: Span) -> usize {
+        let source = self.check.sources().get(usize::from(span.file));
+        let place = source.map_or(String::new(), |source| {
+            format!("{}:{}", source.name, source.line_column(span.start).0)
+        });
+        // What several cases share is compiled for each of them, and is one thing all the same.
+        let known = self.places.iter().position(|(known, at)| known == name && *at == span);
+        known.unwrap_or_else(|| {
+            self.places.push((name.to_owned(), span));
+            self.labels.push(Label { name: name.to_owned(), place });
+            self.labels.len() - 1
+        })
+    }
+
+    /// The place of a byte inside a scalar; quotes before it count.
+    fn inside(&self, span: Span, at: usize, length: usize) -> Span {
+        let quoted = self.check.text_from(span).starts_with(['"', '\'']);
+        let start = (span.start + usize::from(quoted) + at).min(span.end);
+        Span { start, end: (start + length.max(1)).min(span.end.max(start + 1)), ..span }
+    }
+
+    fn pipe(&mut self, pipe: &Spanned<String>) -> Pipe {
+        parse_pipe(&pipe.value, &self.context).unwrap_or_else(|errors| {
+            for error in errors {
+                let span = self.inside(pipe.span, error.at, error.length);
+                self.check.error_with_hint(error.code, span, error.message, error.hint);
+            }
+            Pipe::default()
+        })
+    }
+
+    fn condition(&mut self, when: &Spanned<String>, scope: &Scope<'_>) -> Option<Condition> {
+        let condition = match Condition::parse(&when.value) {
+            Ok(condition) => condition,
+            Err(error) => {
+                let span = self.inside(when.span, error.at, 1);
+                self.check.error("E0206", span, error.message);
+                return None;
+            }
+        };
+        let mut names = Vec::new();
+        condition.names(&mut names);
+        for name in names {
+            let built_in = ["value", "tag", "ind1", "ind2"].contains(&name);
+            let known = built_in || scope.bindings.iter().any(|binding| binding == name);
+            if !known && matches!(self.input, Input::Marc) {
+                let known = scope.bindings.iter().map(String::as_str);
+                let known = known.chain(["value", "tag", "ind1", "ind2"]);
+                self.check.unknown("E0207", when.span, "name", name, known);
+            }
+        }
+        Some(condition)
+    }
+
+    /// Where `to` leads: the leaf in the shape, and the place in the schema behind it.
+    fn target<'s>(
+        &mut self,
+        to: &Spanned<String>,
+        scope: &Scope<'s>,
+        shape: &mut Shape,
+    ) -> Option<(Target, Option<crate::crosswalk::schema_paths::Place<'s>>)> {
+        let target = match shape.add(&to.value) {
+            Ok(target) => target,
+            Err(message) => {
+                self.check.error("E0411", to.span, message);
+                return None;
+            }
+        };
+        let Some(place) = scope.schema else { return Some((target, None)) };
+        match place.follow(&to.value) {
+            Ok(place) => Some((target, Some(place))),
+            Err(error) => {
+                self.check.error_with_hint("E0410", to.span, error.message, error.hint);
+                Some((target, None))
+            }
+        }
+    }
+
+    fn step<'s>(
+        &mut self,
+        rule: &Rule,
+        label: &str,
+        scope: &Scope<'s>,
+        shape: Option<&mut Shape>,
+        depth: usize,
+    ) -> Option<Step> {
+        self.depth = self.depth.max(depth);
+        let number = self.label(label, rule.span);
+        let builds = !rule.map.is_empty() || !rule.cases.is_empty();
+        let wants_values = !builds || rule.pipe.is_some() || rule.join.is_some() || rule.listed;
+        let from: Vec<_> =
+            rule.from.iter().filter_map(|text| self.selector(text, scope, wants_values)).collect();
+        if rule.from.is_empty() && rule.constant.is_none() {
+            self.check.error("E0413", rule.span, format!("`{label}` has no `from` and no `const`"));
+        }
+        let pipe = rule.pipe.as_ref().map(|pipe| self.pipe(pipe)).unwrap_or_default();
+        let on_error = rule.on_error.clone().or_else(|| scope.on_error.clone());
+        let on_error = on_error.or_else(|| self.default_on_error.clone());
+        if let (Some(name), None, Some(text)) = (pipe.fallible(), &on_error, &rule.pipe) {
+            let at = text.value.find(name).unwrap_or(0);
+            let span = self.inside(text.span, at, name.len());
+            self.check.error(
+                "E0301",
+                span,
+                format!("`{name}` can fail and no on_error is in force"),
+            );
+        }
+        if let Some(default) = rule.default.as_ref().filter(|d| d.value.contains("{{")) {
+            self.check.error("E0208", default.span, "`default` takes a plain text");
+        }
+        let mut inner: Scope<'s> = Scope {
+            schema: None,
+            bindings: scope.bindings.clone(),
+            on_error: rule.on_error.clone().or_else(|| scope.on_error.clone()),
+            context: Context::Current,
+        };
+        let mut lets = Vec::new();
+        for (name, binding) in &rule.lets {
+            let label = format!("{label}.{}", name.value);
+            if let Some(step) = self.step(binding, &label, &inner, None, depth) {
+                lets.push((name.value.clone(), step));
+            }
+            inner.bindings.push(name.value.clone());
+        }
+        let when = rule.when.as_ref().and_then(|when| self.condition(when, &inner));
+        let body = match shape {
+            None => Body::Binding,
+            Some(shape) => self.body(rule, (label, number), scope, &inner, shape, depth)?,
+        };
+        let single = match &body {
+            Body::Binding => true,
+            Body::Leaf(target) => !target.many,
+            Body::Cases(_) => false,
+        };
+        let fallback = if single { Take::First } else { Take::All };
+        let plain = rule.constant.is_none() && rule.when.is_none() && !rule.from.is_empty();
+        let mut step = Step {
+            label: label.to_owned(),
+            number,
+            to: rule.to.as_ref().map(|to| plain_path(&to.value)),
+            direct: false,
+            codes: if plain { codes(&from) } else { None },
+            constant: rule.constant.as_ref().map(|constant| match &constant.value {
+                serde_json::Value::String(text) => (text.clone(), false),
+                other => (json_text(other), true),
+            }),
+            when,
+            lets,
+            body,
+            take: rule.take.clone().unwrap_or(fallback),
+            join: rule.join.clone(),
+            listed: rule.listed,
+            sorted: from.len() > 1 && !rule.listed && self.input.model() != Model::Json,
+            from,
+            linked: rule.linked,
+            pipe,
+            default: rule.default.as_ref().map(|default| default.value.clone()),
+            on_missing: rule.on_missing.clone().unwrap_or(Policy::Ok),
+            error_drops_object: rule.on_error.is_none() && scope.on_error.is_some(),
+            on_error: on_error.unwrap_or(Policy::Fail),
+            unique: rule.unique.unwrap_or(self.default_unique),
+        };
+        step.direct = step.may_be_direct();
+        Some(step)
+    }
+}
+
+/// A target path as traces show it.
+fn plain_path(to: &str) -> String {
+    to.strip_suffix("[]").unwrap_or(to).to_owned()
+}
+
+fn json_text(value: &serde_json::Value) -> String {
+    String::from_utf8(crate::record::canonical_json(value)).unwrap_or_default()
+}
