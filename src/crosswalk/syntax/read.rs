@@ -1,16 +1,19 @@
 //! Reading a crosswalk file: every key known, every value of its kind, all mistakes collected.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use super::extends::gather;
 use super::{
-    Case, File, Ignore, InlineTest, Policy, Rule, Spanned, TableContent, TableDeclaration, Take,
-    TestInput, Unmapped,
+    Case, ExpectedProblem, File, Ignore, InlineTest, Policy, Roundtrip, Rule, Spanned,
+    TableContent, TableDeclaration, Take, TestInput, Unmapped,
 };
-use crate::yaml::{Checker, Diagnostics, Fields, Kind, Node, SourceText, parse};
+use crate::yaml::{Checker, Diagnostics, Fields, Kind, Node, SourceText};
 
 const FILE_KEYS: &[&str] = &[
     "crosswalk",
     "version",
+    "extends",
     "from",
     "to",
     "defaults",
@@ -35,6 +38,7 @@ const RULE_KEYS: &[&str] = &[
     "take",
     "join",
     "order",
+    "linked",
     "pipe",
     "default",
     "on_missing",
@@ -42,16 +46,29 @@ const RULE_KEYS: &[&str] = &[
     "unique",
     "note",
 ];
-const TEST_KEYS: &[&str] = &["name", "marc", "json", "expect", "exact", "unmapped", "quarantine"];
+const TEST_KEYS: &[&str] = &[
+    "name",
+    "marc",
+    "json",
+    "csv",
+    "xml",
+    "file",
+    "header",
+    "expect",
+    "exact",
+    "unmapped",
+    "quarantine",
+    "report",
+    "roundtrip",
+];
 
-/// Reads a file's structure.
+/// Reads a file's structure, with what it extends; `folder` is where it stands.
 ///
 /// # Errors
 /// All mistakes of structure: unknown keys, wrong types, missing parts. A file with none can still
 /// have mistakes of meaning, which compiling finds.
-pub fn read(source: &Arc<SourceText>) -> Result<(File, Checker), Diagnostics> {
-    let root = parse(source)?;
-    let mut check = Checker::new(source);
+pub fn read(source: &Arc<SourceText>, folder: &Path) -> Result<(File, Checker), Diagnostics> {
+    let (root, folders, mut check) = gather(source, folder)?;
     let fields = check.fields(&root, "a crosswalk", FILE_KEYS);
     let text = |check: &mut Checker, key: &str| {
         let node = check.required(fields, key, "the crosswalk")?;
@@ -60,15 +77,18 @@ pub fn read(source: &Arc<SourceText>) -> Result<(File, Checker), Diagnostics> {
     let name = text(&mut check, "crosswalk").unwrap_or_default();
     let empty = Node { span: fields.span, kind: Kind::Map(Vec::new()) };
     let from = check.required(fields, "from", "the crosswalk").unwrap_or(&empty);
-    let from = check.fields(from, "from", &["format"]);
+    let from = check.fields(from, "from", &["format", "record", "ns", "schema"]);
     let to = check.required(fields, "to", "the crosswalk").unwrap_or(&empty);
     let to = check.fields(to, "to", &["format", "schema", "record", "ns", "schema_location"]);
     let defaults = fields.get("defaults").unwrap_or(&empty);
     let defaults = check.fields(defaults, "defaults", &["on_error", "unique"]);
     let file = File {
         source: Arc::clone(source),
+        folders,
         name,
         from_format: format(&mut check, from, "from"),
+        from_record: optional_text(&mut check, from, "record"),
+        from_namespaces: namespaces(&mut check, from.get("ns")),
         to_format: format(&mut check, to, "to"),
         to_schema: optional_text(&mut check, to, "schema"),
         to_record: optional_text(&mut check, to, "record"),
@@ -109,6 +129,17 @@ fn pairs(check: &mut Checker, node: Option<&Node>, what: &str) -> Vec<(String, S
         .iter()
         .filter_map(|entry| Some((entry.key.clone(), check.text(&entry.value, what)?)))
         .collect()
+}
+
+/// Prefixes with the namespaces that each stands for: one, or several of which any will do.
+fn namespaces(check: &mut Checker, node: Option<&Node>) -> Vec<(String, Vec<String>)> {
+    let Some(node) = node else { return Vec::new() };
+    let mut found = Vec::new();
+    for entry in check.mapping(node, "ns").entries() {
+        let names = texts(check, Some(&entry.value), "a namespace");
+        found.push((entry.key.clone(), names.into_iter().map(|name| name.value).collect()));
+    }
+    found
 }
 
 fn texts(check: &mut Checker, node: Option<&Node>, what: &str) -> Vec<Spanned<String>> {
@@ -211,6 +242,7 @@ fn rule(check: &mut Checker, node: &Node, what: &str) -> Option<Rule> {
         take: take(check, fields),
         join: optional_text(check, fields, "join").map(|join| join.value),
         listed: order(check, fields),
+        linked: boolean(check, fields, "linked").unwrap_or(false),
         pipe: optional_text(check, fields, "pipe"),
         default: optional_text(check, fields, "default"),
         on_missing: policy(check, fields, "on_missing"),
@@ -325,10 +357,14 @@ fn unmapped(check: &mut Checker, fields: Fields<'_>) -> Unmapped {
     match text.value.as_str() {
         "report" => Unmapped::Report,
         "quarantine" => Unmapped::Quarantine,
-        other => {
-            check.unknown("E0106", text.span, "unmapped", other, ["report", "quarantine"]);
-            Unmapped::Report
-        }
+        other => match other.strip_prefix("keep(").and_then(|rest| rest.strip_suffix(')')) {
+            Some(path) => Unmapped::Keep(Spanned { value: path.to_owned(), span: text.span }),
+            None => {
+                let known = ["report", "quarantine", "keep(path)"];
+                check.unknown("E0106", text.span, "unmapped", other, known);
+                Unmapped::Report
+            }
+        },
     }
 }
 
@@ -341,14 +377,8 @@ fn tests(check: &mut Checker, fields: Fields<'_>) -> Vec<InlineTest> {
 fn inline_test(check: &mut Checker, node: &Node) -> Option<InlineTest> {
     let fields = check.fields(node, "a test", TEST_KEYS);
     let name = optional_text(check, fields, "name").map(|name| name.value).unwrap_or_default();
-    let input = match (fields.get("marc"), fields.get("json")) {
-        (Some(marc), None) => TestInput::Marc(check.text(marc, "marc")?),
-        (None, Some(json)) => TestInput::Json(json.to_json()),
-        _ => {
-            check.error("E0102", node.span, "a test has either `marc` or `json`");
-            return None;
-        }
-    };
+    let roundtrip = fields.get("roundtrip").and_then(|node| roundtrip(check, node));
+    let input = test_input(check, fields, roundtrip.is_some())?;
     let expect =
         fields.get("expect").map_or(&[][..], |node| check.mapping(node, "expect").entries());
     let quarantine = fields.get("quarantine").and_then(|node| {
@@ -373,5 +403,57 @@ fn inline_test(check: &mut Checker, node: &Node) -> Option<InlineTest> {
             texts(check, Some(node), "unmapped").into_iter().map(|t| t.value).collect()
         }),
         quarantine,
+        report: fields.get("report").map(|node| problems(check, node)),
+        header: pairs(check, fields.get("header"), "header"),
+        roundtrip,
+    })
+}
+
+fn test_input(check: &mut Checker, fields: Fields<'_>, without: bool) -> Option<TestInput> {
+    const INPUTS: &[&str] = &["marc", "json", "csv", "xml", "file"];
+    let mut given = INPUTS.iter().filter_map(|key| Some((*key, fields.get(key)?)));
+    let (first, second) = (given.next(), given.next());
+    match (first, second) {
+        (None, _) if without => Some(TestInput::None),
+        (Some(("marc", node)), None) => Some(TestInput::Marc(check.text(node, "marc")?)),
+        (Some(("xml", node)), None) => Some(TestInput::Xml(check.text(node, "xml")?)),
+        (Some(("file", node)), None) => {
+            let text = check.text(node, "file")?;
+            let (path, id) = match text.split_once('#') {
+                Some((path, id)) => (path.to_owned(), Some(id.to_owned())),
+                None => (text, None),
+            };
+            Some(TestInput::File(Spanned { value: path, span: node.span }, id))
+        }
+        (Some((_, node)), None) => Some(TestInput::Json(node.to_json())),
+        _ => {
+            let message = format!("a test has one of `{}`", INPUTS.join("`, `"));
+            check.error("E0102", fields.span, message);
+            None
+        }
+    }
+}
+
+fn problems(check: &mut Checker, node: &Node) -> Vec<ExpectedProblem> {
+    let mut found = Vec::new();
+    for node in check.one_or_many(node) {
+        let problem = check.fields(node, "an entry of report", &["rule", "code"]);
+        let rule = optional_text(check, problem, "rule");
+        if let (Some(rule), Some(code)) = (rule, optional_text(check, problem, "code")) {
+            found.push((rule.value, code.value));
+        }
+    }
+    found
+}
+
+fn roundtrip(check: &mut Checker, node: &Node) -> Option<Roundtrip> {
+    let fields = check.fields(node, "roundtrip", &["with", "corpus", "modulo"]);
+    check.required(fields, "with", "roundtrip");
+    check.required(fields, "corpus", "roundtrip");
+    let modulo = texts(check, fields.get("modulo"), "modulo");
+    Some(Roundtrip {
+        with: optional_text(check, fields, "with")?,
+        corpus: texts(check, fields.get("corpus"), "corpus"),
+        modulo: modulo.into_iter().map(|path| path.value).collect(),
     })
 }
