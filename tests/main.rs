@@ -15,6 +15,7 @@ mod configuration;
 mod containers;
 mod convert;
 mod crosswalk_extends;
+mod crosswalk_loss;
 mod crosswalks;
 mod endpoint_on_sqlite;
 mod engine;
