@@ -66,6 +66,8 @@ pub(super) struct Run<'r> {
     pub(super) source: Source<'r>,
     pub(super) id: &'r str,
     pub(super) bindings: Vec<(&'r str, Option<Found<'r>>)>,
+    /// The output as it was before the rule at hand, when an expression in it reads that.
+    pub(super) output: Option<serde_json::Value>,
     pub(super) nodes: Vec<Node<'r>>,
     /// Emptied vectors, to be filled again.
     pub(super) spare: Vec<Vec<Found<'r>>>,
@@ -130,8 +132,15 @@ impl<'r> Run<'r> {
             }
             _ => false,
         };
+        if rule.reads_record {
+            let mut bytes = Vec::new();
+            self.plan.shape.stitch(buffers, &mut bytes);
+            self.output = serde_json::from_slice(&bytes).ok();
+        }
         match &rule.body {
-            Body::Leaf(target) if absent => self.missing(rule, *target, buffers).map(|_| ()),
+            Body::Leaf(target) if absent => {
+                self.missing(rule, *target, &Node::Root, buffers).map(|_| ())
+            }
             Body::Cases(_) if absent => self.missing_policy(rule, &rule.on_missing).map(|_| ()),
             _ => self.step(rule, &Node::Root, buffers, 0).map(|_| ()),
         }
@@ -147,42 +156,65 @@ impl<'r> Run<'r> {
     ) -> Outcome<bool> {
         match &step.body {
             Body::Binding => Ok(true),
-            Body::Leaf(target) => {
-                if step.when.is_some() && !self.holds(step.when.as_ref(), node) {
-                    return Ok(true);
-                }
-                if let Some((text, raw)) = &step.constant {
-                    let value = Found { raw: *raw, ..Found::of(text) };
-                    self.write(&value, step, *target, buffers);
-                    return Ok(true);
-                }
-                if step.direct {
-                    let mut sink = Sink { count: 0, to: Place::Leaf(*target, buffers) };
-                    if !self.gather(step, node, &mut sink)? {
-                        return Ok(false);
-                    }
-                    let written = sink.count > 0;
-                    return if written { Ok(true) } else { self.missing(step, *target, buffers) };
-                }
-                let mut values = self.spare.pop().unwrap_or_default();
-                if !self.values(step, node, &mut values)? {
-                    return Ok(false);
-                }
-                let written = !values.is_empty();
-                for value in values.drain(..) {
-                    self.write(&value, step, *target, buffers);
-                }
-                self.spare.push(values);
-                if written { Ok(true) } else { self.missing(step, *target, buffers) }
+            Body::Leaf(target) if !step.lets.is_empty() => {
+                let bound = self.bindings.len();
+                self.bind(step, node)?;
+                let kept = self.leaf(step, *target, node, buffers);
+                self.bindings.truncate(bound);
+                kept
             }
+            Body::Leaf(target) => self.leaf(step, *target, node, buffers),
             Body::Cases(cases) => self.objects(step, cases, node, buffers, depth),
         }
     }
 
+    fn leaf(
+        &mut self,
+        step: &'r Step,
+        target: Target,
+        node: &Node<'r>,
+        buffers: &mut [Buffer],
+    ) -> Outcome<bool> {
+        if step.when.is_some() && !self.holds(step, step.when.as_ref(), node)? {
+            return Ok(true);
+        }
+        if let Some((text, raw)) = &step.constant {
+            let value = Found { raw: *raw, ..Found::of(text) };
+            self.write(&value, step, target, buffers);
+            return Ok(true);
+        }
+        if step.direct {
+            let mut sink = Sink { count: 0, to: Place::Leaf(target, buffers) };
+            if !self.gather(step, node, &mut sink)? {
+                return Ok(false);
+            }
+            let written = sink.count > 0;
+            return if written { Ok(true) } else { self.missing(step, target, node, buffers) };
+        }
+        let mut values = self.spare.pop().unwrap_or_default();
+        if !self.values(step, node, &mut values)? {
+            return Ok(false);
+        }
+        let written = !values.is_empty();
+        for value in values.drain(..) {
+            self.write(&value, step, target, buffers);
+        }
+        self.spare.push(values);
+        if written { Ok(true) } else { self.missing(step, target, node, buffers) }
+    }
+
     /// No value: the default, or what the policy says.
-    fn missing(&mut self, step: &'r Step, target: Target, buffers: &mut [Buffer]) -> Outcome<bool> {
-        if let Some(default) = &step.default {
-            self.write(&Found::of(default), step, target, buffers);
+    fn missing(
+        &mut self,
+        step: &'r Step,
+        target: Target,
+        node: &Node<'r>,
+        buffers: &mut [Buffer],
+    ) -> Outcome<bool> {
+        if let Some(default) = &step.default
+            && let Some(found) = self.fallback(step, default, node)?
+        {
+            self.write(&found, step, target, buffers);
             return Ok(true);
         }
         match &step.on_missing {
@@ -388,16 +420,13 @@ impl<'r> Run<'r> {
         buffers: &mut [Buffer],
         depth: usize,
     ) -> Outcome<bool> {
-        for (name, binding) in &step.lets {
-            let value = self.binding(binding, node)?;
-            self.bindings.push((name, value));
-        }
-        if step.when.is_some() && !self.holds(step.when.as_ref(), node) {
+        self.bind(step, node)?;
+        if step.when.is_some() && !self.holds(step, step.when.as_ref(), node)? {
             return Ok(false);
         }
         let mut chosen = None;
         for case in cases {
-            if self.holds(case.when.as_ref(), node) {
+            if self.holds(step, case.when.as_ref(), node)? {
                 chosen = Some(case);
                 break;
             }
@@ -428,7 +457,7 @@ impl<'r> Run<'r> {
             keep = match (&item.body, item.codes) {
                 // No subfield of this field is meant: no need to look for values.
                 (Body::Leaf(target), Some(wanted)) if !wanted.meets(codes) => {
-                    self.missing(item, *target, &mut inner)
+                    self.missing(item, *target, node, &mut inner)
                 }
                 _ => self.step(item, node, &mut inner, depth + 1),
             };
@@ -456,6 +485,14 @@ impl<'r> Run<'r> {
         keep
     }
 
+    fn bind(&mut self, step: &'r Step, node: &Node<'r>) -> Outcome<()> {
+        for (name, binding) in &step.lets {
+            let value = self.binding(binding, node)?;
+            self.bindings.push((name, value));
+        }
+        Ok(())
+    }
+
     fn binding(&mut self, step: &'r Step, node: &Node<'r>) -> Outcome<Option<Found<'r>>> {
         let mut values = self.spare.pop().unwrap_or_default();
         self.values(step, node, &mut values)?;
@@ -467,6 +504,9 @@ impl<'r> Run<'r> {
         if first.is_some() {
             self.used(step.number);
         }
-        Ok(first.or_else(|| step.default.as_ref().map(Found::of)))
+        match (first, &step.default) {
+            (None, Some(default)) => self.fallback(step, default, node),
+            (first, _) => Ok(first),
+        }
     }
 }

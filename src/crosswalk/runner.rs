@@ -124,6 +124,7 @@ impl<'p> Runner<'p> {
             id,
             source,
             bindings: Vec::new(),
+            output: None,
             nodes: Vec::with_capacity(16),
             spare: Vec::with_capacity(8),
             memory: &mut self.memory,

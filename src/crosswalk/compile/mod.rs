@@ -1,11 +1,12 @@
 //! Compiling: every name of a file resolved, every mistake of meaning found in one pass.
 
+mod expressions;
 mod selectors;
 mod tables;
 
-use crate::crosswalk::condition::Condition;
+use crate::crosswalk::expression::Form;
 use crate::crosswalk::plan::{
-    Body, CasePlan, Input, Label, Object, OfUnmapped, Plan, Step, TagIndex, codes,
+    Body, CasePlan, Input, Label, Object, OfUnmapped, Plan, Selector, Step, TagIndex, codes,
 };
 use crate::crosswalk::schema_paths::SchemaPaths;
 use crate::crosswalk::shape::{Shape, Syntax, Target};
@@ -30,6 +31,7 @@ pub fn compile(file: &File, check: Checker) -> Result<Plan, Diagnostics> {
         tags: TagIndex::default(),
         default_on_error: file.on_error.clone(),
         default_unique: file.unique,
+        reads_record: false,
         depth: 0,
         labels: Vec::new(),
         places: Vec::new(),
@@ -60,7 +62,11 @@ pub fn compile(file: &File, check: Checker) -> Result<Plan, Diagnostics> {
     let rules: Vec<Step> = file
         .rules
         .iter()
-        .filter_map(|rule| compiler.step(rule, &rule.id, &scope, Some(&mut shape), 1))
+        .filter_map(|rule| {
+            compiler.reads_record = false;
+            let step = compiler.step(rule, &rule.id, &scope, Some(&mut shape), 1)?;
+            Some(Step { reads_record: compiler.reads_record, ..step })
+        })
         .collect();
     let unmapped = compiler.unmapped(&file.unmapped, &scope, &mut shape);
     shape.finish();
@@ -107,6 +113,8 @@ struct Compiler<'f> {
     tags: TagIndex,
     default_on_error: Option<Policy>,
     default_unique: bool,
+    /// The rule at hand has an expression that reads the output so far.
+    reads_record: bool,
     depth: usize,
     /// A label for each step and case, and where it stands.
     labels: Vec<Label>,
@@ -188,29 +196,6 @@ impl Compiler<'_> {
         })
     }
 
-    fn condition(&mut self, when: &Spanned<String>, scope: &Scope<'_>) -> Option<Condition> {
-        let condition = match Condition::parse(&when.value) {
-            Ok(condition) => condition,
-            Err(error) => {
-                let span = self.inside(when.span, error.at, 1);
-                self.check.error("E0206", span, error.message);
-                return None;
-            }
-        };
-        let mut names = Vec::new();
-        condition.names(&mut names);
-        for name in names {
-            let built_in = ["value", "tag", "ind1", "ind2"].contains(&name);
-            let known = built_in || scope.bindings.iter().any(|binding| binding == name);
-            if !known && matches!(self.input, Input::Marc) {
-                let known = scope.bindings.iter().map(String::as_str);
-                let known = known.chain(["value", "tag", "ind1", "ind2"]);
-                self.check.unknown("E0207", when.span, "name", name, known);
-            }
-        }
-        Some(condition)
-    }
-
     /// Where `to` leads: the leaf in the shape, and the place in the schema behind it.
     fn target<'s>(
         &mut self,
@@ -247,10 +232,12 @@ impl Compiler<'_> {
         let number = self.label(label, rule.span);
         let builds = !rule.map.is_empty() || !rule.cases.is_empty();
         let wants_values = !builds || rule.pipe.is_some() || rule.join.is_some() || rule.listed;
-        let from: Vec<_> =
+        let mut from: Vec<_> =
             rule.from.iter().filter_map(|text| self.selector(text, scope, wants_values)).collect();
-        if rule.from.is_empty() && rule.constant.is_none() {
-            self.check.error("E0413", rule.span, format!("`{label}` has no `from` and no `const`"));
+        let sources = [!rule.from.is_empty(), rule.constant.is_some(), rule.expression.is_some()];
+        if sources.iter().filter(|given| **given).count() != 1 {
+            let message = format!("`{label}` has not one of `from`, `const` and `value`");
+            self.check.error("E0413", rule.span, message);
         }
         let pipe = rule.pipe.as_ref().map(|pipe| self.pipe(pipe)).unwrap_or_default();
         let on_error = rule.on_error.clone().or_else(|| scope.on_error.clone());
@@ -263,9 +250,6 @@ impl Compiler<'_> {
                 span,
                 format!("`{name}` can fail and no on_error is in force"),
             );
-        }
-        if let Some(default) = rule.default.as_ref().filter(|d| d.value.contains("{{")) {
-            self.check.error("E0208", default.span, "`default` takes a plain text");
         }
         let mut inner: Scope<'s> = Scope {
             schema: None,
@@ -281,10 +265,19 @@ impl Compiler<'_> {
             }
             inner.bindings.push(name.value.clone());
         }
-        let when = rule.when.as_ref().and_then(|when| self.condition(when, &inner));
+        let has_policy = on_error.is_some();
+        let when = rule.when.as_ref().and_then(|when| self.condition(when, &inner, has_policy));
+        if let Some(text) = &rule.expression {
+            let expression = self.expression(text, Form::Template, &inner, has_policy)?;
+            from.push((Selector::Expression(Box::new(expression)), text.value.clone()));
+        }
+        let default =
+            rule.default.as_ref().and_then(|text| self.fallback(text, &inner, has_policy));
         let body = match shape {
             None => Body::Binding,
-            Some(shape) => self.body(rule, (label, number), scope, &inner, shape, depth)?,
+            Some(shape) => {
+                self.body(rule, (label, number), (scope, &inner, has_policy), shape, depth)?
+            }
         };
         let single = match &body {
             Body::Binding => true,
@@ -292,7 +285,10 @@ impl Compiler<'_> {
             Body::Cases(_) => false,
         };
         let fallback = if single { Take::First } else { Take::All };
-        let plain = rule.constant.is_none() && rule.when.is_none() && !rule.from.is_empty();
+        let plain = rule.constant.is_none()
+            && rule.when.is_none()
+            && rule.lets.is_empty()
+            && !rule.from.is_empty();
         let mut step = Step {
             label: label.to_owned(),
             number,
@@ -313,7 +309,8 @@ impl Compiler<'_> {
             from,
             linked: rule.linked,
             pipe,
-            default: rule.default.as_ref().map(|default| default.value.clone()),
+            default,
+            reads_record: false,
             on_missing: rule.on_missing.clone().unwrap_or(Policy::Ok),
             error_drops_object: rule.on_error.is_none() && scope.on_error.is_some(),
             on_error: on_error.unwrap_or(Policy::Fail),
@@ -327,8 +324,7 @@ impl Compiler<'_> {
         &mut self,
         rule: &Rule,
         (label, number): (&str, usize),
-        outer: &Scope<'s>,
-        inner: &Scope<'s>,
+        (outer, inner, has_policy): (&Scope<'s>, &Scope<'s>, bool),
         shape: &mut Shape,
         depth: usize,
     ) -> Option<Body> {
@@ -351,7 +347,8 @@ impl Compiler<'_> {
                 self.check.error("E0412", case.span, format!("`{label}` has no `to`"));
                 continue;
             };
-            let when = case.when.as_ref().and_then(|when| self.condition(when, inner));
+            let when = case.when.as_ref();
+            let when = when.and_then(|when| self.condition(when, inner, has_policy));
             let Some((target, place)) = self.target(to, outer, shape) else { continue };
             let items = if case.map.is_empty() { &rule.map } else { &case.map };
             let scope = Scope { schema: place, ..inner.clone() };

@@ -1,6 +1,6 @@
 //! What can be told of an expression before it runs: unknown filters, what in it can fail.
 
-use super::interpreted::{BUILT_IN, LIST_FILTERS, METHODS, TESTS};
+use super::built_in::{BUILT_IN, LIST_FILTERS, METHODS, TESTS};
 use super::{ExpressionError, Form};
 use crate::crosswalk::transforms::{PipeContext, TRANSFORMS, parse_pipe};
 use crate::yaml::suggest;

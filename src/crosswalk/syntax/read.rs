@@ -30,6 +30,7 @@ const RULE_KEYS: &[&str] = &[
     "to",
     "from",
     "const",
+    "value",
     "when",
     "let",
     "cases",
@@ -234,6 +235,7 @@ fn rule(check: &mut Checker, node: &Node, what: &str) -> Option<Rule> {
         constant: fields
             .get("const")
             .map(|node| Spanned { value: node.to_json(), span: node.span }),
+        expression: optional_text(check, fields, "value"),
         when: optional_text(check, fields, "when"),
         lets: lets(check, fields),
         cases: cases(check, fields),
