@@ -381,12 +381,3 @@ fn every_format_stands_in_the_documentation() {
         FORMATS.iter().map(|row| row.name).filter(missing).map(str::to_owned).collect();
     complain("add a row to the table in docs/formats.md", &violations);
 }
-
-#[test]
-fn every_transform_stands_in_the_readme() {
-    let readme = &texts()["crosswalks/README.md"];
-    let missing = |name: &&str| !readme.contains(&format!("`{name}`"));
-    let violations: Vec<_> =
-        TRANSFORMS.iter().map(|row| row.signature).filter(missing).map(str::to_owned).collect();
-    complain("add the signature to the list of transforms in crosswalks/README.md", &violations);
-}

@@ -10,9 +10,11 @@ pub mod transforms;
 mod codes;
 mod compile;
 mod condition;
+mod difference;
 mod expression;
 mod ignore;
 mod input;
+mod lists;
 mod plan;
 mod run;
 mod runner;
@@ -31,10 +33,11 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+pub use difference::{as_json, differences, without_positions};
 pub use plan::{Input, Label, Plan};
 pub use run::Held;
 pub use runner::Runner;
-pub use test::{RoundtripError, RoundtripReport, TestOutcome, TestReport, roundtrip};
+pub use test::{RoundtripError, RoundtripReport, TestOutcome, TestReport, decoded, roundtrip};
 pub use trace::{Trace, TraceLine, TraceStep};
 
 use crate::record::ContentHash;

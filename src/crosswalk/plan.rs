@@ -162,6 +162,9 @@ impl Step {
     #[must_use]
     pub fn may_be_direct(&self) -> bool {
         let Body::Leaf(target) = self.body else { return false };
+        if self.pipe.has_lists() {
+            return false;
+        }
         match self.take {
             Take::FirstMatch => true,
             // The first value takes the place, the others are dropped.

@@ -142,6 +142,13 @@ pub enum TableContent {
     },
     /// In the crosswalk.
     Inline(Vec<(String, String)>),
+    /// Another table of the crosswalk, keys and values exchanged.
+    Inverse {
+        /// That table.
+        of: Spanned<String>,
+        /// Which key a value leads back to, where several have it: value and key.
+        pick: Vec<(String, String)>,
+    },
 }
 
 /// An entry of `ignore`.

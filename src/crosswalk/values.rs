@@ -8,7 +8,7 @@ use super::plan::Step;
 use super::run::{Found, Held, Origins, Outcome, Run};
 use super::shape::{Buffer, Target};
 use super::syntax::{Policy, Take};
-use super::transforms::{Applied, settled, text};
+use super::transforms::{Applied, numbers, settled, text};
 
 /// Where the values of a step go, one by one.
 pub(super) struct Sink<'s, 'r> {
@@ -41,6 +41,9 @@ impl<'r> Run<'r> {
         }
         if step.sorted && step.take != Take::FirstMatch {
             out.sort_by_key(|found| self.first_origin(found));
+        }
+        if step.pipe.has_lists() && !self.finish_lists(step, out)? {
+            return Ok(false);
         }
         self.take(&step.take, out);
         Ok(true)
@@ -154,11 +157,12 @@ impl<'r> Run<'r> {
             && (settled::is_settled(&found.text)
                 || step.pipe.beyond_ascii && settled::is_settled_beyond_ascii(&found.text));
         let from = if settled { step.pipe.settled } else { from };
-        for (n, transform) in (from..).zip(step.pipe.steps.get(from..).unwrap_or_default()) {
+        let steps = step.pipe.steps.get(from..step.pipe.end(from)).unwrap_or_default();
+        for (n, transform) in (from..).zip(steps) {
             match transform.apply(found.text) {
                 Applied::One(text) => {
                     // What a step has made of a number is written as a number only if it is one.
-                    found.raw = found.raw && text.parse::<i64>().is_ok();
+                    found.raw = found.raw && numbers::is_number(&text);
                     found.text = text;
                 }
                 Applied::Number(digits) => {
@@ -219,21 +223,9 @@ impl<'r> Run<'r> {
     /// Several values as one, which comes from where they come from.
     pub(super) fn join_values(&mut self, values: &[Found<'r>], separator: &str) -> Found<'r> {
         let texts: Vec<&str> = values.iter().map(|v| v.text.as_ref()).collect();
-        let text = texts.join(separator);
-        let origins = &mut self.memory.origins;
-        let start = position(origins.len());
-        for value in values {
-            match value.origins {
-                Origins::None => {}
-                Origins::One(value) => origins.push(value),
-                Origins::Span(from, to) => origins.extend(from..to),
-                Origins::Many(from, to) => {
-                    origins.extend_from_within(from as usize..to as usize);
-                }
-            }
-        }
-        let origins = Origins::Many(start, position(origins.len()));
-        Found { text: Cow::Owned(text), raw: false, origins }
+        let text = Cow::Owned(texts.join(separator));
+        let origins = self.together(values.iter().map(|value| value.origins));
+        Found { text, raw: false, origins }
     }
 
     fn take(&mut self, take: &Take, values: &mut Vec<Found<'r>>) {

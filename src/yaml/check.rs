@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use super::{Diagnostic, Diagnostics, Entry, Kind, Node, SourceText, Span};
 
+/// So many words are told where none is like the one that was found.
+const FEW: usize = 12;
+
 /// Collects the mistakes of one file, or of several that are read together.
 pub struct Checker {
     /// By the number that spans have.
@@ -94,7 +97,8 @@ impl Checker {
         self.problems.push(Diagnostic { code, message: message.into(), source, span, hint });
     }
 
-    /// Notes a word that is none of the known ones, with the nearest as a suggestion.
+    /// Notes a word that is none of the known ones, with the nearest as a suggestion, or with all
+    /// of them where they are few.
     pub fn unknown<'c>(
         &mut self,
         code: &'static str,
@@ -103,7 +107,14 @@ impl Checker {
         word: &str,
         known: impl IntoIterator<Item = &'c str>,
     ) {
-        let hint = suggest(word, known).map(|near| format!("did you mean `{near}`?"));
+        let known: Vec<&str> = known.into_iter().collect();
+        let hint = match suggest(word, known.iter().copied()) {
+            Some(near) => Some(format!("did you mean `{near}`?")),
+            None if (1..=FEW).contains(&known.len()) => {
+                Some(format!("known: `{}`", known.join("`, `")))
+            }
+            None => None,
+        };
         self.error_with_hint(code, span, format!("unknown {what} `{word}`"), hint);
     }
 

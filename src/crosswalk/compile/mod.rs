@@ -234,23 +234,12 @@ impl Compiler<'_> {
         let wants_values = !builds || rule.pipe.is_some() || rule.join.is_some() || rule.listed;
         let mut from: Vec<_> =
             rule.from.iter().filter_map(|text| self.selector(text, scope, wants_values)).collect();
-        let sources = [!rule.from.is_empty(), rule.constant.is_some(), rule.expression.is_some()];
-        if sources.iter().filter(|given| **given).count() != 1 {
-            let message = format!("`{label}` has not one of `from`, `const` and `value`");
-            self.check.error("E0413", rule.span, message);
-        }
-        let pipe = rule.pipe.as_ref().map(|pipe| self.pipe(pipe)).unwrap_or_default();
+        self.one_source(rule, label);
         let on_error = rule.on_error.clone().or_else(|| scope.on_error.clone());
         let on_error = on_error.or_else(|| self.default_on_error.clone());
-        if let (Some(name), None, Some(text)) = (pipe.fallible(), &on_error, &rule.pipe) {
-            let at = text.value.find(name).unwrap_or(0);
-            let span = self.inside(text.span, at, name.len());
-            self.check.error(
-                "E0301",
-                span,
-                format!("`{name}` can fail and no on_error is in force"),
-            );
-        }
+        let has_policy = on_error.is_some();
+        let pipe = rule.pipe.as_ref().map(|pipe| self.safe_pipe(pipe, has_policy));
+        let pipe = pipe.unwrap_or_default();
         let mut inner: Scope<'s> = Scope {
             schema: None,
             bindings: scope.bindings.clone(),
@@ -265,7 +254,6 @@ impl Compiler<'_> {
             }
             inner.bindings.push(name.value.clone());
         }
-        let has_policy = on_error.is_some();
         let when = rule.when.as_ref().and_then(|when| self.condition(when, &inner, has_policy));
         if let Some(text) = &rule.expression {
             let expression = self.expression(text, Form::Template, &inner, has_policy)?;
@@ -318,6 +306,29 @@ impl Compiler<'_> {
         };
         step.direct = step.may_be_direct();
         Some(step)
+    }
+
+    /// A pipe that fails only where an `on_error` says what becomes of it.
+    fn safe_pipe(&mut self, text: &Spanned<String>, has_policy: bool) -> Pipe {
+        let pipe = self.pipe(text);
+        if let (Some(name), false) = (pipe.fallible(), has_policy) {
+            let at = text.value.find(name).unwrap_or(0);
+            let span = self.inside(text.span, at, name.len());
+            let message = format!("`{name}` can fail and no on_error is in force");
+            self.check.error("E0301", span, message);
+        }
+        pipe
+    }
+
+    /// A rule takes its values from one place.
+    fn one_source(&mut self, rule: &Rule, label: &str) {
+        let sources = [!rule.from.is_empty(), rule.constant.is_some(), rule.expression.is_some()];
+        let message = match sources.iter().filter(|given| **given).count() {
+            0 => format!("`{label}` has no `from`, no `const` and no `value`"),
+            1 => return,
+            _ => format!("`{label}` has more than one of `from`, `const` and `value`"),
+        };
+        self.check.error("E0413", rule.span, message);
     }
 
     fn body<'s>(

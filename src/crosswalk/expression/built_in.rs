@@ -22,7 +22,6 @@ pub(super) const LIST_FILTERS: &[&str] = &["first", "last", "sort", "unique"];
 /// Further filters that are no transforms.
 pub(super) const BUILT_IN: &[&str] = &[
     "abs",
-    "basename",
     "default",
     "items",
     "join",
@@ -107,7 +106,6 @@ pub(super) fn environment(context: &PipeContext) -> Environment<'static> {
 
 fn add_built_in(environment: &mut Environment<'static>) {
     environment.add_filter("abs", filters::abs);
-    environment.add_filter("basename", |path: &str| basename(path).to_owned());
     environment.add_filter("default", |value: &Value, other: &Value| match value.is_true() {
         true => value.clone(),
         false => other.clone(),
@@ -271,10 +269,4 @@ fn method(
             Err(Error::new(ErrorKind::InvalidOperation, message))
         }
     }
-}
-
-/// What stands behind the last slash of a path or an address, without query.
-fn basename(path: &str) -> &str {
-    let path = path.split(['?', '#']).next().unwrap_or(path).trim_end_matches('/');
-    path.rsplit('/').next().unwrap_or(path)
 }

@@ -156,11 +156,17 @@ fn tables(check: &mut Checker, fields: Fields<'_>) -> Vec<TableDeclaration> {
     let Some(node) = fields.get("tables") else { return Vec::new() };
     let mut declarations = Vec::new();
     for entry in check.mapping(node, "tables").entries() {
-        let keys = ["file", "key", "value", "inline", "fold", "miss"];
+        let keys = ["file", "key", "value", "inline", "inverse_of", "pick", "fold", "miss"];
         let table = check.fields(&entry.value, "a table", &keys);
-        let content = match (table.get("inline"), table.get("file")) {
-            (Some(inline), None) => TableContent::Inline(pairs(check, Some(inline), "inline")),
-            (None, Some(_)) => {
+        let content = match ["inline", "file", "inverse_of"].map(|key| table.get(key)) {
+            [Some(inline), None, None] => {
+                TableContent::Inline(pairs(check, Some(inline), "inline"))
+            }
+            [None, None, Some(_)] => {
+                let Some(of) = optional_text(check, table, "inverse_of") else { continue };
+                TableContent::Inverse { of, pick: pairs(check, table.get("pick"), "pick") }
+            }
+            [None, Some(_), None] => {
                 let column = |check: &mut Checker, key: &str| {
                     let node = check.required(table, key, "a table with a file")?;
                     check.text(node, key)
@@ -172,7 +178,8 @@ fn tables(check: &mut Checker, fields: Fields<'_>) -> Vec<TableDeclaration> {
                 TableContent::File { path, key, value }
             }
             _ => {
-                check.error("E0102", table.span, "a table has either `file` or `inline`");
+                let message = "a table has one of `file`, `inline` and `inverse_of`";
+                check.error("E0102", table.span, message);
                 continue;
             }
         };

@@ -1,19 +1,27 @@
 //! Transforms: a closed, typed library, one row each in [`TRANSFORMS`].
 
+mod build;
 mod dates;
+mod derived;
 mod language;
+mod list;
 mod names;
+pub(super) mod numbers;
 mod pattern;
 mod pipe;
 pub(super) mod settled;
 mod table;
 pub(super) mod text;
 
+pub use build::Argument;
+pub use list::List;
 pub use pipe::{Pipe, PipeContext, PipeError, parse_pipe};
-pub use table::{Argument, Row, TRANSFORMS};
+pub use table::{Family, Row, TRANSFORMS};
 
 use std::borrow::Cow;
 use std::sync::Arc;
+
+use uuid::Uuid;
 
 use super::table::{Miss, Table};
 use pattern::Pattern;
@@ -49,8 +57,14 @@ pub enum Step {
     Nonfiling(usize),
     /// `lookup(table)`
     Lookup(Arc<Table>),
-    /// `int`: the output is a number, not text.
-    Int,
+    /// `lookup_prefix(table)`
+    LookupPrefix(Arc<Table>),
+    /// `int`, `float`: the output is a number, not text; the code when it is none.
+    Number(fn(&str) -> Option<String>, &'static str),
+    /// `uuid5(namespace)`
+    Uuid5(Uuid),
+    /// `unique`, `sort`, `first`, `last`: over all values of a rule, once they are gathered.
+    List(List),
 }
 
 /// What becomes of a value.
@@ -120,16 +134,15 @@ impl Step {
                 }
             }),
             Step::Chunks(size) => chunks(text, *size),
-            Step::Lookup(table) => match (table.get(&text), table.miss) {
-                (Some(found), _) => Applied::One(Cow::Borrowed(found)),
-                (None, Miss::Keep) => Applied::One(text),
-                (None, Miss::Null) => Applied::None,
-                (None, Miss::Error) => Applied::Failed("lookup.miss", text),
+            Step::Lookup(table) => looked_up(table.get(&text), table.miss, text),
+            Step::LookupPrefix(table) => looked_up(table.get_prefix(&text), table.miss, text),
+            Step::Number(number, code) => match number(&text) {
+                Some(number) => Applied::Number(number),
+                None => Applied::Failed(code, text),
             },
-            Step::Int => match text.trim().parse::<i64>() {
-                Ok(number) => Applied::Number(number.to_string()),
-                Err(_) => Applied::Failed("int.shape", text),
-            },
+            Step::Uuid5(namespace) => Applied::One(Cow::Owned(derived::uuid5(&text, namespace))),
+            // Of one value it leaves that value.
+            Step::List(_) => Applied::One(text),
         }
     }
 
@@ -137,10 +150,19 @@ impl Step {
     #[must_use]
     pub fn can_fail(&self) -> bool {
         match self {
-            Step::Fallible(_) | Step::Int => true,
-            Step::Lookup(table) => table.miss == Miss::Error,
+            Step::Fallible(_) | Step::Number(..) => true,
+            Step::Lookup(table) | Step::LookupPrefix(table) => table.miss == Miss::Error,
             _ => false,
         }
+    }
+}
+
+fn looked_up<'v>(found: Option<&'v str>, miss: Miss, text: Cow<'v, str>) -> Applied<'v> {
+    match (found, miss) {
+        (Some(found), _) => Applied::One(Cow::Borrowed(found)),
+        (None, Miss::Keep) => Applied::One(text),
+        (None, Miss::Null) => Applied::None,
+        (None, Miss::Error) => Applied::Failed("lookup.miss", text),
     }
 }
 

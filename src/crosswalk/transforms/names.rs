@@ -25,6 +25,31 @@ pub fn invert_name(value: &str) -> Cow<'_, str> {
     }
 }
 
+/// The initials of given names: `"Jane Mary"` is `"J. M."`, `"Jean-Paul"` is `"J.-P."`.
+#[must_use]
+pub fn initials(value: &str) -> Cow<'_, str> {
+    let mut text = String::with_capacity(value.len().min(16));
+    let (mut begins, mut hyphen) = (true, false);
+    for c in value.chars() {
+        match c {
+            // `J.R.R.` are three names.
+            '.' | ',' => begins = true,
+            '-' | '‐' => (begins, hyphen) = (true, true),
+            c if c.is_whitespace() => (begins, hyphen) = (true, false),
+            c if begins && c.is_alphabetic() => {
+                if !text.is_empty() {
+                    text.push(if hyphen { '-' } else { ' ' });
+                }
+                text.extend(c.to_uppercase());
+                text.push('.');
+                (begins, hyphen) = (false, false);
+            }
+            _ => {}
+        }
+    }
+    if text == value { Cow::Borrowed(value) } else { Cow::Owned(text) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,6 +65,21 @@ mod tests {
             ("", ("", "")),
         ] {
             assert_eq!(split_name(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn initials_have_a_dot_each() {
+        for (name, expected) in [
+            ("Jane Mary", "J. M."),
+            ("Jean-Paul", "J.-P."),
+            ("J.R.R.", "J. R. R."),
+            ("étienne", "É."),
+            ("", ""),
+            ("-", ""),
+        ] {
+            assert_eq!(initials(name), expected, "{name}");
+            assert_eq!(initials(expected), expected, "a second time: {name}");
         }
     }
 

@@ -27,9 +27,9 @@ impl Pattern {
     /// Compiles a pattern.
     ///
     /// # Errors
-    /// What is wrong with it, as the regex crate words it.
+    /// What is wrong with it, in a line.
     pub fn new(pattern: &str) -> Result<Pattern, String> {
-        let regex = Regex::new(pattern).map_err(|error| error.to_string())?;
+        let regex = compiled(pattern)?;
         Ok(Pattern { regex, look: QuickLook::new(pattern) })
     }
 
@@ -47,6 +47,20 @@ impl Pattern {
     pub fn replace_all<'t>(&self, text: &'t str, with: &str) -> Cow<'t, str> {
         if self.look.may_match(text) { self.regex.replace_all(text, with) } else { text.into() }
     }
+}
+
+/// Compiles a regular expression.
+///
+/// # Errors
+/// What is wrong with it, in a line.
+pub fn compiled(pattern: &str) -> Result<Regex, String> {
+    Regex::new(pattern).map_err(|error| {
+        let text = error.to_string();
+        // The crate draws a picture of the place; the reason stands in the last line.
+        let reason = text.lines().last().unwrap_or_default().trim();
+        let reason = reason.strip_prefix("error: ").unwrap_or(reason);
+        format!("`{pattern}` is no regular expression: {reason}")
+    })
 }
 
 impl QuickLook {

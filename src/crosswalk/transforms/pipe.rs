@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Argument, Step, TRANSFORMS};
-use crate::crosswalk::table::{Fold, Miss, Table};
+use crate::crosswalk::table::{Miss, Table, TableEntry};
 use crate::yaml::suggest;
 
 /// Steps in the order in which they are applied.
@@ -18,12 +18,34 @@ pub struct Pipe {
     pub settled: usize,
     /// They do so to a text beyond ASCII too (`settled::is_settled_beyond_ascii`).
     pub beyond_ascii: bool,
+    /// So many steps are applied value by value; the next one, if any, is a [`Step::List`].
+    pub each: usize,
 }
+
+/// So deep do named pipes stand in each other.
+const DEEPEST: usize = 8;
 
 /// Transforms that leave a settled text as it is.
 const SETTLED: &[&str] = &["collapse_ws", "nfc", "nfkc", "trim"];
 
 impl Pipe {
+    /// Where the steps from `from` on that are applied value by value end.
+    #[must_use]
+    pub fn end(&self, from: usize) -> usize {
+        if from <= self.each {
+            return self.each;
+        }
+        let rest = self.steps.get(from..).unwrap_or_default();
+        let is_list = |step: &Step| matches!(step, Step::List(_));
+        rest.iter().position(is_list).map_or(self.steps.len(), |n| from + n)
+    }
+
+    /// Whether it has steps over all values of a rule.
+    #[must_use]
+    pub fn has_lists(&self) -> bool {
+        self.each < self.steps.len()
+    }
+
     /// The first transform that can fail.
     #[must_use]
     pub fn fallible(&self) -> Option<&str> {
@@ -67,6 +89,8 @@ pub fn parse_pipe(text: &str, context: &PipeContext) -> Result<Pipe, Vec<PipeErr
     let leaves_settled = |name: &&String| SETTLED.contains(&name.as_str());
     pipe.settled = pipe.names.iter().take_while(leaves_settled).count();
     pipe.beyond_ascii = !pipe.names.iter().take(pipe.settled).any(|name| name == "nfkc");
+    let is_each = |step: &&Step| !matches!(step, Step::List(_));
+    pipe.each = pipe.steps.iter().take_while(is_each).count();
     if errors.is_empty() { Ok(pipe) } else { Err(errors) }
 }
 
@@ -82,11 +106,17 @@ fn parse_into(
         let name = call.get(..name_end).unwrap_or("").trim();
         let error = |code, message, hint| PipeError { code, at, length: name.len(), message, hint };
         if let Some(named) = context.pipes.get(name) {
-            if depth > 8 {
-                let message = format!("the pipe `{name}` names itself");
-                errors.push(error("E0204", message, None));
-            } else {
-                parse_into(named, context, depth + 1, pipe, errors);
+            // Its own mistakes are told where it stands.
+            let mut inner = Vec::new();
+            if depth < DEEPEST {
+                parse_into(named, context, depth + 1, pipe, &mut inner);
+            }
+            if depth == DEEPEST || inner.iter().any(|error| error.code == "E0204") {
+                errors.push(error(
+                    "E0204",
+                    format!("the pipe `{name}` leads back to itself"),
+                    None,
+                ));
             }
             continue;
         }
@@ -169,16 +199,22 @@ fn value(text: &str, context: &PipeContext) -> Result<Argument, String> {
             let bare = |part: &str| unquote(part.trim()).unwrap_or(part.trim()).to_owned();
             entries.push((bare(key), bare(value)));
         }
-        let table = Table::new(entries, Vec::<Fold>::new(), Miss::Error)
-            .map_err(|doubles| format!("these keys stand twice: {}", doubles.join(", ")))?;
+        let entries = entries.into_iter().map(|(key, value)| TableEntry::inline(key, value));
+        let table = Table::new(entries, Vec::new(), Miss::Error).map_err(|doubles| {
+            doubles.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        })?;
         return Ok(Argument::Table(Arc::new(table)));
     }
     if let Some(table) = context.tables.get(text) {
         return Ok(Argument::Table(Arc::clone(table)));
     }
-    let hint = suggest(text, context.tables.keys().map(String::as_str));
-    let hint = hint.map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
-    Err(format!("there is no table `{text}`{hint}"))
+    if text.is_empty() {
+        return Err("an argument is empty".to_owned());
+    }
+    match suggest(text, context.tables.keys().map(String::as_str)) {
+        Some(near) => Err(format!("there is no table `{text}`, did you mean `{near}`?")),
+        None => Err(format!("`{text}` is no table, and a text stands in quotes")),
+    }
 }
 
 fn unquote(text: &str) -> Option<&str> {

@@ -1,0 +1,117 @@
+//! The JSON Schema of crosswalk files, for editors: made from the table of keys.
+
+use serde_json::{Map, Value, json};
+
+use super::keys::{Choice, FILE, Holds, ITEM, Key, RULE, Shape, Word};
+
+/// The JSON Schema (draft 2020-12) of a crosswalk file.
+///
+/// It knows keys, kinds and words; what they mean, the compiler checks.
+#[must_use]
+pub fn json_schema() -> Value {
+    let mut definitions = Map::new();
+    let mut root = object(&FILE, &mut definitions);
+    definitions.insert("text".to_owned(), json!({ "type": ["string", "number", "boolean"] }));
+    if let Some(root) = root.as_object_mut() {
+        root.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
+        root.insert("title".to_owned(), json!("windrow crosswalk"));
+        root.insert("$defs".to_owned(), Value::Object(definitions));
+    }
+    root
+}
+
+fn object(shape: &'static Shape, definitions: &mut Map<String, Value>) -> Value {
+    let mut properties = Map::new();
+    for Key { name, holds: kind, doc } in shape.keys {
+        let mut value = holds(kind, definitions);
+        if let Some(value) = value.as_object_mut() {
+            value.insert("description".to_owned(), json!(doc));
+        }
+        properties.insert((*name).to_owned(), value);
+    }
+    let mut schema = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": properties,
+    });
+    requirements(shape, &mut schema);
+    schema
+}
+
+fn requirements(shape: &Shape, schema: &mut Value) {
+    let Some(schema) = schema.as_object_mut() else { return };
+    if !shape.required.is_empty() {
+        schema.insert("required".to_owned(), json!(shape.required));
+    }
+    let sets = |sets: &[&[&str]]| -> Vec<Value> {
+        sets.iter().map(|keys| json!({ "required": keys })).collect()
+    };
+    match shape.choice {
+        Choice::Free => {}
+        Choice::Some(some) => {
+            schema.insert("anyOf".to_owned(), json!(sets(some)));
+        }
+        Choice::One(one) => {
+            schema.insert("oneOf".to_owned(), json!(sets(one)));
+        }
+    }
+}
+
+/// A reference to a shape, which is defined when it is met first.
+fn reference(shape: &'static Shape, definitions: &mut Map<String, Value>) -> Value {
+    if !definitions.contains_key(shape.name) {
+        // Its place is taken before it is filled: items hold items.
+        definitions.insert(shape.name.to_owned(), Value::Null);
+        let schema = if shape.name == RULE.name {
+            // A rule is an item with a name.
+            let mut rule = reference(&ITEM, definitions);
+            requirements(shape, &mut rule);
+            rule
+        } else {
+            object(shape, definitions)
+        };
+        definitions.insert(shape.name.to_owned(), schema);
+    }
+    json!({ "$ref": format!("#/$defs/{}", shape.name) })
+}
+
+fn holds(kind: &'static Holds, definitions: &mut Map<String, Value>) -> Value {
+    let text = || json!({ "$ref": "#/$defs/text" });
+    let one_or_more = |one: &Value| json!([one, { "type": "array", "items": one }]);
+    match kind {
+        Holds::Any => json!({}),
+        Holds::Boolean => json!({ "type": "boolean" }),
+        Holds::Number => json!({ "type": "integer", "minimum": 0 }),
+        Holds::Text => text(),
+        Holds::Texts => json!({ "anyOf": one_or_more(&text()) }),
+        Holds::Like(pattern) => json!({ "type": "string", "pattern": pattern }),
+        Holds::Word(known) => json!({ "anyOf": word(known) }),
+        Holds::Words(known) => json!({ "anyOf": one_or_more(&json!({ "anyOf": word(known) })) }),
+        Holds::WordOr(known, pattern) => {
+            let mut any = word(known);
+            any.push(json!({ "type": "string", "pattern": pattern }));
+            json!({ "anyOf": any })
+        }
+        Holds::Object(shape) => reference(shape, definitions),
+        Holds::Objects(shape) => {
+            json!({ "type": "array", "items": reference(shape, definitions) })
+        }
+        Holds::OneOrMore(shape) => {
+            let one = reference(shape, definitions);
+            json!({ "anyOf": one_or_more(&one) })
+        }
+        Holds::Named(kind) => {
+            json!({ "type": "object", "additionalProperties": holds(kind, definitions) })
+        }
+        Holds::WordOrObject(known, shape) => {
+            let mut any = word(known);
+            any.push(reference(shape, definitions));
+            json!({ "anyOf": any })
+        }
+    }
+}
+
+/// These words, each with what it says.
+fn word(known: &'static [Word]) -> Vec<Value> {
+    known.iter().map(|(word, doc)| json!({ "const": word, "description": doc })).collect()
+}
