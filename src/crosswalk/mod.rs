@@ -24,6 +24,7 @@ mod settle;
 mod shape;
 mod syntax;
 mod table;
+mod target;
 mod test;
 mod trace;
 mod values;
@@ -37,6 +38,7 @@ pub use difference::{as_json, differences, without_positions};
 pub use plan::{Input, Label, Plan};
 pub use run::Held;
 pub use runner::Runner;
+pub use target::Output;
 pub use test::{RoundtripError, RoundtripReport, TestOutcome, TestReport, decoded, roundtrip};
 pub use trace::{Trace, TraceLine, TraceStep};
 
