@@ -14,6 +14,7 @@ mod bagit;
 mod configuration;
 mod containers;
 mod convert;
+mod crosswalk_extends;
 mod crosswalk_misuse;
 mod crosswalks;
 mod endpoint_on_sqlite;

@@ -1,7 +1,8 @@
 //! The loss account: what became of every value that the source had.
 //!
-//! Per record each value is in one state; counters by (tag, indicators, subfield, state) with the
-//! first samples are kept per worker and merged when a batch is committed.
+//! Per record each value is in one state; counters by place and state with the first samples are
+//! kept per worker and merged when a batch is committed. A place is tag, indicators and subfield
+//! of MARC, or the path of a value in XML or JSON, positions left out.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -149,23 +150,70 @@ struct Line {
 /// One for each [`State`], in its order.
 type Lines = [Line; State::ALL.len()];
 
-/// Fields with the same tag and indicators.
+/// Fields with the same tag and indicators, or values with the same path.
 #[derive(Debug)]
 struct Class {
-    key: ClassKey,
-    /// The subfield codes that occurred, and as many lines.
+    name: ClassName,
+    /// The subfield codes that occurred, and as many lines; of a path one line, with code 0.
     codes: Vec<u8>,
     lines: Vec<Lines>,
+    /// The classes one step further down a path.
+    below: Vec<(Box<str>, ClassNumber)>,
 }
 
-/// The number of a class of fields: of the same tag and indicators.
+#[derive(Debug)]
+enum ClassName {
+    Field(ClassKey),
+    Path(String),
+}
+
+impl ClassName {
+    /// As the account shows it.
+    fn of(&self, code: u8) -> String {
+        match self {
+            ClassName::Field(key) => key.name(code),
+            ClassName::Path(path) => path.clone(),
+        }
+    }
+}
+
+/// The number of a class of fields or values.
 pub type ClassNumber = usize;
+
+/// One step of a path: `/dc:title`, `/@xml:lang`, `.title`, `[]`.
+#[derive(Debug, Clone, Copy)]
+pub struct PathStep<'s> {
+    /// What parts it from the step before.
+    pub sign: &'static str,
+    /// Prefix, or nothing.
+    pub prefix: &'s str,
+    /// The name.
+    pub name: &'s str,
+}
+
+impl PathStep<'_> {
+    fn is(&self, written: &str) -> bool {
+        let Some(rest) = written.strip_prefix(self.sign) else { return false };
+        if self.prefix.is_empty() {
+            return rest == self.name;
+        }
+        let rest = rest.strip_prefix(self.prefix).and_then(|rest| rest.strip_prefix(':'));
+        rest == Some(self.name)
+    }
+}
+
+/// The code under which the values of a path are counted.
+pub const PATH_VALUE: char = '\0';
+/// More names than this in one place are keys, not names: the others are counted as one, `*`.
+const MAX_NAMES: usize = 500;
 
 /// The counters of one worker's records.
 #[derive(Debug, Default)]
 pub struct Account {
     classes: Vec<Class>,
     numbers: HashMap<ClassKey, ClassNumber, BuildHasherDefault<KeyHasher>>,
+    /// The classes of the first steps of paths.
+    top: Vec<(Box<str>, ClassNumber)>,
     problems: BTreeMap<(String, String), ProblemCounter>,
     warnings: BTreeMap<String, u64>,
     serial: u64,
@@ -183,8 +231,43 @@ impl Account {
         if let Some(number) = self.numbers.get(&key) {
             return *number;
         }
-        self.classes.push(Class { key, codes: Vec::new(), lines: Vec::new() });
-        self.numbers.insert(key, self.classes.len() - 1);
+        let number = self.add(ClassName::Field(key));
+        self.numbers.insert(key, number);
+        number
+    }
+
+    /// The class of the values one step below a class, or at the top.
+    pub fn below(&mut self, class: Option<ClassNumber>, step: PathStep<'_>) -> ClassNumber {
+        let (path, names) = match class.and_then(|class| self.classes.get(class)) {
+            Some(Class { name: ClassName::Path(path), below, .. }) => (path.as_str(), below),
+            _ => ("", &self.top),
+        };
+        let find = |step: PathStep<'_>| {
+            names.iter().find(|(name, _)| step.is(name)).map(|(_, number)| *number)
+        };
+        if let Some(number) = find(step) {
+            return number;
+        }
+        let step = if names.len() < MAX_NAMES { step } else { PathStep { name: "*", ..step } };
+        if let Some(number) = find(step) {
+            return number;
+        }
+        let colon = if step.prefix.is_empty() { "" } else { ":" };
+        let own = [step.sign, step.prefix, colon, step.name].concat();
+        // What stands at the top needs no sign that parts it from what is above.
+        let shown = if path.is_empty() { own.trim_start_matches(['.', '/']) } else { &own };
+        let path = [path, shown].concat();
+        let number = self.add(ClassName::Path(path));
+        let names = match class.and_then(|class| self.classes.get_mut(class)) {
+            Some(class) => &mut class.below,
+            None => &mut self.top,
+        };
+        names.push((own.into(), number));
+        number
+    }
+
+    fn add(&mut self, name: ClassName) -> ClassNumber {
+        self.classes.push(Class { name, codes: Vec::new(), lines: Vec::new(), below: Vec::new() });
         self.classes.len() - 1
     }
 
@@ -194,11 +277,18 @@ impl Account {
         self.classes.len()
     }
 
-    /// The tag of a class.
+    /// The tag of a class of fields.
     #[must_use]
     pub fn tag(&self, class: ClassNumber) -> Option<Tag> {
-        let [_, _, _, a, b, c, ..] = self.classes.get(class)?.key.0.to_be_bytes();
+        let ClassName::Field(key) = self.classes.get(class)?.name else { return None };
+        let [_, _, _, a, b, c, ..] = key.0.to_be_bytes();
         Some(Tag([a, b, c]))
+    }
+
+    /// The name of a class, with a subfield code or [`PATH_VALUE`].
+    #[must_use]
+    pub fn name(&self, class: ClassNumber, code: char) -> String {
+        self.classes.get(class).map_or(String::new(), |class| class.name.of(ascii(code)))
     }
 
     /// Counts one value of the record at hand, of so many bytes. `true`: a sample is wanted.
@@ -256,12 +346,12 @@ impl Account {
 
     /// Adds the counters to a report and empties them.
     pub fn drain_into(&mut self, report: &mut AccountReport) {
-        for Class { key, codes, lines } in &mut self.classes {
+        for Class { name, codes, lines, .. } in &mut self.classes {
             for (code, lines) in codes.iter().zip(lines) {
                 for (line, state) in lines.iter_mut().zip(State::ALL) {
                     let Line { counter, .. } = std::mem::take(line);
                     if counter.values > 0 {
-                        let fields = report.fields.entry(key.name(*code)).or_default();
+                        let fields = report.fields.entry(name.of(*code)).or_default();
                         fields.entry(state).or_default().add(counter);
                     }
                 }
@@ -282,7 +372,7 @@ impl Account {
 /// The account of a run, for people and programs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountReport {
-    /// `653 1_ $9` → state → counter.
+    /// `653 1_ $9`, `creators/creator/@type` or `metadata.titles[].title` → state → counter.
     pub fields: BTreeMap<String, BTreeMap<State, Counter>>,
     /// Rule → code → how often a policy dealt with it.
     pub problems: BTreeMap<String, BTreeMap<String, ProblemCounter>>,

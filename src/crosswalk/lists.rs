@@ -2,7 +2,7 @@
 
 use super::account::State;
 use super::plan::Step;
-use super::run::{Found, Held, Origins, Run};
+use super::run::{Found, Origins, Outcome, Run};
 use super::transforms::{List, Step as Transform};
 use super::values::{Place, Sink, position};
 
@@ -12,7 +12,7 @@ impl<'r> Run<'r> {
         &mut self,
         step: &'r Step,
         values: &mut Vec<Found<'r>>,
-    ) -> Result<bool, Held> {
+    ) -> Outcome<bool> {
         let mut at = step.pipe.each;
         while let Some(Transform::List(list)) = step.pipe.steps.get(at) {
             self.list(*list, values);
@@ -53,6 +53,7 @@ impl<'r> Run<'r> {
             match origins {
                 Origins::None => {}
                 Origins::One(value) => self.memory.origins.push(value),
+                Origins::Span(from, to) => self.memory.origins.extend(from..to),
                 Origins::Many(from, to) => {
                     self.memory.origins.extend_from_within(from as usize..to as usize);
                 }

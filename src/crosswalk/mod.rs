@@ -15,6 +15,7 @@ mod input;
 mod lists;
 mod plan;
 mod run;
+mod runner;
 mod schema_paths;
 mod selector;
 mod settle;
@@ -22,6 +23,7 @@ mod shape;
 mod syntax;
 mod table;
 mod test;
+mod trace;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -29,9 +31,12 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-pub use plan::{Input, Plan};
-pub use run::{Held, Runner};
-pub use test::TestOutcome;
+pub use plan::{Input, Label, Plan};
+pub use run::Held;
+pub use runner::Runner;
+pub use syntax::{json_schema, keys};
+pub use test::{RoundtripError, RoundtripReport, TestOutcome, TestReport, roundtrip};
+pub use trace::{Trace, TraceLine, TraceStep};
 
 use crate::record::ContentHash;
 use crate::yaml::{Diagnostics, SourceText};
@@ -58,6 +63,7 @@ pub struct Crosswalk {
     file: syntax::File,
     plan: Plan,
     schema: Option<PathBuf>,
+    folder: PathBuf,
 }
 
 impl Crosswalk {
@@ -73,16 +79,16 @@ impl Crosswalk {
         Crosswalk::parse(name, text, folder).map_err(CrosswalkError::Invalid)
     }
 
-    /// Compiles a text; `folder` is where its tables and schemas stand.
+    /// Compiles a text; `folder` is where its tables, its schema and what it extends stand.
     ///
     /// # Errors
-    /// All mistakes of the text.
+    /// All mistakes of the text and of what it extends.
     pub fn parse(name: String, text: String, folder: &Path) -> Result<Crosswalk, Diagnostics> {
         let source = Arc::new(SourceText { name, text });
-        let (file, check) = syntax::read(&source)?;
-        let plan = compile::compile(&file, check, folder)?;
-        let schema = file.to_schema.as_ref().map(|schema| folder.join(&schema.value));
-        Ok(Crosswalk { file, plan, schema })
+        let (file, check) = syntax::read(&source, folder)?;
+        let plan = compile::compile(&file, check)?;
+        let schema = file.to_schema.as_ref().map(|schema| file.resolve(schema));
+        Ok(Crosswalk { file, plan, schema, folder: folder.to_owned() })
     }
 
     /// Its name.
@@ -103,16 +109,15 @@ impl Crosswalk {
         self.schema.as_deref()
     }
 
-    /// Hash of the file, its tables and its schema: it changes when what it writes may change.
+    /// Hash of the file, what it extends, its tables and its schema: it changes when what it writes may change.
     #[must_use]
     pub fn hash(&self) -> ContentHash {
         self.plan.hash
     }
 
-    /// Runs the file's own tests, in file order.
+    /// Runs the file's own tests.
     #[must_use]
-    pub fn test(&self) -> Vec<TestOutcome> {
-        let file = &self.file;
-        file.tests.iter().map(|case| test::run(&self.plan, &file.source, case)).collect()
+    pub fn test(&self) -> TestReport {
+        test::run(self, &self.folder)
     }
 }

@@ -4,20 +4,62 @@ use std::collections::HashMap;
 
 use super::codes::CodeSet;
 use super::condition::Condition;
-use super::selector::{JsonPath, MarcSelector, Subfields};
+use super::selector::{JsonPath, MarcSelector, Namespaces, Subfields, XmlPath};
 use super::shape::{Shape, Target};
-use super::syntax::{Policy, Take, Unmapped};
+use super::syntax::{Policy, Take};
 use super::transforms::Pipe;
+use crate::formats::Model;
 use crate::formats::marc21::Tag;
 use crate::record::ContentHash;
 
 /// What the crosswalk reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Input {
     /// MARC 21 records.
     Marc,
     /// JSON documents.
     Json,
+    /// Rows of a table, as JSON objects: selectors are names of columns.
+    Columns,
+    /// XML.
+    Xml {
+        /// The element that is the record, `prefix:local`; the root when none is named.
+        record: Option<String>,
+        /// The prefixes of selectors.
+        namespaces: Namespaces,
+    },
+}
+
+impl Input {
+    /// What the source's format must hold.
+    #[must_use]
+    pub fn model(&self) -> Model {
+        match self {
+            Input::Marc => Model::Marc,
+            Input::Json | Input::Columns => Model::Json,
+            Input::Xml { .. } => Model::Xml,
+        }
+    }
+}
+
+/// What becomes of values that no rule reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OfUnmapped {
+    /// They are counted.
+    Report,
+    /// The record is held.
+    Quarantine,
+    /// They are kept in the output, as a list of `{ field, value }`.
+    Keep(Target),
+}
+
+/// The name of a step or case, for reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// Rule, with the item's path behind it.
+    pub name: String,
+    /// File and line where it stands: `theses.yaml:12`.
+    pub place: String,
 }
 
 /// A compiled crosswalk.
@@ -35,8 +77,12 @@ pub struct Plan {
     pub tags: TagIndex,
     /// Selectors of what is left out on purpose.
     pub ignore: Vec<MarcSelector>,
+    /// The same for trees.
+    pub ignore_paths: Vec<Selector>,
     /// What becomes of what no rule reads.
-    pub unmapped: Unmapped,
+    pub unmapped: OfUnmapped,
+    /// Every step and case, by its number.
+    pub labels: Vec<Label>,
     /// How deep `map` nests, for the pool of buffers.
     pub depth: usize,
     /// Hash of the file, its tables and its schema.
@@ -48,6 +94,10 @@ pub struct Plan {
 pub struct Step {
     /// The rule's id, with the item's path behind it: `agent`, `agent.name`.
     pub label: String,
+    /// Its place in [`Plan::labels`].
+    pub number: usize,
+    /// Its target path, without `[]`.
+    pub to: Option<String>,
     /// Selectors with their text.
     pub from: Vec<(Selector, String)>,
     /// A constant: its text, and whether it is JSON already.
@@ -62,8 +112,12 @@ pub struct Step {
     pub take: Take,
     /// Joins the subfields of one field.
     pub join: Option<String>,
-    /// Values in the order of the selectors.
+    /// Subfields in the order of the selectors.
     pub listed: bool,
+    /// Values of several selectors are put in the order of the record. JSON has none.
+    pub sorted: bool,
+    /// The linked 880 of each field counts as a further field.
+    pub linked: bool,
     /// Transforms.
     pub pipe: Pipe,
     /// Value when there is none.
@@ -94,7 +148,7 @@ impl Step {
             Take::FirstMatch => true,
             // The first value takes the place, the others are dropped.
             Take::First => !target.many && self.from.len() == 1,
-            Take::All => self.listed || self.from.len() == 1,
+            Take::All => !self.sorted,
             _ => false,
         }
     }
@@ -128,6 +182,10 @@ pub enum Body {
 /// One case.
 #[derive(Debug)]
 pub struct CasePlan {
+    /// Its place in [`Plan::labels`]; of a rule without cases, the rule's.
+    pub number: usize,
+    /// Its target path, without `[]`.
+    pub to: String,
     /// Condition; `None` always holds.
     pub when: Option<Condition>,
     /// Where to.
@@ -157,6 +215,8 @@ pub enum Selector {
     },
     /// A path in a JSON document.
     Json(JsonPath),
+    /// A path in an XML tree.
+    Xml(XmlPath),
     /// `.`: the current value.
     Current,
     /// `tag`: the current field's tag.

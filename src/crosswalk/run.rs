@@ -1,16 +1,16 @@
 //! Running a plan over one record after another.
 
 use std::borrow::Cow;
+use std::time::Instant;
 
 use super::account::{Account, State};
-use super::ignore::IgnoreCache;
-use super::input::{FieldIndex, MarcInput, Node};
-use super::plan::{Body, CasePlan, Input, Plan, Step};
+use super::input::{Behind, MarcInput, Node, Source};
+use super::plan::{Body, CasePlan, Plan, Selector, Step};
+use super::runner::Memory;
 use super::shape::{Buffer, Syntax, Target};
 use super::syntax::{Policy, Take};
 use super::transforms::text;
 use super::values::{Place, Sink};
-use crate::formats::SourceRecord;
 use crate::record::push_json_string;
 use crate::xml::writer::push_text;
 
@@ -26,6 +26,9 @@ pub struct Held {
     /// The policy was `fail`: the run stops.
     pub fatal: bool,
 }
+
+/// What a step of a run gives, or the record held back. Boxed, for it goes through every call.
+pub(super) type Outcome<T> = Result<T, Box<Held>>;
 
 /// A text with the values of the record that it came from.
 #[derive(Debug, Clone)]
@@ -54,101 +57,16 @@ pub(super) enum Origins {
     One(u32),
     /// A range of [`Memory::origins`].
     Many(u32, u32),
-}
-
-/// What is kept from record to record only for its memory.
-#[derive(Debug, Default)]
-pub(super) struct Memory {
-    /// Positions of values, which [`Origins::Many`] points into.
-    pub origins: Vec<u32>,
-    /// What was done with which value, in order.
-    pub marks: Vec<(u32, State)>,
-    /// The final state of each value.
-    pub states: Vec<State>,
-    /// Buffers for each depth of objects.
-    pool: Vec<Vec<Buffer>>,
-    pub ignored: IgnoreCache,
-}
-
-/// Runs one plan over many records, reusing its memory. One runner a worker.
-#[derive(Debug)]
-pub struct Runner<'p> {
-    plan: &'p Plan,
-    memory: Memory,
-    index: FieldIndex,
-    /// What became of every value so far.
-    pub account: Account,
-}
-
-impl<'p> Runner<'p> {
-    /// A runner of this plan.
-    #[must_use]
-    pub fn new(plan: &'p Plan) -> Runner<'p> {
-        let pool = (0..=plan.depth).map(|_| Vec::new()).collect();
-        let memory = Memory { pool, ..Memory::default() };
-        Runner { plan, memory, index: FieldIndex::default(), account: Account::default() }
-    }
-
-    /// Maps one record; `out` is replaced by its bytes: canonical JSON, or XML.
-    ///
-    /// # Errors
-    /// [`Held`] when a policy holds the record back; `out` is then of no use.
-    pub fn run(&mut self, source: &SourceRecord, out: &mut Vec<u8>) -> Result<(), Held> {
-        out.clear();
-        let null = serde_json::Value::Null;
-        let (marc, root) = match (source, self.plan.input) {
-            (SourceRecord::Marc(marc), Input::Marc) => (Some(marc), &null),
-            (SourceRecord::Json(root), Input::Json) => (None, root),
-            _ => {
-                let message = "the record is not of the format that the crosswalk reads".to_owned();
-                let code = "format".to_owned();
-                return Err(Held { rule: String::new(), code, message, fatal: true });
-            }
-        };
-        let input = marc
-            .map(|marc| MarcInput::new(marc, &self.plan.tags, &mut self.account, &mut self.index));
-        let mut run = Run {
-            plan: self.plan,
-            input,
-            root,
-            id: marc.and_then(|marc| marc.control_number()).unwrap_or(""),
-            bindings: Vec::new(),
-            nodes: Vec::with_capacity(16),
-            spare: Vec::with_capacity(8),
-            memory: &mut self.memory,
-            account: &mut self.account,
-        };
-        run.memory.origins.clear();
-        run.memory.marks.clear();
-        run.account.next_record();
-        let plan = self.plan;
-        let mut buffers = run.buffers(0, plan.shape.slots());
-        let result = plan.rules.iter().try_for_each(|rule| run.rule(rule, &mut buffers));
-        if result.is_ok() {
-            match &plan.envelope {
-                Some((open, close)) => {
-                    out.extend_from_slice(open.as_bytes());
-                    plan.shape.stitch(&buffers, out);
-                    out.extend_from_slice(close.as_bytes());
-                }
-                None => plan.shape.stitch(&buffers, out),
-            }
-        }
-        let held = result.and_then(|()| run.settle());
-        if let Some(place) = self.memory.pool.first_mut() {
-            *place = buffers;
-        }
-        held
-    }
+    /// Neighbors in the record, the end exclusive.
+    Span(u32, u32),
 }
 
 pub(super) struct Run<'r> {
     pub(super) plan: &'r Plan,
-    pub(super) input: Option<MarcInput<'r>>,
-    pub(super) root: &'r serde_json::Value,
+    pub(super) source: Source<'r>,
     pub(super) id: &'r str,
     pub(super) bindings: Vec<(&'r str, Option<Found<'r>>)>,
-    nodes: Vec<Node<'r>>,
+    pub(super) nodes: Vec<Node<'r>>,
     /// Emptied vectors, to be filled again.
     pub(super) spare: Vec<Vec<Found<'r>>>,
     pub(super) memory: &'r mut Memory,
@@ -156,7 +74,7 @@ pub(super) struct Run<'r> {
 }
 
 impl<'r> Run<'r> {
-    fn buffers(&mut self, depth: usize, slots: usize) -> Vec<Buffer> {
+    pub(super) fn buffers(&mut self, depth: usize, slots: usize) -> Vec<Buffer> {
         let mut buffers = self.memory.pool.get_mut(depth).map(std::mem::take).unwrap_or_default();
         buffers.iter_mut().for_each(Buffer::clear);
         if buffers.len() < slots {
@@ -174,15 +92,44 @@ impl<'r> Run<'r> {
                 let marks = values.unwrap_or_default().iter().map(|value| (*value, state));
                 self.memory.marks.extend(marks);
             }
+            Origins::Span(from, to) => {
+                self.memory.marks.extend((from..to).map(|value| (value, state)));
+            }
         }
     }
 
-    fn rule(&mut self, rule: &'r Step, buffers: &mut [Buffer]) -> Result<(), Held> {
-        let absent = |input: &MarcInput<'_>| {
-            !rule.from.is_empty() && !rule.from.iter().any(|(selector, _)| input.has(selector))
+    /// Counts that a step or case was used.
+    fn used(&mut self, number: usize) {
+        if let Some(count) = self.memory.uses.get_mut(number) {
+            *count += 1;
+        }
+    }
+
+    pub(super) fn rules(&mut self, buffers: &mut [Buffer]) -> Outcome<()> {
+        for (n, rule) in self.plan.rules.iter().enumerate() {
+            let start = self.memory.times.is_some().then(Instant::now);
+            self.rule(rule, buffers)?;
+            if let (Some(start), Some(times)) = (start, &mut self.memory.times)
+                && let Some(time) = times.get_mut(n)
+            {
+                *time += start.elapsed();
+            }
+        }
+        Ok(())
+    }
+
+    fn rule(&mut self, rule: &'r Step, buffers: &mut [Buffer]) -> Outcome<()> {
+        let has = |input: MarcInput<'_>, selector: &Selector| match selector {
+            Selector::Marc { slot: Some(slot), .. } => input.has(*slot),
+            _ => true,
         };
-        let plain = rule.constant.is_none() && rule.when.is_none();
-        let absent = plain && self.input.as_ref().is_some_and(absent);
+        let plain = rule.constant.is_none() && rule.when.is_none() && !rule.from.is_empty();
+        let absent = match self.source {
+            Source::Marc(input) if plain => {
+                !rule.from.iter().any(|(selector, _)| has(input, selector))
+            }
+            _ => false,
+        };
         match &rule.body {
             Body::Leaf(target) if absent => self.missing(rule, *target, buffers).map(|_| ()),
             Body::Cases(_) if absent => self.missing_policy(rule, &rule.on_missing).map(|_| ()),
@@ -197,7 +144,7 @@ impl<'r> Run<'r> {
         node: &Node<'r>,
         buffers: &mut [Buffer],
         depth: usize,
-    ) -> Result<bool, Held> {
+    ) -> Outcome<bool> {
         match &step.body {
             Body::Binding => Ok(true),
             Body::Leaf(target) => {
@@ -206,7 +153,7 @@ impl<'r> Run<'r> {
                 }
                 if let Some((text, raw)) = &step.constant {
                     let value = Found { raw: *raw, ..Found::of(text) };
-                    self.write(&value, *target, step.unique, buffers);
+                    self.write(&value, step, *target, buffers);
                     return Ok(true);
                 }
                 if step.direct {
@@ -223,7 +170,7 @@ impl<'r> Run<'r> {
                 }
                 let written = !values.is_empty();
                 for value in values.drain(..) {
-                    self.write(&value, *target, step.unique, buffers);
+                    self.write(&value, step, *target, buffers);
                 }
                 self.spare.push(values);
                 if written { Ok(true) } else { self.missing(step, *target, buffers) }
@@ -233,26 +180,21 @@ impl<'r> Run<'r> {
     }
 
     /// No value: the default, or what the policy says.
-    fn missing(
-        &mut self,
-        step: &'r Step,
-        target: Target,
-        buffers: &mut [Buffer],
-    ) -> Result<bool, Held> {
+    fn missing(&mut self, step: &'r Step, target: Target, buffers: &mut [Buffer]) -> Outcome<bool> {
         if let Some(default) = &step.default {
-            self.write(&Found::of(default), target, step.unique, buffers);
+            self.write(&Found::of(default), step, target, buffers);
             return Ok(true);
         }
         match &step.on_missing {
             Policy::Default(text) => {
-                self.write(&Found::of(text), target, step.unique, buffers);
+                self.write(&Found::of(text), step, target, buffers);
                 Ok(true)
             }
             policy => self.missing_policy(step, policy),
         }
     }
 
-    fn missing_policy(&mut self, step: &Step, policy: &Policy) -> Result<bool, Held> {
+    fn missing_policy(&mut self, step: &Step, policy: &Policy) -> Outcome<bool> {
         match policy {
             Policy::Skip(report) => {
                 if *report {
@@ -266,12 +208,12 @@ impl<'r> Run<'r> {
             }
             Policy::Quarantine | Policy::Fail => {
                 let from: Vec<&str> = step.from.iter().map(|(_, text)| text.as_str()).collect();
-                Err(Held {
+                Err(Box::new(Held {
                     rule: step.label.clone(),
                     code: "missing".to_owned(),
                     message: format!("no value at {}", from.join(", ")),
                     fatal: *policy == Policy::Fail,
-                })
+                }))
             }
             Policy::Ok | Policy::Keep | Policy::Default(_) => Ok(true),
         }
@@ -280,16 +222,19 @@ impl<'r> Run<'r> {
     pub(super) fn write(
         &mut self,
         value: &Found<'r>,
+        step: &Step,
         target: Target,
-        unique: bool,
         buffers: &mut [Buffer],
     ) {
         let Some(buffer) = buffers.get_mut(target.slot) else { return };
         if !target.many && !buffer.is_empty() {
             return self.mark(value.origins, State::Dropped);
         }
+        if self.memory.trace.is_some() {
+            self.trace_write(value, step, target, buffer.len());
+        }
         let syntax = self.plan.shape.syntax();
-        buffer.push(unique && target.many, |out| match syntax {
+        buffer.push(step.unique && target.many, |out| match syntax {
             Syntax::Json if value.raw => out.extend_from_slice(value.text.as_bytes()),
             Syntax::Json => push_json_string(&value.text, out),
             Syntax::Xml => {
@@ -300,6 +245,27 @@ impl<'r> Run<'r> {
         });
         // A repeated value that `unique` leaves out is in the output all the same.
         self.mark(value.origins, State::Mapped);
+        self.used(step.number);
+    }
+
+    fn trace_write(&mut self, value: &Found<'r>, step: &Step, target: Target, at: usize) {
+        let origins = match value.origins {
+            Origins::None => Vec::new(),
+            Origins::One(value) => vec![value],
+            Origins::Span(from, to) => (from..to).collect(),
+            Origins::Many(from, to) => {
+                let range = self.memory.origins.get(from as usize..to as usize);
+                range.unwrap_or_default().to_vec()
+            }
+        };
+        let places = origins.iter().map(|origin| self.source.place(*origin as usize));
+        let mut places: Vec<String> = places.filter(|place| !place.is_empty()).collect();
+        places.dedup();
+        if let Some(trace) = &mut self.memory.trace {
+            let to = step.to.as_deref().unwrap_or("");
+            let to = if target.many { format!("{to}[{at}]") } else { to.to_owned() };
+            trace.write(&to, step, places, &value.text);
+        }
     }
 
     fn objects(
@@ -309,7 +275,7 @@ impl<'r> Run<'r> {
         context: &Node<'r>,
         buffers: &mut [Buffer],
         depth: usize,
-    ) -> Result<bool, Held> {
+    ) -> Outcome<bool> {
         let start = self.nodes.len();
         if !self.select_nodes(step, context)? {
             return Ok(false);
@@ -326,7 +292,7 @@ impl<'r> Run<'r> {
     }
 
     /// The fields or values from which a rule builds, onto the end of `self.nodes`.
-    fn select_nodes(&mut self, step: &'r Step, context: &Node<'r>) -> Result<bool, Held> {
+    fn select_nodes(&mut self, step: &'r Step, context: &Node<'r>) -> Outcome<bool> {
         let start = self.nodes.len();
         let by_value = !step.pipe.steps.is_empty()
             || step.constant.is_some()
@@ -339,8 +305,8 @@ impl<'r> Run<'r> {
                 return Ok(false);
             }
             for value in values.drain(..) {
-                let field = self.field_of(&value);
-                self.nodes.push(Node::Value(value, field));
+                let behind = self.behind(&value);
+                self.nodes.push(Node::Value(value, behind));
             }
             self.spare.push(values);
             return Ok(true);
@@ -355,8 +321,7 @@ impl<'r> Run<'r> {
                 return Ok(false);
             }
         }
-        if step.from.len() > 1
-            && !step.listed
+        if step.sorted
             && step.take != Take::FirstMatch
             && let Some(new) = nodes.get_mut(start..)
         {
@@ -376,8 +341,14 @@ impl<'r> Run<'r> {
     /// Where a node stands in the record, to put nodes of several selectors in record order.
     fn position(&self, node: &Node<'_>) -> usize {
         match node {
-            Node::Field(field) | Node::Value(_, Some(field)) => field.index(),
-            _ => 0,
+            Node::Field(field) | Node::Value(_, Behind::Field(field)) => field.index(),
+            Node::Value(value, _) => self.first_origin(value).unwrap_or(0) as usize,
+            Node::Xml(node) => node.values().start,
+            Node::Json(value) => {
+                let found = self.json().and_then(|input| input.found(value));
+                found.and_then(|found| self.first_origin(&found)).unwrap_or(0) as usize
+            }
+            Node::Root => 0,
         }
     }
 
@@ -389,12 +360,16 @@ impl<'r> Run<'r> {
         node: &Node<'r>,
         buffers: &mut [Buffer],
         depth: usize,
-    ) -> Result<bool, Held> {
+    ) -> Outcome<bool> {
         let bound = self.bindings.len();
         let first_mark = self.memory.marks.len();
+        let traced = self.memory.trace.as_ref().map_or(0, |trace| trace.lines.len());
         let kept = self.object_inner(step, cases, node, buffers, depth);
         self.bindings.truncate(bound);
         if matches!(kept, Ok(false)) {
+            if let Some(trace) = &mut self.memory.trace {
+                trace.lines.truncate(traced);
+            }
             // What the object had taken does not reach the output after all.
             for (_, state) in self.memory.marks.iter_mut().skip(first_mark) {
                 if *state == State::Mapped {
@@ -412,7 +387,7 @@ impl<'r> Run<'r> {
         node: &Node<'r>,
         buffers: &mut [Buffer],
         depth: usize,
-    ) -> Result<bool, Held> {
+    ) -> Outcome<bool> {
         for (name, binding) in &step.lets {
             let value = self.binding(binding, node)?;
             self.bindings.push((name, value));
@@ -420,20 +395,32 @@ impl<'r> Run<'r> {
         if step.when.is_some() && !self.holds(step.when.as_ref(), node) {
             return Ok(false);
         }
-        let case = cases.iter().find(|case| self.holds(case.when.as_ref(), node));
-        let Some(case) = case else { return Ok(false) };
+        let mut chosen = None;
+        for case in cases {
+            if self.holds(case.when.as_ref(), node) {
+                chosen = Some(case);
+                break;
+            }
+        }
+        let Some(case) = chosen else { return Ok(false) };
         let occupied =
             buffers.get(case.target.slot).is_some_and(|b| !case.target.many && !b.is_empty());
         if occupied {
             return Ok(false);
         }
         let Some(object) = &case.object else {
-            if let Node::Value(value, _) = node {
-                self.write(value, case.target, step.unique, buffers);
-                return Ok(true);
+            let Some(value) = self.value_at(node) else { return Ok(false) };
+            if value.is_blank() {
+                return Ok(false);
             }
-            return Ok(false);
+            self.write(&value, step, case.target, buffers);
+            self.used(case.number);
+            return Ok(true);
         };
+        if let Some(trace) = &mut self.memory.trace {
+            let at = buffers.get(case.target.slot).map_or(0, Buffer::len);
+            trace.enter(&case.to, case.target.many.then_some(at));
+        }
         let mut inner = self.buffers(depth + 1, object.shape.slots());
         let mut keep = Ok(true);
         let codes = node.codes();
@@ -449,12 +436,19 @@ impl<'r> Run<'r> {
                 break;
             }
         }
+        if let Some(trace) = &mut self.memory.trace {
+            trace.leave();
+        }
         let slots = object.shape.slots();
         let filled = inner.iter().take(slots).any(|buffer| !buffer.is_empty());
         let keep = keep.map(|keep| keep && filled);
         if let (Ok(true), Some(buffer)) = (&keep, buffers.get_mut(case.target.slot)) {
             let unique = step.unique && case.target.many;
             buffer.push(unique, |out| object.shape.stitch(&inner, out));
+            self.used(step.number);
+            if case.number != step.number {
+                self.used(case.number);
+            }
         }
         if let Some(place) = self.memory.pool.get_mut(depth + 1) {
             *place = inner;
@@ -462,7 +456,7 @@ impl<'r> Run<'r> {
         keep
     }
 
-    fn binding(&mut self, step: &'r Step, node: &Node<'r>) -> Result<Option<Found<'r>>, Held> {
+    fn binding(&mut self, step: &'r Step, node: &Node<'r>) -> Outcome<Option<Found<'r>>> {
         let mut values = self.spare.pop().unwrap_or_default();
         self.values(step, node, &mut values)?;
         for value in &values {
@@ -470,6 +464,9 @@ impl<'r> Run<'r> {
         }
         let first = values.drain(..).next();
         self.spare.push(values);
+        if first.is_some() {
+            self.used(step.number);
+        }
         Ok(first.or_else(|| step.default.as_ref().map(Found::of)))
     }
 }

@@ -1,23 +1,61 @@
 //! The end of a record: every value of the source counted in its final state.
 
-use super::account::State;
-use super::run::{Held, Run};
-use super::syntax::Unmapped;
+use super::account::{Account, ClassNumber, PATH_VALUE, State};
+use super::input::{Node, Source, found};
+use super::plan::{OfUnmapped, Plan, Selector};
+use super::run::{Held, Origins, Outcome, Run};
+use super::selector::XmlNode;
+use super::shape::Buffer;
 use super::transforms::text;
+use super::values::position;
+use crate::record::push_json_string;
+use crate::xml::tree::Element;
 
 impl Run<'_> {
     /// Counts every value of the record in its final state.
-    pub(super) fn settle(&mut self) -> Result<(), Held> {
-        let Some(input) = &self.input else { return Ok(()) };
-        let states = &mut self.memory.states;
+    pub(super) fn settle(&mut self, buffers: &mut [Buffer]) -> Outcome<()> {
+        self.ignore_paths();
+        let mut states = std::mem::take(&mut self.memory.states);
         states.clear();
-        states.resize(input.marc.value_count(), State::Unmapped);
+        states.resize(self.source.value_count(), State::Unmapped);
         for (value, state) in &self.memory.marks {
             if let Some(known) = states.get_mut(*value as usize) {
                 *known = (*known).max(*state);
             }
         }
-        let mut lost = None;
+        let mut lost = Lost { plan: self.plan, buffers, first: None };
+        match self.source {
+            Source::Marc(_) => self.settle_fields(&states, &mut lost),
+            Source::Json(input) => {
+                let id = self.id;
+                input.leaves(self.account, &mut |account, index, class, text| {
+                    let state = states.get(index).copied().unwrap_or(State::Unmapped);
+                    settle_leaf(account, class, text, state, id, &mut lost);
+                });
+            }
+            Source::Xml(input) => {
+                let id = self.id;
+                input.leaves(self.account, &mut |account, index, class, text| {
+                    let state = states.get(index).copied().unwrap_or(State::Unmapped);
+                    settle_leaf(account, class, text, state, id, &mut lost);
+                });
+            }
+        }
+        let first = lost.first;
+        self.memory.states = states;
+        match first {
+            None => Ok(()),
+            Some(place) => Err(Box::new(Held {
+                rule: "unmapped".to_owned(),
+                code: "unmapped".to_owned(),
+                message: format!("no rule reads {place}"),
+                fatal: false,
+            })),
+        }
+    }
+
+    fn settle_fields(&mut self, states: &[State], lost: &mut Lost<'_>) {
+        let Source::Marc(input) = self.source else { return };
         for (field, class) in input.marc.fields().zip(input.classes().iter().copied()) {
             let ignored = self.memory.ignored.of(self.plan, class, field);
             for (code, index, length) in field.outline() {
@@ -28,8 +66,8 @@ impl Run<'_> {
                 if state == State::Unmapped && free() {
                     state = State::Ignored;
                 }
-                if state == State::Unmapped && self.plan.unmapped == Unmapped::Quarantine {
-                    lost.get_or_insert_with(|| format!("{}${code}", field.tag()));
+                if state == State::Unmapped {
+                    lost.see(|| self.account.name(class, code), value());
                 }
                 let wants_sample = self.account.count(class, code, length, state);
                 if wants_sample {
@@ -37,14 +75,85 @@ impl Run<'_> {
                 }
             }
         }
-        match lost {
-            None => Ok(()),
-            Some(place) => Err(Held {
-                rule: "unmapped".to_owned(),
-                code: "unmapped".to_owned(),
-                message: format!("no rule reads {place}"),
-                fatal: false,
-            }),
+    }
+
+    /// What `ignore` leaves out of a tree.
+    fn ignore_paths(&mut self) {
+        let mut nodes = Vec::new();
+        for selector in &self.plan.ignore_paths {
+            match selector {
+                Selector::Json(path) => self.json_nodes(path, &Node::Root, &mut nodes),
+                Selector::Xml(path) => self.xml_nodes(path, &Node::Root, &mut nodes),
+                _ => {}
+            }
         }
+        for node in nodes {
+            match node {
+                Node::Json(value) => {
+                    let found = self.json().and_then(|input| input.found(value));
+                    self.mark(found.map_or(Origins::None, |found| found.origins), State::Ignored);
+                }
+                Node::Xml(node) => {
+                    self.mark(found(node).origins, State::Ignored);
+                    if let XmlNode::Element(element) = node {
+                        let attributes = element.descendants().flat_map(Element::attributes);
+                        for attribute in attributes {
+                            let origins = Origins::One(position(attribute.index()));
+                            self.mark(origins, State::Ignored);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// What becomes of values that no rule reads.
+struct Lost<'s> {
+    plan: &'s Plan,
+    buffers: &'s mut [Buffer],
+    /// The first of them, when the record is to be held.
+    first: Option<String>,
+}
+
+impl Lost<'_> {
+    #[inline]
+    fn see(&mut self, name: impl Fn() -> String, value: &str) {
+        match self.plan.unmapped {
+            OfUnmapped::Report => {}
+            OfUnmapped::Quarantine => {
+                self.first.get_or_insert_with(name);
+            }
+            OfUnmapped::Keep(target) => {
+                let Some(buffer) = self.buffers.get_mut(target.slot) else { return };
+                buffer.push(false, |out| {
+                    out.extend_from_slice(b"{\"field\":");
+                    push_json_string(&name(), out);
+                    out.extend_from_slice(b",\"value\":");
+                    push_json_string(value, out);
+                    out.push(b'}');
+                });
+            }
+        }
+    }
+}
+
+fn settle_leaf(
+    account: &mut Account,
+    class: ClassNumber,
+    value: &str,
+    mut state: State,
+    id: &str,
+    lost: &mut Lost<'_>,
+) {
+    if state == State::Unmapped && text::trimmed(value).is_empty() {
+        state = State::Ignored;
+    }
+    if state == State::Unmapped {
+        lost.see(|| account.name(class, PATH_VALUE), value);
+    }
+    if account.count(class, PATH_VALUE, value.len(), state) {
+        account.sample(class, PATH_VALUE, state, id, value);
     }
 }

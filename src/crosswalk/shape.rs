@@ -252,6 +252,12 @@ impl Buffer {
         self.ends.is_empty()
     }
 
+    /// How many values it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
     /// The values in order.
     pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());

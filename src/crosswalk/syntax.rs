@@ -1,9 +1,14 @@
 //! The file as it is written: keys and their values with places, before anything is resolved.
 
+mod extends;
+mod json_schema;
+pub mod keys;
 mod read;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use json_schema::json_schema;
 pub use read::read;
 
 use crate::yaml::{SourceText, Span};
@@ -84,6 +89,8 @@ pub struct Rule {
     pub join: Option<String>,
     /// Values in the order in which the rule lists them, not the record's.
     pub listed: bool,
+    /// The 880 that is linked to a field counts as a further field.
+    pub linked: bool,
     /// Transforms.
     pub pipe: Option<Spanned<String>>,
     /// Value when there is none.
@@ -153,12 +160,14 @@ pub struct Ignore {
 }
 
 /// What becomes of what no rule reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Unmapped {
     /// It is counted.
     Report,
     /// The record is held.
     Quarantine,
+    /// It is kept at this path of the output.
+    Keep(Spanned<String>),
 }
 
 /// One inline test.
@@ -178,6 +187,12 @@ pub struct InlineTest {
     pub unmapped: Option<Vec<String>>,
     /// Rule and code that hold the record.
     pub quarantine: Option<(String, String)>,
+    /// Rules and codes of the problems that policies dealt with, exactly.
+    pub report: Option<Vec<ExpectedProblem>>,
+    /// The OAI-PMH header: `identifier`, `datestamp`, `set_spec`.
+    pub header: Vec<(String, String)>,
+    /// Records there and back.
+    pub roundtrip: Option<Roundtrip>,
 }
 
 /// The input of a test.
@@ -185,19 +200,45 @@ pub struct InlineTest {
 pub enum TestInput {
     /// Line MARC.
     Marc(String),
-    /// A JSON document.
+    /// A JSON document, or a row of a table.
     Json(serde_json::Value),
+    /// An XML element.
+    Xml(String),
+    /// A record of a file, relative to the crosswalk: the first, or the one of this identifier.
+    File(Spanned<String>, Option<String>),
+    /// No input of its own: a test of records there and back.
+    None,
 }
+
+/// Records there and back: through this crosswalk and one that leads back.
+#[derive(Debug, Clone)]
+pub struct Roundtrip {
+    /// The crosswalk that leads back, relative to this one.
+    pub with: Spanned<String>,
+    /// Files of records, relative to the crosswalk; `*` in a name stands for any characters.
+    pub corpus: Vec<Spanned<String>>,
+    /// Paths of the source that may differ, positions left out.
+    pub modulo: Vec<String>,
+}
+
+/// A problem that a test expects: of this rule, of this code.
+pub type ExpectedProblem = (String, String);
 
 /// A crosswalk file.
 #[derive(Debug, Clone)]
 pub struct File {
     /// The text it was read from.
     pub source: Arc<SourceText>,
+    /// By file number the folder of each file that was read, its own first.
+    pub folders: Vec<PathBuf>,
     /// `crosswalk:`
     pub name: String,
-    /// `from.format`: `marc21` or `json`.
+    /// `from.format`: `marc21`, `xml`, `json` or `csv`.
     pub from_format: Spanned<String>,
+    /// `from.record`: the element that is the record.
+    pub from_record: Option<Spanned<String>>,
+    /// `from.ns`: each prefix with the namespaces that it stands for.
+    pub from_namespaces: Vec<(String, Vec<String>)>,
     /// `to.format`: `json` or `xml`.
     pub to_format: Spanned<String>,
     /// `to.schema`: JSON Schema, relative to the crosswalk.
@@ -224,4 +265,13 @@ pub struct File {
     pub unmapped: Unmapped,
     /// `tests:`
     pub tests: Vec<InlineTest>,
+}
+
+impl File {
+    /// A path as the file that says it means it.
+    #[must_use]
+    pub fn resolve(&self, path: &Spanned<String>) -> PathBuf {
+        let folder = self.folders.get(usize::from(path.span.file));
+        folder.map_or(Path::new(""), PathBuf::as_path).join(&path.value)
+    }
 }

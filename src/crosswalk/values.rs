@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::account::State;
 use super::input::Node;
 use super::plan::Step;
-use super::run::{Found, Held, Origins, Run};
+use super::run::{Found, Held, Origins, Outcome, Run};
 use super::shape::{Buffer, Target};
 use super::syntax::{Policy, Take};
 use super::transforms::{Applied, numbers, settled, text};
@@ -31,7 +31,7 @@ impl<'r> Run<'r> {
         step: &'r Step,
         node: &Node<'r>,
         out: &mut Vec<Found<'r>>,
-    ) -> Result<bool, Held> {
+    ) -> Outcome<bool> {
         if let Some((text, raw)) = &step.constant {
             out.push(Found { raw: *raw, ..Found::of(text) });
             return Ok(true);
@@ -39,7 +39,7 @@ impl<'r> Run<'r> {
         if !self.gather(step, node, &mut Sink { count: 0, to: Place::List(out) })? {
             return Ok(false);
         }
-        if step.from.len() > 1 && !step.listed && step.take != Take::FirstMatch {
+        if step.sorted && step.take != Take::FirstMatch {
             out.sort_by_key(|found| self.first_origin(found));
         }
         if step.pipe.has_lists() && !self.finish_lists(step, out)? {
@@ -55,7 +55,7 @@ impl<'r> Run<'r> {
         step: &'r Step,
         node: &Node<'r>,
         sink: &mut Sink<'_, 'r>,
-    ) -> Result<bool, Held> {
+    ) -> Outcome<bool> {
         for (selector, _) in &step.from {
             if step.take == Take::FirstMatch && sink.count > 0 {
                 break;
@@ -75,7 +75,7 @@ impl<'r> Run<'r> {
         from: usize,
         found: Found<'r>,
         sink: &mut Sink<'_, 'r>,
-    ) -> Result<bool, Held> {
+    ) -> Outcome<bool> {
         if found.is_blank() {
             return Ok(true);
         }
@@ -94,7 +94,7 @@ impl<'r> Run<'r> {
                 match &mut sink.to {
                     Place::List(out) => out.push(found),
                     Place::Leaf(target, buffers) => {
-                        self.write(&found, *target, step.unique, buffers);
+                        self.write(&found, step, *target, buffers);
                     }
                 }
             }
@@ -144,17 +144,16 @@ impl<'r> Run<'r> {
     }
 
     /// Applies the pipe from step `from` on.
-    fn pipe(
-        &mut self,
-        step: &'r Step,
-        from: usize,
-        mut found: Found<'r>,
-    ) -> Result<Piped<'r>, Held> {
+    fn pipe(&mut self, step: &'r Step, from: usize, mut found: Found<'r>) -> Outcome<Piped<'r>> {
         if step.pipe.steps.is_empty() {
             return Ok(Piped::Value(found));
         }
         let origins = found.origins;
+        if let Some(trace) = &mut self.memory.trace {
+            trace.begin(&found.text);
+        }
         let settled = from < step.pipe.settled
+            && self.memory.trace.is_none()
             && (settled::is_settled(&found.text)
                 || step.pipe.beyond_ascii && settled::is_settled_beyond_ascii(&found.text));
         let from = if settled { step.pipe.settled } else { from };
@@ -176,6 +175,9 @@ impl<'r> Run<'r> {
                 Applied::Many(texts) => return Ok(Piped::Many(n + 1, texts, origins)),
                 Applied::Failed(code, text) => return self.failed(step, n, code, text, origins),
             }
+            if let Some(trace) = &mut self.memory.trace {
+                trace.step(step.pipe.names.get(n).map_or("?", String::as_str), &found.text);
+            }
         }
         if found.is_blank() {
             self.mark(origins, State::Dropped);
@@ -192,7 +194,7 @@ impl<'r> Run<'r> {
         code: &'static str,
         value: Cow<'r, str>,
         origins: Origins,
-    ) -> Result<Piped<'r>, Held> {
+    ) -> Outcome<Piped<'r>> {
         if !matches!(step.on_error, Policy::Quarantine | Policy::Fail) {
             self.account.problem(&step.label, code, self.id, &value);
         }
@@ -204,18 +206,26 @@ impl<'r> Run<'r> {
             }
             Policy::Quarantine | Policy::Fail => {
                 let name = step.pipe.names.get(n).map_or("?", String::as_str);
-                Err(Held {
+                Err(Box::new(Held {
                     rule: step.label.clone(),
                     code: code.to_owned(),
                     message: format!("{name} cannot take {:?}", clipped(&value)),
                     fatal: step.on_error == Policy::Fail,
-                })
+                }))
             }
             Policy::Ok | Policy::Warn | Policy::Skip(_) => {
                 self.mark(origins, State::Failed);
                 Ok(if step.error_drops_object { Piped::Drops } else { Piped::Nothing })
             }
         }
+    }
+
+    /// Several values as one, which comes from where they come from.
+    pub(super) fn join_values(&mut self, values: &[Found<'r>], separator: &str) -> Found<'r> {
+        let texts: Vec<&str> = values.iter().map(|v| v.text.as_ref()).collect();
+        let text = texts.join(separator);
+        let origins = self.together(values.iter().map(|value| value.origins));
+        Found { text: Cow::Owned(text), raw: false, origins }
     }
 
     fn take(&mut self, take: &Take, values: &mut Vec<Found<'r>>) {
@@ -236,10 +246,9 @@ impl<'r> Run<'r> {
                 values.iter().enumerate().min_by(by_text).map_or(0, |(n, _)| n)
             }
             Take::AllJoined(separator) => {
-                let texts: Vec<&str> = values.iter().map(|v| v.text.as_ref()).collect();
-                let text = texts.join(separator);
-                let origins = self.together(values.iter().map(|value| value.origins));
-                *values = vec![Found { text: Cow::Owned(text), raw: false, origins }];
+                let joined = self.join_values(values, separator);
+                values.clear();
+                values.push(joined);
                 return;
             }
             Take::First | Take::All | Take::FirstMatch => 0,

@@ -82,6 +82,16 @@ impl SourceRecord {
         }
     }
 
+    /// What it holds.
+    #[must_use]
+    pub fn model(&self) -> Model {
+        match self {
+            SourceRecord::Marc(_) => Model::Marc,
+            SourceRecord::Json(_) => Model::Json,
+            SourceRecord::Xml(_) => Model::Xml,
+        }
+    }
+
     /// The MARC record that this is.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use thiserror::Error;
 use super::engine::Progress;
 use super::output::Output;
 use super::report::Findings;
-use crate::crosswalk::{Crosswalk, Input};
+use crate::crosswalk::Crosswalk;
 use crate::formats::{Format, Model, ReadOptions, WriteOptions};
 use crate::source::{BatchLimit, SkippedMember, SourceError};
 use bench::{Work, Worked};
@@ -97,11 +97,7 @@ impl Conversion {
             return Err(ConvertError::Model(message));
         };
         let plan = crosswalk.plan();
-        let reads = match plan.input {
-            Input::Marc => Model::Marc,
-            Input::Json => Model::Json,
-        };
-        if reads != from.model {
+        if plan.input.model() != from.model {
             let message = format!("{} does not read {}", crosswalk.name(), from.name);
             return Err(ConvertError::Model(message));
         }

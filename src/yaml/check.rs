@@ -7,9 +7,10 @@ use super::{Diagnostic, Diagnostics, Entry, Kind, Node, SourceText, Span};
 /// So many words are told where none is like the one that was found.
 const FEW: usize = 12;
 
-/// Collects the mistakes of one file.
+/// Collects the mistakes of one file, or of several that are read together.
 pub struct Checker {
-    source: Arc<SourceText>,
+    /// By the number that spans have.
+    sources: Vec<Arc<SourceText>>,
     problems: Vec<Diagnostic>,
 }
 
@@ -51,13 +52,31 @@ impl Checker {
     /// A checker of this file.
     #[must_use]
     pub fn new(source: &Arc<SourceText>) -> Checker {
-        Checker { source: Arc::clone(source), problems: Vec::new() }
+        Checker { sources: vec![Arc::clone(source)], problems: Vec::new() }
     }
 
-    /// The file.
+    /// Takes in another file; its number, for [`super::parse_file`].
+    pub fn add(&mut self, source: &Arc<SourceText>) -> u16 {
+        self.sources.push(Arc::clone(source));
+        u16::try_from(self.sources.len() - 1).unwrap_or(u16::MAX)
+    }
+
+    /// All files, the first one first.
     #[must_use]
-    pub fn source(&self) -> &Arc<SourceText> {
-        &self.source
+    pub fn sources(&self) -> &[Arc<SourceText>] {
+        &self.sources
+    }
+
+    /// The text from the start of a span on.
+    #[must_use]
+    pub fn text_from(&self, span: Span) -> &str {
+        let source = self.sources.get(usize::from(span.file));
+        source.and_then(|source| source.text.get(span.start..)).unwrap_or_default()
+    }
+
+    /// Notes the mistakes that another reading found.
+    pub fn absorb(&mut self, mistakes: Diagnostics) {
+        self.problems.extend(mistakes.0);
     }
 
     /// Notes a mistake.
@@ -73,7 +92,8 @@ impl Checker {
         message: impl Into<String>,
         hint: Option<String>,
     ) {
-        let source = Arc::clone(&self.source);
+        let source = self.sources.get(usize::from(span.file)).or(self.sources.first());
+        let Some(source) = source.map(Arc::clone) else { return };
         self.problems.push(Diagnostic { code, message: message.into(), source, span, hint });
     }
 
@@ -98,6 +118,13 @@ impl Checker {
         self.error_with_hint(code, span, format!("unknown {what} `{word}`"), hint);
     }
 
+    /// The line in which a span begins, from 1.
+    #[must_use]
+    pub fn line(&self, span: Span) -> usize {
+        let source = self.sources.get(usize::from(span.file));
+        source.map_or(1, |source| source.line_column(span.start).0)
+    }
+
     /// Whether anything was noted so far.
     #[must_use]
     pub fn is_clean(&self) -> bool {
@@ -107,12 +134,12 @@ impl Checker {
     /// Ends the reading.
     ///
     /// # Errors
-    /// Everything that was noted, in file order.
+    /// Everything that was noted, file by file in the order of the file.
     pub fn finish<T>(mut self, value: T) -> Result<T, Diagnostics> {
         if self.problems.is_empty() {
             return Ok(value);
         }
-        self.problems.sort_by_key(|problem| problem.span.start);
+        self.problems.sort_by_key(|problem| (problem.span.file, problem.span.start));
         Err(Diagnostics(self.problems))
     }
 

@@ -10,4 +10,4 @@ mod node;
 
 pub use check::{Checker, Fields, suggest};
 pub use diagnostic::{Diagnostic, Diagnostics, SourceText};
-pub use node::{Entry, Kind, Node, Span, parse};
+pub use node::{Entry, Kind, Node, Span, parse, parse_file};

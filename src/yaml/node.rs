@@ -10,6 +10,8 @@ use super::{Diagnostic, Diagnostics, SourceText};
 /// A range of bytes in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Span {
+    /// The file's number among those that are read together; 0 is the first.
+    pub file: u16,
     /// First byte.
     pub start: usize,
     /// End (exclusive).
@@ -90,8 +92,17 @@ impl Node {
 /// [`Diagnostics`] for a syntax error (the first; nothing after it is known), for duplicate keys,
 /// keys that are not text, and more than one document.
 pub fn parse(source: &Arc<SourceText>) -> Result<Node, Diagnostics> {
+    parse_file(source, 0)
+}
+
+/// Reads one document of several that belong together; its spans have this file number.
+///
+/// # Errors
+/// Those of [`parse`].
+pub fn parse_file(source: &Arc<SourceText>, file: u16) -> Result<Node, Diagnostics> {
     let mut builder = Builder {
         source: Arc::clone(source),
+        file,
         problems: Vec::new(),
         open: Vec::new(),
         anchors: HashMap::new(),
@@ -102,7 +113,7 @@ pub fn parse(source: &Arc<SourceText>) -> Result<Node, Diagnostics> {
             Ok((event, span)) => builder.take(event, builder.span(&span)),
             Err(error) => {
                 let at = error.marker().byte_offset().unwrap_or(source.text.len());
-                builder.problem("E0001", Span { start: at, end: at + 1 }, error.info());
+                builder.problem("E0001", Span { file, start: at, end: at + 1 }, error.info());
                 break;
             }
         }
@@ -124,6 +135,7 @@ enum Open {
 
 struct Builder {
     source: Arc<SourceText>,
+    file: u16,
     problems: Vec<Diagnostic>,
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
@@ -134,7 +146,7 @@ impl Builder {
     fn span(&self, span: &granit_parser::Span) -> Span {
         let start = span.start.byte_offset().unwrap_or(0);
         let end = span.end.byte_offset().unwrap_or(start).min(self.source.text.len());
-        Span { start, end: end.max(start) }
+        Span { file: self.file, start, end: end.max(start) }
     }
 
     fn problem(&mut self, code: &'static str, span: Span, message: String) {
@@ -156,11 +168,11 @@ impl Builder {
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
                 Some(Open::List { span: start, anchor, items }) => {
-                    let span = Span { start: start.start, end: span.end };
+                    let span = Span { start: start.start, ..span };
                     self.close(Node { span, kind: Kind::List(items) }, anchor);
                 }
                 Some(Open::Map { span: start, anchor, entries, .. }) => {
-                    let span = Span { start: start.start, end: span.end };
+                    let span = Span { start: start.start, ..span };
                     self.close(Node { span, kind: Kind::Map(entries) }, anchor);
                 }
                 None => {}

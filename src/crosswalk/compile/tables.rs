@@ -1,15 +1,43 @@
-//! Loading tables: their entries read, folded, inverted where asked for, every mistake placed.
+//! Compiling what a crosswalk brings along: its tables and its target's schema.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Compiler;
+use crate::crosswalk::schema_paths::SchemaPaths;
 use crate::crosswalk::syntax::{Spanned, TableContent, TableDeclaration};
 use crate::crosswalk::table::{
     Fold, InverseError, Miss, Table, TableEntry, inverted, read_columns,
 };
 
 impl Compiler<'_> {
+    pub(super) fn read(&mut self, path: &Spanned<String>, code: &'static str) -> Option<String> {
+        let full = self.file.resolve(path);
+        match std::fs::read_to_string(&full) {
+            Ok(text) => {
+                self.texts.push_str(&text);
+                Some(text)
+            }
+            Err(error) => {
+                let message = format!("cannot read {}: {error}", full.display());
+                self.check.error(code, path.span, message);
+                None
+            }
+        }
+    }
+
+    pub(super) fn load_schema(&mut self, path: &Spanned<String>) -> Option<SchemaPaths> {
+        let text = self.read(path, "E0402")?;
+        match serde_json::from_str(&text) {
+            Ok(schema) => Some(SchemaPaths::new(schema)),
+            Err(error) => {
+                let message = format!("{} is no JSON Schema: {error}", path.value);
+                self.check.error("E0402", path.span, message);
+                None
+            }
+        }
+    }
+
     /// Loads every table that the file declares; an inverse after the table it is of, wherever
     /// that stands.
     pub(super) fn load_tables(&mut self, declarations: &[TableDeclaration]) {

@@ -68,6 +68,12 @@ impl JsonPath {
         }
     }
 
+    /// The member of this name of the record, whatever characters are in it.
+    #[must_use]
+    pub fn column(name: &str) -> JsonPath {
+        JsonPath { absolute: true, steps: vec![Step::Name(name.to_owned())] }
+    }
+
     /// Calls `found` with every value the path leads to, in document order.
     pub fn select<'v>(
         &self,

@@ -2,9 +2,11 @@
 
 mod json;
 mod marc;
+mod xml;
 
 pub use json::JsonPath;
 pub use marc::{MarcSelector, Occurrence, Operand, Subfields, TagPattern};
+pub use xml::{Namespaces, Visit, XmlNode, XmlPath};
 
 /// What is wrong with a selector, and where in its text (in bytes).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -49,8 +49,6 @@ pub enum Holds {
     Text,
     /// A text, or a list of texts.
     Texts,
-    /// A text of this shape, a regular expression.
-    Like(&'static str),
     /// One of these words.
     Word(&'static [Word]),
     /// One or several of these words.
@@ -144,7 +142,8 @@ pub const ON_ERROR: &[Word] = &[
     ("fail", "stops the run"),
 ];
 
-const REPORT: &[Word] = &[("warn", "counts a warning")];
+/// `report` beside `skip`
+pub const REPORT: &[Word] = &[("warn", "counts a warning")];
 
 const fn key(name: &'static str, holds: Holds, doc: &'static str) -> Key {
     Key { name, holds, doc }
@@ -279,16 +278,30 @@ pub static ITEM: Shape = shape(
         key("on_error", ON_ERROR_HOLDS, "what to do when a transform fails"),
         key("unique", Holds::Boolean, "leaves out a value that is there already"),
         key("note", Holds::Text, "words for people"),
-        key("replace", Holds::Boolean, "takes the place of the inherited rule of this id"),
-        key("remove", Holds::Boolean, "takes the inherited rule of this id away"),
-        key("before", Holds::Text, "the inherited rule that it stands before"),
-        key("after", Holds::Text, "the inherited rule that it stands behind"),
     ],
 );
 
-/// A rule.
-pub static RULE: Shape =
-    Shape { name: "rule", what: "a rule", keys: ITEM.keys, required: &["id"], choice: Choice::Free };
+/// The keys of a rule beside those of an item: its place among inherited ones. They are taken out
+/// before a rule is read.
+pub static PLACEMENT: Shape = shape(
+    "placement",
+    "a rule",
+    &[
+        key("replace", Holds::Boolean, "takes the place of the inherited rule of this id"),
+        key("remove", Holds::Boolean, "takes the inherited rule of this id away"),
+        key("before", Holds::Text, "the rule that it stands before"),
+        key("after", Holds::Text, "the rule that it stands behind"),
+    ],
+);
+
+/// A rule: an item with a name.
+pub static RULE: Shape = Shape {
+    name: "rule",
+    what: "a rule",
+    keys: ITEM.keys,
+    required: &["id"],
+    choice: Choice::Free,
+};
 
 /// A case of a rule.
 pub static CASE: Shape = Shape {

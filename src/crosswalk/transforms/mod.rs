@@ -7,7 +7,7 @@ mod language;
 mod list;
 mod names;
 pub(super) mod numbers;
-mod pattern;
+pub(super) mod pattern;
 mod pipe;
 pub(super) mod settled;
 mod table;

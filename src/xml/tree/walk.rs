@@ -1,6 +1,7 @@
 //! Walking a tree: elements, their attributes and children, and the text in them.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::{AttributeRow, Kind, NO_NAMESPACE, Row, Span, Tree, XML_NAMESPACE, bound};
 
@@ -57,6 +58,12 @@ pub enum Node<'t> {
 }
 
 impl<'t> Element<'t> {
+    /// The tree that it is in.
+    #[must_use]
+    pub fn tree(self) -> &'t Tree {
+        self.tree
+    }
+
     fn place(self) -> Option<&'t Row> {
         self.tree.row(self.row)
     }
@@ -74,6 +81,17 @@ impl<'t> Element<'t> {
     #[must_use]
     pub fn index(self) -> usize {
         self.tree.attributes.len() + self.row as usize
+    }
+
+    /// The numbers of the texts in it and in the elements below it; elements between them have
+    /// numbers too.
+    #[must_use]
+    pub fn values(self) -> Range<usize> {
+        let end = self.place().map_or(self.row, |row| row.end);
+        // An element with nothing but one text in it, as most are.
+        let first = self.row + u32::from(end == self.row + 2);
+        let before = self.tree.attributes.len();
+        before + first as usize..before + end as usize
     }
 
     /// Its attributes, in order.
@@ -121,6 +139,14 @@ impl<'t> Element<'t> {
         self.children().filter_map(|node| match node {
             Node::Element(element) => Some(element),
             Node::Text(_) => None,
+        })
+    }
+
+    /// The texts in it, not in elements below, in order.
+    pub fn texts(self) -> impl Iterator<Item = Text<'t>> {
+        self.children().filter_map(|node| match node {
+            Node::Element(_) => None,
+            Node::Text(text) => Some(text),
         })
     }
 
@@ -221,6 +247,14 @@ impl<'t> Element<'t> {
 }
 
 impl<'t> Attribute<'t> {
+    /// The element that it belongs to, which is looked for from the beginning of the tree.
+    #[must_use]
+    pub fn element(&self) -> Option<Element<'t>> {
+        let of = |row: &Row| (row.first_attribute..row.end_attribute).contains(&self.number);
+        let row = bound(self.tree.rows.iter().position(of)?);
+        Some(Element { tree: self.tree, row })
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> Name<'t> {
@@ -241,6 +275,13 @@ impl<'t> Attribute<'t> {
 }
 
 impl<'t> Text<'t> {
+    /// The element that it stands in.
+    #[must_use]
+    pub fn element(&self) -> Option<Element<'t>> {
+        let row = self.tree.row(self.number)?;
+        Some(Element { tree: self.tree, row: row.parent })
+    }
+
     /// The text.
     #[must_use]
     pub fn value(&self) -> &'t str {
@@ -281,6 +322,20 @@ impl PartialEq for Text<'_> {
 impl Eq for Text<'_> {}
 
 impl Tree {
+    /// The element that a value belongs to: an attribute to its own, a text to the innermost
+    /// around it; an element's number leads to itself.
+    #[must_use]
+    pub fn element_of_value(&self, value: usize) -> Option<Element<'_>> {
+        let Some(row) = value.checked_sub(self.attributes.len()) else {
+            let row = *self.attributes.get(value)?;
+            return Attribute { tree: self, number: bound(value), row }.element();
+        };
+        let number = bound(row);
+        let row = self.row(number)?;
+        let is_element = matches!(row.kind, Kind::Element | Kind::Structure);
+        Some(Element { tree: self, row: if is_element { number } else { row.parent } })
+    }
+
     /// The number of elements, attributes and texts.
     #[must_use]
     pub fn len(&self) -> u32 {

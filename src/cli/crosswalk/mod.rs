@@ -1,5 +1,7 @@
 //! `windrow crosswalk check | test`: find mistakes, run the tests that a crosswalk carries.
 
+mod test;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -20,11 +22,14 @@ enum Verb {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
-    /// Run the tests inside crosswalk files
+    /// Run the tests inside crosswalk files, and name the rules and cases that none of them uses
     Test {
         /// Crosswalk files
         #[arg(required = true)]
         files: Vec<PathBuf>,
+        /// Fail when a rule or case is used by no test
+        #[arg(long)]
+        complete: bool,
     },
 }
 
@@ -36,7 +41,7 @@ pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
             }
             Ok(Outcome::Clean)
         }
-        Verb::Test { files } => test(&files),
+        Verb::Test { files, complete } => test::run(&files, complete),
     }
 }
 
@@ -55,26 +60,4 @@ fn load(files: &[PathBuf]) -> Result<Vec<Crosswalk>, Failure> {
         return Ok(crosswalks);
     }
     Err(configuration(anyhow::anyhow!("{}", mistakes.join("\n"))))
-}
-
-fn test(files: &[PathBuf]) -> Result<Outcome, Failure> {
-    let mut out = std::io::stdout().lock();
-    let (mut passed, mut failed) = (0, 0);
-    for (file, crosswalk) in files.iter().zip(load(files)?) {
-        for outcome in crosswalk.test() {
-            let place = format!("{}:{}", file.display(), outcome.line);
-            if outcome.failures.is_empty() {
-                passed += 1;
-                writeln!(out, "ok      {place}  {}", outcome.name)?;
-            } else {
-                failed += 1;
-                writeln!(out, "FAILED  {place}  {}", outcome.name)?;
-                for failure in outcome.failures {
-                    writeln!(out, "        {failure}")?;
-                }
-            }
-        }
-    }
-    writeln!(out, "{passed} passed, {failed} failed")?;
-    Ok(if failed == 0 { Outcome::Clean } else { Outcome::Quarantined })
 }

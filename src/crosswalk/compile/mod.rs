@@ -1,52 +1,49 @@
 //! Compiling: every name of a file resolved, every mistake of meaning found in one pass.
 
+mod selectors;
 mod tables;
 
-use std::path::Path;
-
-use super::condition::Condition;
-use super::plan::{Body, CasePlan, Input, Object, Plan, Selector, Step, TagIndex, codes};
-use super::schema_paths::SchemaPaths;
-use super::selector::{JsonPath, MarcSelector, Subfields, TagPattern};
-use super::shape::{Shape, Syntax, Target};
-use super::syntax::{Case, File, Policy, Rule, Spanned, Take};
-use super::transforms::{Pipe, PipeContext, parse_pipe};
-use crate::formats::marc21::Tag;
+use crate::crosswalk::condition::Condition;
+use crate::crosswalk::plan::{
+    Body, CasePlan, Input, Label, Object, OfUnmapped, Plan, Step, TagIndex, codes,
+};
+use crate::crosswalk::schema_paths::SchemaPaths;
+use crate::crosswalk::shape::{Shape, Syntax, Target};
+use crate::crosswalk::syntax::keys::{self, words};
+use crate::crosswalk::syntax::{Case, File, Policy, Rule, Spanned, Take, Unmapped};
+use crate::crosswalk::transforms::{Pipe, PipeContext, parse_pipe};
+use crate::formats::Model;
 use crate::record::content_hash;
 use crate::xml::writer::push_attribute_value;
 use crate::yaml::{Checker, Diagnostics, Span};
 
-/// Compiles a file whose structure was read without stopping; `folder` is where it stands.
+/// Compiles a file whose structure was read without stopping.
 ///
 /// # Errors
 /// Every mistake that `check` holds already and every one that is found here.
-pub fn compile(file: &File, check: Checker, folder: &Path) -> Result<Plan, Diagnostics> {
+pub fn compile(file: &File, check: Checker) -> Result<Plan, Diagnostics> {
+    let texts = check.sources().iter().map(|source| source.text.as_str()).collect();
     let mut compiler = Compiler {
         check,
-        folder,
+        file,
         context: PipeContext::default(),
         input: Input::Marc,
         tags: TagIndex::default(),
         default_on_error: file.on_error.clone(),
         default_unique: file.unique,
         depth: 0,
-        texts: file.source.text.clone(),
+        labels: Vec::new(),
+        places: Vec::new(),
+        texts,
     };
-    compiler.input = match file.from_format.value.as_str() {
-        "json" => Input::Json,
-        "marc21" => Input::Marc,
-        other => {
-            let span = file.from_format.span;
-            compiler.check.unknown("E0106", span, "source format", other, ["json", "marc21"]);
-            Input::Marc
-        }
-    };
+    compiler.input = compiler.source(file);
     let syntax = match file.to_format.value.as_str() {
         "xml" => Syntax::Xml,
         "json" => Syntax::Json,
         other => {
             let span = file.to_format.span;
-            compiler.check.unknown("E0106", span, "target format", other, ["json", "xml"]);
+            let known = words(keys::TARGETS);
+            compiler.check.unknown("E0106", span, "target format", other, known);
             Syntax::Json
         }
     };
@@ -67,16 +64,9 @@ pub fn compile(file: &File, check: Checker, folder: &Path) -> Result<Plan, Diagn
         .iter()
         .filter_map(|rule| compiler.step(rule, &rule.id, &scope, Some(&mut shape), 1))
         .collect();
+    let unmapped = compiler.unmapped(&file.unmapped, &scope, &mut shape);
     shape.finish();
-    let mut ignore = Vec::new();
-    for selector in file.ignore.iter().flat_map(|ignore| &ignore.from) {
-        let Some(parsed) = compiler.marc(selector) else { continue };
-        if parsed.occurrence.is_some() || parsed.slice.is_some() || parsed.tag.is_none() {
-            let message = "`ignore` takes fields and subfields, without occurrence or slice";
-            compiler.check.error("E0202", selector.span, message);
-        }
-        ignore.push(parsed);
-    }
+    let (ignore, ignore_paths) = compiler.ignored(file, &scope);
     let envelope = (syntax == Syntax::Xml).then(|| compiler.envelope(file));
     let plan = Plan {
         input: compiler.input,
@@ -85,7 +75,9 @@ pub fn compile(file: &File, check: Checker, folder: &Path) -> Result<Plan, Diagn
         envelope,
         tags: compiler.tags,
         ignore,
-        unmapped: file.unmapped,
+        ignore_paths,
+        unmapped,
+        labels: compiler.labels,
         depth: compiler.depth,
         hash: content_hash(compiler.texts.as_bytes()),
     };
@@ -95,7 +87,7 @@ pub fn compile(file: &File, check: Checker, folder: &Path) -> Result<Plan, Diagn
 /// What a rule's parts can refer to.
 #[derive(Clone)]
 struct Scope<'s> {
-    schema: Option<super::schema_paths::Place<'s>>,
+    schema: Option<crate::crosswalk::schema_paths::Place<'s>>,
     bindings: Vec<String>,
     on_error: Option<Policy>,
     context: Context,
@@ -111,51 +103,54 @@ enum Context {
 
 struct Compiler<'f> {
     check: Checker,
-    folder: &'f Path,
+    file: &'f File,
     context: PipeContext,
     input: Input,
     tags: TagIndex,
     default_on_error: Option<Policy>,
     default_unique: bool,
     depth: usize,
+    /// A label for each step and case, and where it stands.
+    labels: Vec<Label>,
+    places: Vec<(String, Span)>,
     /// All that was read, one after another, for the crosswalk's hash.
     texts: String,
 }
 
 impl Compiler<'_> {
+    /// Where values that no rule reads are kept, if they are.
+    fn unmapped(&mut self, word: &Unmapped, scope: &Scope<'_>, shape: &mut Shape) -> OfUnmapped {
+        match word {
+            Unmapped::Report => OfUnmapped::Report,
+            Unmapped::Quarantine => OfUnmapped::Quarantine,
+            Unmapped::Keep(path) => {
+                let many = Spanned { value: format!("{}[]", path.value), span: path.span };
+                let target = self.target(&many, scope, shape);
+                target.map_or(OfUnmapped::Report, |(target, _)| OfUnmapped::Keep(target))
+            }
+        }
+    }
+
+    /// A number for a step or case, which remembers where it stands.
+    fn label(&mut self, name: &str, span: Span) -> usize {
+        let source = self.check.sources().get(usize::from(span.file));
+        let place = source.map_or(String::new(), |source| {
+            format!("{}:{}", source.name, source.line_column(span.start).0)
+        });
+        // What several cases share is compiled for each of them, and is one thing all the same.
+        let known = self.places.iter().position(|(known, at)| known == name && *at == span);
+        known.unwrap_or_else(|| {
+            self.places.push((name.to_owned(), span));
+            self.labels.push(Label { name: name.to_owned(), place });
+            self.labels.len() - 1
+        })
+    }
+
     /// The place of a byte inside a scalar; quotes before it count.
     fn inside(&self, span: Span, at: usize, length: usize) -> Span {
-        let text = &self.check.source().text;
-        let quoted = text.get(span.start..).is_some_and(|rest| rest.starts_with(['"', '\'']));
+        let quoted = self.check.text_from(span).starts_with(['"', '\'']);
         let start = (span.start + usize::from(quoted) + at).min(span.end);
-        Span { start, end: (start + length.max(1)).min(span.end.max(start + 1)) }
-    }
-
-    fn read(&mut self, path: &Spanned<String>, code: &'static str) -> Option<String> {
-        let full = self.folder.join(&path.value);
-        match std::fs::read_to_string(&full) {
-            Ok(text) => {
-                self.texts.push_str(&text);
-                Some(text)
-            }
-            Err(error) => {
-                let message = format!("cannot read {}: {error}", full.display());
-                self.check.error(code, path.span, message);
-                None
-            }
-        }
-    }
-
-    fn load_schema(&mut self, path: &Spanned<String>) -> Option<SchemaPaths> {
-        let text = self.read(path, "E0402")?;
-        match serde_json::from_str(&text) {
-            Ok(schema) => Some(SchemaPaths::new(schema)),
-            Err(error) => {
-                let message = format!("{} is no JSON Schema: {error}", path.value);
-                self.check.error("E0402", path.span, message);
-                None
-            }
-        }
+        Span { start, end: (start + length.max(1)).min(span.end.max(start + 1)), ..span }
     }
 
     fn envelope(&mut self, file: &File) -> (String, String) {
@@ -209,7 +204,7 @@ impl Compiler<'_> {
         for name in names {
             let built_in = ["value", "tag", "ind1", "ind2"].contains(&name);
             let known = built_in || scope.bindings.iter().any(|binding| binding == name);
-            if !known && self.input == Input::Marc {
+            if !known && matches!(self.input, Input::Marc) {
                 let known = scope.bindings.iter().map(String::as_str);
                 let known = known.chain(["value", "tag", "ind1", "ind2"]);
                 self.check.unknown("E0207", when.span, "name", name, known);
@@ -218,74 +213,13 @@ impl Compiler<'_> {
         Some(condition)
     }
 
-    fn marc(&mut self, text: &Spanned<String>) -> Option<MarcSelector> {
-        match MarcSelector::parse(&text.value) {
-            Ok(selector) => Some(selector),
-            Err(error) => {
-                let span = self.inside(text.span, error.at, 1);
-                self.check.error("E0201", span, format!("selector: {}", error.message));
-                None
-            }
-        }
-    }
-
-    fn selector(
-        &mut self,
-        text: &Spanned<String>,
-        scope: &Scope<'_>,
-        wants_values: bool,
-    ) -> Option<(Selector, String)> {
-        let word = text.value.as_str();
-        let current = scope.context == Context::Current;
-        let selector = match word {
-            "." if current => Selector::Current,
-            "tag" if current => Selector::Tag,
-            "ind1" if current => Selector::Indicator(0),
-            "ind2" if current => Selector::Indicator(1),
-            _ if scope.bindings.iter().any(|name| name == word) => {
-                Selector::Binding(word.to_owned())
-            }
-            _ if self.input == Input::Json => match JsonPath::parse(word) {
-                Ok(path) => Selector::Json(path),
-                Err(error) => {
-                    let span = self.inside(text.span, error.at, 1);
-                    self.check.error("E0201", span, format!("selector: {}", error.message));
-                    return None;
-                }
-            },
-            _ => {
-                let selector = self.marc(text)?;
-                if selector.tag.is_none() && !selector.leader && !current {
-                    let message = format!("`{word}` needs a field, and there is none here");
-                    self.check.error("E0202", text.span, message);
-                }
-                let whole = selector.subfields == Subfields::Whole;
-                let control = |tag: &TagPattern| tag.matches(Tag(*b"001")) || is_control(tag);
-                if wants_values && whole && selector.tag.as_ref().is_some_and(|tag| !control(tag)) {
-                    let message = format!("`{word}` is a whole field, expected subfields");
-                    let hint = Some(format!("write `{word}$a`, or `{word}$*` for all"));
-                    self.check.error_with_hint("E0202", text.span, message, hint);
-                }
-                let slot = match &selector.tag {
-                    Some(TagPattern::Exact(tag)) => Some(self.tags.add(*tag)),
-                    _ => None,
-                };
-                if selector.linked {
-                    self.tags.add(Tag(*b"880"));
-                }
-                Selector::Marc { selector, slot }
-            }
-        };
-        Some((selector, text.value.clone()))
-    }
-
     /// Where `to` leads: the leaf in the shape, and the place in the schema behind it.
     fn target<'s>(
         &mut self,
         to: &Spanned<String>,
         scope: &Scope<'s>,
         shape: &mut Shape,
-    ) -> Option<(Target, Option<super::schema_paths::Place<'s>>)> {
+    ) -> Option<(Target, Option<crate::crosswalk::schema_paths::Place<'s>>)> {
         let target = match shape.add(&to.value) {
             Ok(target) => target,
             Err(message) => {
@@ -312,6 +246,7 @@ impl Compiler<'_> {
         depth: usize,
     ) -> Option<Step> {
         self.depth = self.depth.max(depth);
+        let number = self.label(label, rule.span);
         let builds = !rule.map.is_empty() || !rule.cases.is_empty();
         let wants_values = !builds || rule.pipe.is_some() || rule.join.is_some() || rule.listed;
         let from: Vec<_> =
@@ -325,11 +260,10 @@ impl Compiler<'_> {
         if let (Some(name), None, Some(text)) = (pipe.fallible(), &on_error, &rule.pipe) {
             let at = text.value.find(name).unwrap_or(0);
             let span = self.inside(text.span, at, name.len());
-            self.check.error(
-                "E0301",
-                span,
-                format!("`{name}` can fail and no on_error is in force"),
-            );
+            let message = format!("`{name}` can fail and no on_error is in force");
+            let words: Vec<_> = words(keys::ON_ERROR).collect();
+            let hint = format!("say `on_error:` {} or {{ default: … }}", words.join(", "));
+            self.check.error_with_hint("E0301", span, message, Some(hint));
         }
         if let Some(default) = rule.default.as_ref().filter(|d| d.value.contains("{{")) {
             self.check.error("E0208", default.span, "`default` takes a plain text");
@@ -351,7 +285,7 @@ impl Compiler<'_> {
         let when = rule.when.as_ref().and_then(|when| self.condition(when, &inner));
         let body = match shape {
             None => Body::Binding,
-            Some(shape) => self.body(rule, label, scope, &inner, shape, depth)?,
+            Some(shape) => self.body(rule, (label, number), scope, &inner, shape, depth)?,
         };
         let single = match &body {
             Body::Binding => true,
@@ -362,9 +296,10 @@ impl Compiler<'_> {
         let plain = rule.constant.is_none() && rule.when.is_none() && !rule.from.is_empty();
         let mut step = Step {
             label: label.to_owned(),
+            number,
+            to: rule.to.as_ref().map(|to| plain_path(&to.value)),
             direct: false,
             codes: if plain { codes(&from) } else { None },
-            from,
             constant: rule.constant.as_ref().map(|constant| match &constant.value {
                 serde_json::Value::String(text) => (text.clone(), false),
                 other => (json_text(other), true),
@@ -375,6 +310,9 @@ impl Compiler<'_> {
             take: rule.take.clone().unwrap_or(fallback),
             join: rule.join.clone(),
             listed: rule.listed,
+            sorted: from.len() > 1 && !rule.listed && self.input.model() != Model::Json,
+            from,
+            linked: rule.linked,
             pipe,
             default: rule.default.as_ref().map(|default| default.value.clone()),
             on_missing: rule.on_missing.clone().unwrap_or(Policy::Ok),
@@ -389,7 +327,7 @@ impl Compiler<'_> {
     fn body<'s>(
         &mut self,
         rule: &Rule,
-        label: &str,
+        (label, number): (&str, usize),
         outer: &Scope<'s>,
         inner: &Scope<'s>,
         shape: &mut Shape,
@@ -405,7 +343,11 @@ impl Compiler<'_> {
         let whole = Case { span: rule.span, when: None, to: rule.to.clone(), map: Vec::new() };
         let cases = if rule.cases.is_empty() { std::slice::from_ref(&whole) } else { &rule.cases };
         let mut plans = Vec::new();
-        for case in cases {
+        for (n, case) in cases.iter().enumerate() {
+            let number = match rule.cases.is_empty() {
+                true => number,
+                false => self.label(&format!("{label}.case {}", n + 1), case.span),
+            };
             let Some(to) = case.to.as_ref().or(rule.to.as_ref()) else {
                 self.check.error("E0412", case.span, format!("`{label}` has no `to`"));
                 continue;
@@ -427,17 +369,16 @@ impl Compiler<'_> {
             below.finish();
             let builds = !items.is_empty() || !rule.set.is_empty();
             let object = builds.then_some(Object { shape: below, items: steps });
-            plans.push(CasePlan { when, target, object });
+            let to = plain_path(&to.value);
+            plans.push(CasePlan { number, to, when, target, object });
         }
         Some(Body::Cases(plans))
     }
 }
 
-fn is_control(tag: &TagPattern) -> bool {
-    match tag {
-        TagPattern::Exact(tag) => tag.is_control() || !tag.0.iter().all(u8::is_ascii_digit),
-        TagPattern::Class(_) => false,
-    }
+/// A target path as traces show it.
+fn plain_path(to: &str) -> String {
+    to.strip_suffix("[]").unwrap_or(to).to_owned()
 }
 
 fn json_text(value: &serde_json::Value) -> String {

@@ -1,0 +1,156 @@
+//! Runners: one plan over many records, memory reused.
+
+use std::time::Duration;
+
+use super::account::{Account, State};
+use super::ignore::IgnoreCache;
+use super::input::{FieldIndex, JsonInput, Leaves, MarcInput, Source, XmlInput};
+use super::plan::{Input, Plan};
+use super::run::{Held, Run};
+use super::shape::Buffer;
+use super::trace::Trace;
+use crate::formats::SourceRecord;
+
+/// What is kept from record to record only for its memory.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// Positions of values, which [`Origins::Many`] points into.
+    pub origins: Vec<u32>,
+    /// What was done with which value, in order.
+    pub marks: Vec<(u32, State)>,
+    /// The final state of each value.
+    pub states: Vec<State>,
+    /// Buffers for each depth of objects.
+    pub pool: Vec<Vec<Buffer>>,
+    pub ignored: IgnoreCache,
+    /// How often each step and case of the plan was used.
+    pub uses: Vec<u64>,
+    /// Time spent in each rule, when that is wanted.
+    pub times: Option<Vec<Duration>>,
+    /// Where each value of the output comes from, when that is wanted.
+    pub trace: Option<Box<Trace>>,
+}
+
+/// Runs one plan over many records, reusing its memory. One runner a worker.
+#[derive(Debug)]
+pub struct Runner<'p> {
+    plan: &'p Plan,
+    memory: Memory,
+    index: FieldIndex,
+    leaves: Leaves,
+    /// What became of every value so far.
+    pub account: Account,
+}
+
+impl<'p> Runner<'p> {
+    /// A runner of this plan.
+    #[must_use]
+    pub fn new(plan: &'p Plan) -> Runner<'p> {
+        let pool = (0..=plan.depth).map(|_| Vec::new()).collect();
+        let memory = Memory { pool, uses: vec![0; plan.labels.len()], ..Memory::default() };
+        Runner {
+            plan,
+            memory,
+            index: FieldIndex::default(),
+            leaves: Leaves::default(),
+            account: Account::default(),
+        }
+    }
+
+    /// How often each of [`Plan::labels`] was used: wrote a value, built an object, was taken.
+    #[must_use]
+    pub fn uses(&self) -> &[u64] {
+        &self.memory.uses
+    }
+
+    /// From now on measures the time that each rule takes.
+    pub fn measure(&mut self) {
+        self.memory.times = Some(vec![Duration::ZERO; self.plan.rules.len()]);
+    }
+
+    /// The time that each of [`Plan::rules`] took; empty when it is not measured.
+    #[must_use]
+    pub fn times(&self) -> &[Duration] {
+        self.memory.times.as_deref().unwrap_or_default()
+    }
+
+    /// Maps one record and tells where each value of the output comes from.
+    ///
+    /// # Errors
+    /// Like [`Runner::run`]; the trace tells what was mapped before.
+    pub fn explain(
+        &mut self,
+        source: &SourceRecord,
+        out: &mut Vec<u8>,
+    ) -> (Result<(), Held>, Trace) {
+        self.memory.trace = Some(Box::default());
+        let result = self.run(source, out);
+        let trace = self.memory.trace.take().map(|trace| *trace).unwrap_or_default();
+        (result, trace)
+    }
+
+    /// Maps one record; `out` is replaced by its bytes: canonical JSON, or XML.
+    ///
+    /// # Errors
+    /// [`Held`] when a policy holds the record back; `out` is then of no use.
+    pub fn run(&mut self, source: &SourceRecord, out: &mut Vec<u8>) -> Result<(), Held> {
+        out.clear();
+        let plan = self.plan;
+        let id = source.control_number().unwrap_or("");
+        let source = match (source, &plan.input) {
+            (SourceRecord::Marc(marc), Input::Marc) => {
+                Source::Marc(MarcInput::new(marc, &plan.tags, &mut self.account, &mut self.index))
+            }
+            (SourceRecord::Json(root), Input::Json | Input::Columns) => {
+                Source::Json(JsonInput::new(root, &mut self.leaves))
+            }
+            (SourceRecord::Xml(tree), Input::Xml { record, namespaces }) => {
+                match XmlInput::new(tree, record.as_deref(), namespaces) {
+                    Some(input) => Source::Xml(input),
+                    None => {
+                        let record = record.as_deref().unwrap_or("record");
+                        let message = format!("there is no element {record} in it");
+                        return Err(refused("record", message, false));
+                    }
+                }
+            }
+            _ => {
+                let message = "the record is not of the format that the crosswalk reads".to_owned();
+                return Err(refused("format", message, true));
+            }
+        };
+        let mut run = Run {
+            plan,
+            id,
+            source,
+            bindings: Vec::new(),
+            nodes: Vec::with_capacity(16),
+            spare: Vec::with_capacity(8),
+            memory: &mut self.memory,
+            account: &mut self.account,
+        };
+        run.memory.origins.clear();
+        run.memory.marks.clear();
+        run.account.next_record();
+        let mut buffers = run.buffers(0, plan.shape.slots());
+        let result = run.rules(&mut buffers).and_then(|()| run.settle(&mut buffers));
+        if result.is_ok() {
+            match &plan.envelope {
+                Some((open, close)) => {
+                    out.extend_from_slice(open.as_bytes());
+                    plan.shape.stitch(&buffers, out);
+                    out.extend_from_slice(close.as_bytes());
+                }
+                None => plan.shape.stitch(&buffers, out),
+            }
+        }
+        if let Some(place) = self.memory.pool.first_mut() {
+            *place = buffers;
+        }
+        result.map_err(|held| *held)
+    }
+}
+
+fn refused(code: &str, message: String, fatal: bool) -> Held {
+    Held { rule: String::new(), code: code.to_owned(), message, fatal }
+}

@@ -1,0 +1,113 @@
+//! What a test expects beside what came out, path by path.
+
+use serde_json::Value;
+
+use super::shown;
+use crate::crosswalk::Crosswalk;
+use crate::crosswalk::selector::{JsonPath, Namespaces, XmlNode, XmlPath};
+use crate::crosswalk::syntax::InlineTest;
+use crate::xml::Options;
+use crate::xml::tree::Tree;
+
+/// Compares an output with `expect` and `exact`.
+pub fn compare(crosswalk: &Crosswalk, case: &InlineTest, out: &[u8], failures: &mut Vec<String>) {
+    let text = String::from_utf8_lossy(out);
+    match serde_json::from_str::<Value>(&text) {
+        Ok(output) => compare_json(case, &output, failures),
+        Err(_) => compare_xml(crosswalk, case, &text, failures),
+    }
+}
+
+fn compare_json(case: &InlineTest, output: &Value, failures: &mut Vec<String>) {
+    for (path, expected) in &case.expect {
+        let Ok(selector) = JsonPath::parse(&path.value) else {
+            failures.push(format!("{}: is no path", path.value));
+            continue;
+        };
+        let mut found = Vec::new();
+        selector.select(output, output, &mut |value| found.push(value.clone()));
+        let found = if found.len() == 1 { found.pop() } else { None };
+        differences(&path.value, expected, found.as_ref(), failures);
+    }
+    if let Some(exact) = &case.exact {
+        differences("", exact, Some(output), failures);
+    }
+}
+
+fn compare_xml(crosswalk: &Crosswalk, case: &InlineTest, text: &str, failures: &mut Vec<String>) {
+    let output = match tree(text) {
+        Ok(output) => output,
+        Err(message) => return failures.push(format!("what is written is no XML: {message}")),
+    };
+    let prefixes = crosswalk.file.to_namespaces.iter();
+    let prefixes = prefixes.map(|(prefix, name)| (prefix.clone(), vec![name.clone()])).collect();
+    let namespaces = Namespaces::new(prefixes);
+    for (path, expected) in &case.expect {
+        let (Ok(selector), Some(root)) = (XmlPath::parse(&path.value, &namespaces), output.root())
+        else {
+            failures.push(format!("{}: is no path", path.value));
+            continue;
+        };
+        let mut found = Vec::new();
+        selector.select(root, XmlNode::Element(root), &mut |node| {
+            found.push(Value::String(node.text().into_owned()));
+        });
+        let found = match found.len() {
+            0 => Value::Null,
+            1 if !expected.is_array() => found.remove(0),
+            _ => Value::Array(found),
+        };
+        differences(&path.value, expected, Some(&found), failures);
+    }
+    let Some(exact) = &case.exact else { return };
+    let expected = exact.as_str().map(tree);
+    if !matches!(expected, Some(Ok(expected)) if expected == output) {
+        let exact = exact.as_str().unwrap_or("no text");
+        failures.push(format!("expected exactly\n{}\n, found\n{text}", exact.trim()));
+    }
+}
+
+fn tree(text: &str) -> Result<Tree, String> {
+    let (mut tree, mut warnings) = (Tree::default(), Vec::new());
+    let read = tree.read(text.trim(), Options::default(), &mut warnings);
+    read.map(|()| tree).map_err(|error| error.to_string())
+}
+
+/// Every path at which two values differ, as messages.
+pub fn differences(
+    path: &str,
+    expected: &Value,
+    found: Option<&Value>,
+    failures: &mut Vec<String>,
+) {
+    visit(path, Some(expected).filter(|value| !value.is_null()), found, &mut |path, a, b| {
+        let path = if path.is_empty() { "the output" } else { path };
+        let word = |value: Option<&Value>| value.map_or("nothing".to_owned(), shown);
+        failures.push(format!("{path}: expected {}, found {}", word(a), word(b)));
+    });
+}
+
+/// What is called with a path and the two values there, which differ.
+pub type Differ<'d> = &'d mut dyn FnMut(&str, Option<&Value>, Option<&Value>);
+
+/// Calls `differ` with every path at which two values differ.
+pub fn visit(path: &str, first: Option<&Value>, second: Option<&Value>, differ: Differ<'_>) {
+    match (first, second) {
+        (Some(Value::Object(first)), Some(Value::Object(second))) => {
+            let dot = if path.is_empty() { "" } else { "." };
+            for (name, value) in first {
+                visit(&format!("{path}{dot}{name}"), Some(value), second.get(name), differ);
+            }
+            for (name, value) in second.iter().filter(|(name, _)| !first.contains_key(*name)) {
+                visit(&format!("{path}{dot}{name}"), None, Some(value), differ);
+            }
+        }
+        (Some(Value::Array(first)), Some(Value::Array(second))) => {
+            for n in 0..first.len().max(second.len()) {
+                visit(&format!("{path}[{n}]"), first.get(n), second.get(n), differ);
+            }
+        }
+        (first, second) if first == second => {}
+        (first, second) => differ(path, first, second),
+    }
+}
