@@ -15,6 +15,7 @@ mod configuration;
 mod containers;
 mod convert;
 mod crosswalk_extends;
+mod crosswalk_loss;
 mod crosswalk_misuse;
 mod crosswalks;
 mod endpoint_on_sqlite;

@@ -148,7 +148,8 @@ fn finish(
     Err(if usage_error { usage(error) } else { Failure::Failed(error) })
 }
 
-fn files(patterns: &[String]) -> Result<Vec<(Option<PathBuf>, String)>, Failure> {
+/// The files of paths and globs, each with the name that messages use; `-` is stdin.
+pub(super) fn files(patterns: &[String]) -> Result<Vec<(Option<PathBuf>, String)>, Failure> {
     let mut files = Vec::new();
     for pattern in patterns {
         if pattern == "-" {
@@ -196,7 +197,8 @@ impl From<PolicyArgument> for Policy {
     }
 }
 
-fn readable(name: &str) -> Result<&'static Format, String> {
+/// A format that can be read, by its name.
+pub(super) fn readable(name: &str) -> Result<&'static Format, String> {
     named(name, |format| format.reading.is_some())
 }
 
@@ -288,7 +290,7 @@ fn summary(converted: &Converted, out: &mut dyn Write) -> Result<(), Failure> {
     let Converted { read, written, rejected, findings, seconds } = converted;
     writeln!(out, "{read} read = {written} written + {rejected} rejected, {seconds:.1} s")?;
     if !findings.account.fields.is_empty() {
-        show::account(&findings.account, out)?;
+        show::account(&findings.account, show::LINES, out)?;
     }
     show::warnings(&findings.account, out)?;
     show::skipped_members(findings, out)?;

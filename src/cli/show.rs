@@ -6,9 +6,10 @@ use crate::crosswalk::account::{AccountReport, State};
 use crate::pipeline::{Findings, Report, SKIPPED_MEMBER};
 use crate::store::Counts;
 
-const LINES: usize = 15;
+/// So many fields of an account are enough for a summary.
+pub const LINES: usize = 15;
 
-/// A table with a head, numbers to the right.
+/// A table with a head, columns of whole numbers to the right.
 pub fn table(out: &mut dyn Write, head: &[&str], rows: &[Vec<String>]) -> Result<()> {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
@@ -18,9 +19,7 @@ pub fn table(out: &mut dyn Write, head: &[&str], rows: &[Vec<String>]) -> Result
         let mut text = String::from("  ");
         for (column, cell) in cells.enumerate() {
             let pad = " ".repeat(width(column).saturating_sub(cell.chars().count()));
-            let number = cell.starts_with(|c: char| c.is_ascii_digit()) && column > 0;
-            let title = rows.is_empty() || head.get(column) == Some(&cell);
-            let right = number || (title && column > 0 && is_numeric(rows, column));
+            let right = column > 0 && is_numeric(rows, column);
             text.push_str(&if right { format!("{pad}{cell}  ") } else { format!("{cell}{pad}  ") });
         }
         writeln!(out, "{}", text.trim_end())
@@ -84,14 +83,15 @@ pub fn report(report: &Report, out: &mut dyn Write) -> Result<()> {
         reasons: report.reasons.clone(),
         skipped_members: report.skipped_members.clone(),
     };
-    account(&findings.account, out)?;
+    account(&findings.account, LINES, out)?;
     warnings(&findings.account, out)?;
     skipped_members(&findings, out)?;
     rejections("quarantined", &findings, out)
 }
 
-/// What became of the values of records.
-pub fn account(account: &AccountReport, out: &mut dyn Write) -> Result<()> {
+/// What became of the values of records; the first `top` fields of those that are not in the
+/// output, those with most values first.
+pub fn account(account: &AccountReport, top: usize, out: &mut dyn Write) -> Result<()> {
     let (values, bytes) = account.coverage();
     writeln!(out, "coverage: {values:.1} % of values, {bytes:.1} % of bytes")?;
     let mut lost = Vec::new();
@@ -104,10 +104,10 @@ pub fn account(account: &AccountReport, out: &mut dyn Write) -> Result<()> {
     }
     if !lost.is_empty() {
         lost.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
-        let more = lost.len().saturating_sub(LINES);
+        let more = lost.len().saturating_sub(top);
         let rows: Vec<Vec<String>> = lost
             .iter()
-            .take(LINES)
+            .take(top)
             .map(|(values, name, state, counter)| {
                 let sample = counter.samples.first();
                 let sample = sample.map_or(String::new(), |(id, value)| format!("{id}: {value:?}"));

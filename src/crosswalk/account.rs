@@ -31,7 +31,7 @@ pub enum State {
 
 impl State {
     /// All of them, in order.
-    const ALL: [State; 6] = [
+    pub const ALL: [State; 6] = [
         State::Unmapped,
         State::Ignored,
         State::Read,

@@ -10,6 +10,7 @@ pub mod transforms;
 mod codes;
 mod compile;
 mod condition;
+mod difference;
 mod ignore;
 mod input;
 mod lists;
@@ -31,11 +32,12 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+pub use difference::{as_json, differences, without_positions};
 pub use plan::{Input, Label, Plan};
 pub use run::Held;
 pub use runner::Runner;
 pub use syntax::{json_schema, keys};
-pub use test::{RoundtripError, RoundtripReport, TestOutcome, TestReport, roundtrip};
+pub use test::{RoundtripError, RoundtripReport, TestOutcome, TestReport, decoded, roundtrip};
 pub use trace::{Trace, TraceLine, TraceStep};
 
 use crate::record::ContentHash;

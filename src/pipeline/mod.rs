@@ -7,11 +7,15 @@ mod convert;
 mod definition;
 mod engine;
 mod output;
+mod records;
 mod report;
+mod survey;
 mod worker;
 
 pub use convert::{Conversion, ConvertError, Converted, Inputs, convert};
 pub use definition::{Datestamps, Definition, DefinitionError};
 pub use engine::{Options, Progress, RunError, run};
 pub use output::Output;
+pub use records::{Read, Records};
 pub use report::{Findings, Report, SKIPPED_MEMBER, SplitReport};
+pub use survey::{Survey, Trial, survey};

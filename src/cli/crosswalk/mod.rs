@@ -1,12 +1,18 @@
-//! `windrow crosswalk check | test`: find mistakes, run the tests that a crosswalk carries.
+//! `windrow crosswalk`: find mistakes, run the tests that a crosswalk carries, try it on records.
 
+mod diff;
+mod explain;
+mod loss;
+mod run;
 mod test;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{Failure, Outcome, configuration};
+use super::{Failure, Outcome, configuration, convert};
 use crate::crosswalk::{Crosswalk, CrosswalkError};
+use crate::formats::{Format, ReadOptions};
+use crate::pipeline::{Inputs, Records};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -31,6 +37,14 @@ enum Verb {
         #[arg(long)]
         complete: bool,
     },
+    /// Map the records of dumps and print what comes out, a record a line
+    Run(run::Arguments),
+    /// Tell of one record where each value of the output comes from
+    Explain(explain::Arguments),
+    /// Compare what two crosswalks make of the same records
+    Diff(diff::Arguments),
+    /// Run a crosswalk over dumps without loading, and tell what becomes of every value
+    Loss(loss::Arguments),
 }
 
 pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
@@ -42,7 +56,36 @@ pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
             Ok(Outcome::Clean)
         }
         Verb::Test { files, complete } => test::run(&files, complete),
+        Verb::Run(arguments) => run::run(&arguments),
+        Verb::Explain(arguments) => explain::run(&arguments),
+        Verb::Diff(arguments) => diff::run(&arguments),
+        Verb::Loss(arguments) => loss::run(&arguments),
     }
+}
+
+/// What records are read from, for verbs that take them one by one.
+#[derive(Debug, clap::Args)]
+struct Dumps {
+    /// Dumps: files or globs, packed or not, archives too; `-` is stdin
+    #[arg(value_name = "DUMP", required = true)]
+    dumps: Vec<String>,
+    /// The format of the dumps; told by their first bytes when it is not given
+    #[arg(long, value_name = "FORMAT", value_parser = convert::readable)]
+    format: Option<&'static Format>,
+    /// Stop after so many records
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+}
+
+impl Dumps {
+    fn records(&self) -> Result<Records, Failure> {
+        let inputs = Inputs::new(convert::files(&self.dumps)?, self.format);
+        Ok(Records::new(inputs, ReadOptions::default(), self.limit))
+    }
+}
+
+fn load_one(file: &Path) -> Result<Crosswalk, Failure> {
+    Crosswalk::load(file).map_err(configuration)
 }
 
 /// Loads all files; the mistakes of all of them in one error.

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::shown;
 use crate::crosswalk::Crosswalk;
+use crate::crosswalk::difference::differences;
 use crate::crosswalk::selector::{JsonPath, Namespaces, XmlNode, XmlPath};
 use crate::crosswalk::syntax::InlineTest;
 use crate::xml::Options;
@@ -27,10 +28,10 @@ fn compare_json(case: &InlineTest, output: &Value, failures: &mut Vec<String>) {
         let mut found = Vec::new();
         selector.select(output, output, &mut |value| found.push(value.clone()));
         let found = if found.len() == 1 { found.pop() } else { None };
-        differences(&path.value, expected, found.as_ref(), failures);
+        expect_equal(&path.value, expected, found.as_ref(), failures);
     }
     if let Some(exact) = &case.exact {
-        differences("", exact, Some(output), failures);
+        expect_equal("", exact, Some(output), failures);
     }
 }
 
@@ -57,7 +58,7 @@ fn compare_xml(crosswalk: &Crosswalk, case: &InlineTest, text: &str, failures: &
             1 if !expected.is_array() => found.remove(0),
             _ => Value::Array(found),
         };
-        differences(&path.value, expected, Some(&found), failures);
+        expect_equal(&path.value, expected, Some(&found), failures);
     }
     let Some(exact) = &case.exact else { return };
     let expected = exact.as_str().map(tree);
@@ -73,41 +74,10 @@ fn tree(text: &str) -> Result<Tree, String> {
     read.map(|()| tree).map_err(|error| error.to_string())
 }
 
-/// Every path at which two values differ, as messages.
-pub fn differences(
-    path: &str,
-    expected: &Value,
-    found: Option<&Value>,
-    failures: &mut Vec<String>,
-) {
-    visit(path, Some(expected).filter(|value| !value.is_null()), found, &mut |path, a, b| {
+fn expect_equal(path: &str, expected: &Value, found: Option<&Value>, failures: &mut Vec<String>) {
+    differences(path, Some(expected).filter(|value| !value.is_null()), found, &mut |path, a, b| {
         let path = if path.is_empty() { "the output" } else { path };
         let word = |value: Option<&Value>| value.map_or("nothing".to_owned(), shown);
         failures.push(format!("{path}: expected {}, found {}", word(a), word(b)));
     });
-}
-
-/// What is called with a path and the two values there, which differ.
-pub type Differ<'d> = &'d mut dyn FnMut(&str, Option<&Value>, Option<&Value>);
-
-/// Calls `differ` with every path at which two values differ.
-pub fn visit(path: &str, first: Option<&Value>, second: Option<&Value>, differ: Differ<'_>) {
-    match (first, second) {
-        (Some(Value::Object(first)), Some(Value::Object(second))) => {
-            let dot = if path.is_empty() { "" } else { "." };
-            for (name, value) in first {
-                visit(&format!("{path}{dot}{name}"), Some(value), second.get(name), differ);
-            }
-            for (name, value) in second.iter().filter(|(name, _)| !first.contains_key(*name)) {
-                visit(&format!("{path}{dot}{name}"), None, Some(value), differ);
-            }
-        }
-        (Some(Value::Array(first)), Some(Value::Array(second))) => {
-            for n in 0..first.len().max(second.len()) {
-                visit(&format!("{path}[{n}]"), first.get(n), second.get(n), differ);
-            }
-        }
-        (first, second) if first == second => {}
-        (first, second) => differ(path, first, second),
-    }
 }

@@ -23,7 +23,7 @@ use crate::xml::tree::Tree;
 use crate::xml::writer::push_text;
 
 use compare::compare;
-pub use roundtrip::{RoundtripError, RoundtripReport, roundtrip};
+pub use roundtrip::{RoundtripError, RoundtripReport, decoded, roundtrip};
 
 /// How one inline test ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

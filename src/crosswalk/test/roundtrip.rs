@@ -7,13 +7,12 @@ use std::path::PathBuf;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::compare::visit;
 use super::{corpus, shown};
 use crate::crosswalk::Crosswalk;
+use crate::crosswalk::difference::{as_json, differences, without_positions};
 use crate::crosswalk::runner::Runner;
-use crate::formats::{Model, ReadOptions, SourceRecord, WriteOptions, by_name, sniff};
+use crate::formats::{Model, ReadOptions, SourceRecord, sniff};
 use crate::xml::Options;
-use crate::xml::tree::Element;
 
 /// Why records cannot go there and back.
 #[derive(Debug, Error)]
@@ -120,7 +119,7 @@ impl RoundtripReport {
     fn compare(&mut self, start: &SourceRecord, end: &SourceRecord) {
         self.records += 1;
         let (Some(start), Some(end)) = (as_json(start), as_json(end)) else { return };
-        visit("", Some(&start), Some(&end), &mut |path, before, after| {
+        differences("", Some(&start), Some(&end), &mut |path, before, after| {
             let word = |value: Option<&Value>| value.map_or("nothing".to_owned(), shown);
             let line = self.differences.entry(without_positions(path)).or_default();
             if line.0 == 0 {
@@ -131,52 +130,6 @@ impl RoundtripReport {
     }
 }
 
-fn as_json(record: &SourceRecord) -> Option<Value> {
-    match record {
-        SourceRecord::Json(value) => Some(value.clone()),
-        SourceRecord::Marc(_) => {
-            let encode = by_name("marc_json")?.writing.as_ref()?.encode;
-            let mut bytes = Vec::new();
-            encode(record, &WriteOptions::default(), &mut bytes, &mut Vec::new()).ok()?;
-            serde_json::from_slice(&bytes).ok()
-        }
-        SourceRecord::Xml(tree) => tree.root().map(element_as_json),
-    }
-}
-
-/// An element as an object: `@name` for attributes, a list for each name of children.
-fn element_as_json(element: Element<'_>) -> Value {
-    let mut members = serde_json::Map::new();
-    for attribute in element.attributes() {
-        let value = Value::String(attribute.value().to_owned());
-        members.insert(format!("@{}", attribute.name().local), value);
-    }
-    for child in element.elements() {
-        let list = members.entry(child.name().local).or_insert_with(|| Value::Array(Vec::new()));
-        if let Value::Array(list) = list {
-            list.push(element_as_json(child));
-        }
-    }
-    if let Some(text) = element.only_text() {
-        members.insert("text()".to_owned(), Value::String(text.to_owned()));
-    }
-    Value::Object(members)
-}
-
-/// `creators[0].name` as `creators[].name`.
-fn without_positions(path: &str) -> String {
-    let mut inside = false;
-    let keep = |c: &char| {
-        inside = match c {
-            '[' => true,
-            ']' => false,
-            _ => inside,
-        };
-        !inside || *c == '['
-    };
-    path.chars().filter(keep).collect()
-}
-
 /// One way: mapped, and read again as the other crosswalk reads it.
 fn step(runner: &mut Runner<'_>, record: &SourceRecord) -> Option<SourceRecord> {
     let mut out = Vec::new();
@@ -184,8 +137,8 @@ fn step(runner: &mut Runner<'_>, record: &SourceRecord) -> Option<SourceRecord> 
     decoded(&out)
 }
 
-/// What a crosswalk wrote, as a source record.
-fn decoded(bytes: &[u8]) -> Option<SourceRecord> {
+/// What a crosswalk wrote, as a source record; `None` when nobody can read it.
+pub fn decoded(bytes: &[u8]) -> Option<SourceRecord> {
     if let Ok(value) = serde_json::from_slice(bytes) {
         return Some(SourceRecord::Json(value));
     }

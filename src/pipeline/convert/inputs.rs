@@ -33,7 +33,7 @@ impl Inputs {
         Ok(self.opened.as_ref().map(DumpReader::format))
     }
 
-    pub(super) fn next(&mut self) -> Result<Option<DumpReader>, SourceError> {
+    pub(in crate::pipeline) fn next(&mut self) -> Result<Option<DumpReader>, SourceError> {
         if let Some(opened) = self.opened.take() {
             return Ok(Some(opened));
         }
@@ -45,7 +45,7 @@ impl Inputs {
         .map(Some)
     }
 
-    pub(super) fn total_bytes(&self) -> u64 {
+    pub(in crate::pipeline) fn total_bytes(&self) -> u64 {
         let paths = self.files.iter().filter_map(|(path, _)| path.as_ref());
         let sizes = paths.filter_map(|path| std::fs::metadata(path).ok());
         let opened = self.opened.as_ref().map_or(0, DumpReader::file_size);

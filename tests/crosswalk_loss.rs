@@ -1,0 +1,81 @@
+//! `windrow crosswalk loss`: every value of a dump accounted for, records that are held told apart.
+
+use serde_json::Value;
+
+use crate::support::{Folder, end};
+
+const CROSSWALK: &str = "\
+crosswalk: brief
+version: 1
+from: { format: marc21 }
+to: { format: json }
+rules:
+  - { id: recid, to: id, from: \"001\" }
+  - { id: title, to: title, from: 245$a, on_missing: quarantine }
+  - { id: isbn, to: \"isbn[]\", from: 020$a, pipe: isbn13, on_error: { skip: true, report: warn } }
+ignore: [ { from: \"003\", why: not needed } ]
+";
+
+const DUMP: &str = "\
+=LDR  00000nam a2200000 a 4500
+=001  1
+=003  X
+=020  \\\\$a9781234567890 (pbk.)
+=245  00$aHay in rows$cA. Mower
+=653  1\\$9author$9editor
+
+=LDR  00000nam a2200000 a 4500
+=001  2
+=653  1\\$9author
+
+=LDR  00000nam a2200000 a 4500
+=001  3
+=245  00$aStraw
+=653  1\\$9author
+";
+
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder.write("brief.yaml", CROSSWALK);
+    folder.write("dump.mrk", DUMP);
+    folder
+}
+
+#[test]
+fn what_is_lost_is_told_by_field_with_a_sample() {
+    let ended =
+        end(&mut folder().windrow(&["crosswalk", "loss", "brief.yaml", "--against", "dump.mrk"]));
+    let expected = "\
+brief: 3 records = 2 mapped + 1 held
+coverage: 50.0 % of values, 29.2 % of bytes
+
+not in the output:
+  field      records  values  state     sample
+  653 1_ $9        2       3  unmapped  1: \"author\"
+  020 __ $a        1       1  failed    1: \"9781234567890 (pbk.)\"
+  245 00 $c        1       1  unmapped  1: \"A. Mower\"
+
+skipped values:
+  rule  code             times  sample
+  isbn  isbn13.checksum      1  1: \"9781234567890 (pbk.)\"
+
+held:
+  dump.mrk #2 (byte 136) 2: no value at 245$a [missing, rule title]
+";
+    assert_eq!(ended.stdout, expected, "{}", ended.stdout);
+    assert_eq!(ended.status, Some(1), "a record is held");
+}
+
+#[test]
+fn programs_read_the_same_as_json() {
+    let options =
+        ["crosswalk", "loss", "brief.yaml", "--json", "--limit", "1", "--against", "dump.mrk"];
+    let ended = end(&mut folder().windrow(&options));
+    let loss: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((&loss["read"], &loss["mapped"], &loss["held"]), (&1.into(), &1.into(), &0.into()));
+    assert_eq!(loss["states"]["unmapped"]["values"], 3);
+    assert_eq!(loss["states"]["ignored"]["values"], 1);
+    assert_eq!(loss["account"]["fields"]["653 1_ $9"]["unmapped"]["values"], 2);
+    assert_eq!(loss["hash"].as_str().unwrap().len(), 64);
+    assert_eq!(ended.status, Some(0));
+}
