@@ -26,7 +26,8 @@ pub struct Arguments {
     /// The format that is read; told by the first bytes when it is not given
     #[arg(long, value_name = "FORMAT", value_parser = readable)]
     from: Option<&'static Format>,
-    /// The format that is written; told by the extension of OUT when it is not given
+    /// The format that is written; told by the extension of OUT when it is not given, or by the
+    /// crosswalk
     #[arg(long, value_name = "FORMAT", value_parser = writable)]
     to: Option<&'static Format>,
     /// The file to write; `-` is stdout; .gz, .zst, .bz2 and .xz are packed
@@ -88,9 +89,16 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let crosswalk = arguments.crosswalk.as_deref().map(Crosswalk::load).transpose();
     let crosswalk = crosswalk.map_err(configuration)?;
     let from = inputs.format()?.context("there is nothing to read")?;
-    let model = if crosswalk.is_some() { Model::Json } else { from.model };
+    let written = crosswalk.as_ref().map(|crosswalk| &crosswalk.plan().output);
+    let model = written.map_or(from.model, |output| output.model);
+    let to = match (arguments.to, written.and_then(|output| output.format)) {
+        (Some(to), _) => to,
+        // What the crosswalk writes, unless the output's name says that it shall be another.
+        (None, Some(to)) => by_extension(&arguments.output, model).unwrap_or(to),
+        (None, None) => by_extension(&arguments.output, model)?,
+    };
     let conversion = Conversion {
-        to: arguments.to.map_or_else(|| by_extension(&arguments.output, model), Ok)?,
+        to,
         reading: ReadOptions { policy: arguments.policy.into(), encoding: arguments.encoding },
         writing: WriteOptions {
             version: arguments.to_version.clone(),

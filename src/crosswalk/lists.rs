@@ -52,8 +52,8 @@ impl<'r> Run<'r> {
         for origins in all {
             match origins {
                 Origins::None => {}
-                Origins::One(value) => self.memory.origins.push(value),
                 Origins::Span(from, to) => self.memory.origins.extend(from..to),
+                Origins::One(value) => self.memory.origins.push(value),
                 Origins::Many(from, to) => {
                     self.memory.origins.extend_from_within(from as usize..to as usize);
                 }

@@ -7,6 +7,7 @@ use super::condition::Condition;
 use super::selector::{JsonPath, MarcSelector, Namespaces, Subfields, XmlPath};
 use super::shape::{Shape, Target};
 use super::syntax::{Policy, Take};
+use super::target::{Linked, Output};
 use super::transforms::Pipe;
 use crate::formats::Model;
 use crate::formats::marc21::Tag;
@@ -71,8 +72,8 @@ pub struct Plan {
     pub rules: Vec<Step>,
     /// The target paths of the whole record.
     pub shape: Shape,
-    /// XML root: start tag and end tag.
-    pub envelope: Option<(String, String)>,
+    /// What is written.
+    pub output: Output,
     /// The tags that selectors name, numbered.
     pub tags: TagIndex,
     /// Selectors of what is left out on purpose.
@@ -192,6 +193,8 @@ pub struct CasePlan {
     pub target: Target,
     /// What to build; `None` writes the value itself.
     pub object: Option<Object>,
+    /// The MARC field in another script.
+    pub linked_880: Option<Linked>,
 }
 
 /// An object that is built from one field or value.
@@ -201,6 +204,9 @@ pub struct Object {
     pub shape: Shape,
     /// Its items.
     pub items: Vec<Step>,
+    /// It is made around one value: the first item stands on that value, the others where the
+    /// rule itself stands.
+    pub dressed: bool,
 }
 
 /// Something a rule reads.

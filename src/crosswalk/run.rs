@@ -7,12 +7,10 @@ use super::account::{Account, State};
 use super::input::{Behind, MarcInput, Node, Source};
 use super::plan::{Body, CasePlan, Plan, Selector, Step};
 use super::runner::Memory;
-use super::shape::{Buffer, Syntax, Target};
+use super::shape::{Buffer, Target};
 use super::syntax::{Policy, Take};
 use super::transforms::text;
 use super::values::{Place, Sink};
-use crate::record::push_json_string;
-use crate::xml::writer::push_text;
 
 /// A record that a policy held back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +64,8 @@ pub(super) struct Run<'r> {
     pub(super) source: Source<'r>,
     pub(super) id: &'r str,
     pub(super) bindings: Vec<(&'r str, Option<Found<'r>>)>,
+    /// How many MARC fields have an 880 so far.
+    pub(super) pairs: u32,
     pub(super) nodes: Vec<Node<'r>>,
     /// Emptied vectors, to be filled again.
     pub(super) spare: Vec<Vec<Found<'r>>>,
@@ -132,13 +132,15 @@ impl<'r> Run<'r> {
         };
         match &rule.body {
             Body::Leaf(target) if absent => self.missing(rule, *target, buffers).map(|_| ()),
-            Body::Cases(_) if absent => self.missing_policy(rule, &rule.on_missing).map(|_| ()),
+            Body::Cases(cases) if absent && default_of_dressed(rule, cases).is_none() => {
+                self.missing_policy(rule, &rule.on_missing).map(|_| ())
+            }
             _ => self.step(rule, &Node::Root, buffers, 0).map(|_| ()),
         }
     }
 
     /// Runs a rule or an item; `false` when it drops the object it belongs to.
-    fn step(
+    pub(super) fn step(
         &mut self,
         step: &'r Step,
         node: &Node<'r>,
@@ -233,16 +235,13 @@ impl<'r> Run<'r> {
         if self.memory.trace.is_some() {
             self.trace_write(value, step, target, buffer.len());
         }
-        let syntax = self.plan.shape.syntax();
-        buffer.push(step.unique && target.many, |out| match syntax {
-            Syntax::Json if value.raw => out.extend_from_slice(value.text.as_bytes()),
-            Syntax::Json => push_json_string(&value.text, out),
-            Syntax::Xml => {
-                let mut escaped = String::with_capacity(value.text.len());
-                push_text(&mut escaped, &value.text);
-                out.extend_from_slice(escaped.as_bytes());
-            }
+        let mut replaced = 0;
+        buffer.push(step.unique && target.many, |out| {
+            replaced = target.form.write(&value.text, value.raw, out);
         });
+        if replaced > 0 {
+            self.account.problem(&step.label, "target.character", self.id, &value.text);
+        }
         // A repeated value that `unique` leaves out is in the output all the same.
         self.mark(value.origins, State::Mapped);
         self.used(step.number);
@@ -280,12 +279,17 @@ impl<'r> Run<'r> {
         if !self.select_nodes(step, context)? {
             return Ok(false);
         }
+        if self.nodes.len() == start
+            && let Some(default) = default_of_dressed(step, cases)
+        {
+            self.nodes.push(Node::Value(Found::of(default), Behind::Nothing));
+        }
         let end = self.nodes.len();
         let mut built = false;
         for at in start..end {
             let Some(node) = self.nodes.get_mut(at) else { break };
             let node = std::mem::replace(node, Node::Root);
-            built |= self.object(step, cases, &node, buffers, depth)?;
+            built |= self.object(step, cases, (&node, context), buffers, depth)?;
         }
         self.nodes.truncate(start);
         if built { Ok(true) } else { self.missing_policy(step, &step.on_missing) }
@@ -352,19 +356,19 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// Builds one object; `false` when a condition or policy leaves it out.
+    /// Builds one object of a node, found from a context; `false` when a condition or policy leaves it out.
     fn object(
         &mut self,
         step: &'r Step,
         cases: &'r [CasePlan],
-        node: &Node<'r>,
+        nodes: (&Node<'r>, &Node<'r>),
         buffers: &mut [Buffer],
         depth: usize,
     ) -> Outcome<bool> {
         let bound = self.bindings.len();
         let first_mark = self.memory.marks.len();
         let traced = self.memory.trace.as_ref().map_or(0, |trace| trace.lines.len());
-        let kept = self.object_inner(step, cases, node, buffers, depth);
+        let kept = self.object_inner(step, cases, nodes, buffers, depth);
         self.bindings.truncate(bound);
         if matches!(kept, Ok(false)) {
             if let Some(trace) = &mut self.memory.trace {
@@ -384,7 +388,7 @@ impl<'r> Run<'r> {
         &mut self,
         step: &'r Step,
         cases: &'r [CasePlan],
-        node: &Node<'r>,
+        (node, context): (&Node<'r>, &Node<'r>),
         buffers: &mut [Buffer],
         depth: usize,
     ) -> Outcome<bool> {
@@ -392,7 +396,8 @@ impl<'r> Run<'r> {
             let value = self.binding(binding, node)?;
             self.bindings.push((name, value));
         }
-        if step.when.is_some() && !self.holds(step.when.as_ref(), node) {
+        let asked = if is_dressed(cases) { context } else { node };
+        if step.when.is_some() && !self.holds(step.when.as_ref(), asked) {
             return Ok(false);
         }
         let mut chosen = None;
@@ -424,7 +429,8 @@ impl<'r> Run<'r> {
         let mut inner = self.buffers(depth + 1, object.shape.slots());
         let mut keep = Ok(true);
         let codes = node.codes();
-        for item in &object.items {
+        for (n, item) in object.items.iter().enumerate() {
+            let node = if object.dressed && n > 0 { context } else { node };
             keep = match (&item.body, item.codes) {
                 // No subfield of this field is meant: no need to look for values.
                 (Body::Leaf(target), Some(wanted)) if !wanted.meets(codes) => {
@@ -439,12 +445,15 @@ impl<'r> Run<'r> {
         if let Some(trace) = &mut self.memory.trace {
             trace.leave();
         }
-        let slots = object.shape.slots();
-        let filled = inner.iter().take(slots).any(|buffer| !buffer.is_empty());
-        let keep = keep.map(|keep| keep && filled);
-        if let (Ok(true), Some(buffer)) = (&keep, buffers.get_mut(case.target.slot)) {
+        let mut keep = keep.map(|keep| keep && object.shape.is_filled(&inner));
+        if let (Ok(true), Some(linked)) = (&keep, &case.linked_880) {
+            let field = (object, inner.as_slice(), case.target);
+            keep = self.pair(linked, field, node, buffers, depth).map(|()| true);
+        } else if let (Ok(true), Some(buffer)) = (&keep, buffers.get_mut(case.target.slot)) {
             let unique = step.unique && case.target.many;
             buffer.push(unique, |out| object.shape.stitch(&inner, out));
+        }
+        if let Ok(true) = keep {
             self.used(step.number);
             if case.number != step.number {
                 self.used(case.number);
@@ -456,7 +465,11 @@ impl<'r> Run<'r> {
         keep
     }
 
-    fn binding(&mut self, step: &'r Step, node: &Node<'r>) -> Outcome<Option<Found<'r>>> {
+    pub(super) fn binding(
+        &mut self,
+        step: &'r Step,
+        node: &Node<'r>,
+    ) -> Outcome<Option<Found<'r>>> {
         let mut values = self.spare.pop().unwrap_or_default();
         self.values(step, node, &mut values)?;
         for value in &values {
@@ -468,5 +481,18 @@ impl<'r> Run<'r> {
             self.used(step.number);
         }
         Ok(first.or_else(|| step.default.as_ref().map(Found::of)))
+    }
+}
+
+/// Whether a rule makes an object around each of its values, not of what `map` finds there.
+fn is_dressed(cases: &[CasePlan]) -> bool {
+    matches!(cases, [CasePlan { object: Some(object), .. }] if object.dressed)
+}
+
+/// The value that such a rule has when there is none.
+fn default_of_dressed<'r>(step: &'r Step, cases: &[CasePlan]) -> Option<&'r str> {
+    match (&step.default, &step.on_missing) {
+        (Some(text), _) | (None, Policy::Default(text)) if is_dressed(cases) => Some(text),
+        _ => None,
     }
 }

@@ -89,7 +89,8 @@ impl<'p> Runner<'p> {
         (result, trace)
     }
 
-    /// Maps one record; `out` is replaced by its bytes: canonical JSON, or XML.
+    /// Maps one record; `out` is replaced by its bytes: canonical JSON, an XML
+    /// element, or `<record>` of MARCXML.
     ///
     /// # Errors
     /// [`Held`] when a policy holds the record back; `out` is then of no use.
@@ -124,6 +125,7 @@ impl<'p> Runner<'p> {
             id,
             source,
             bindings: Vec::new(),
+            pairs: 0,
             nodes: Vec::with_capacity(16),
             spare: Vec::with_capacity(8),
             memory: &mut self.memory,
@@ -135,14 +137,7 @@ impl<'p> Runner<'p> {
         let mut buffers = run.buffers(0, plan.shape.slots());
         let result = run.rules(&mut buffers).and_then(|()| run.settle(&mut buffers));
         if result.is_ok() {
-            match &plan.envelope {
-                Some((open, close)) => {
-                    out.extend_from_slice(open.as_bytes());
-                    plan.shape.stitch(&buffers, out);
-                    out.extend_from_slice(close.as_bytes());
-                }
-                None => plan.shape.stitch(&buffers, out),
-            }
+            plan.output.write(&plan.shape, &buffers, out);
         }
         if let Some(place) = self.memory.pool.first_mut() {
             *place = buffers;

@@ -2,9 +2,16 @@
 //!
 //! A value is written once, as the bytes it will be in the end, into the buffer of its leaf;
 //! when the record is whole the buffers are stitched together along the tree: JSON with sorted
-//! keys (canonical), XML in the order of the rules.
+//! keys (canonical), XML in the order of the rules, MARC as MARCXML.
 
-use crate::record::push_json_string;
+mod buffer;
+mod form;
+mod path;
+mod stitch;
+
+pub use buffer::Buffer;
+pub use form::Form;
+pub use path::{LEADER, TEXT};
 
 /// A leaf's number in its shape.
 pub type Slot = usize;
@@ -16,6 +23,8 @@ pub struct Target {
     pub slot: Slot,
     /// Whether it holds a list.
     pub many: bool,
+    /// How its values are written.
+    pub form: Form,
 }
 
 /// How the output is written.
@@ -23,13 +32,29 @@ pub struct Target {
 pub enum Syntax {
     /// Canonical JSON; paths separate their steps by dots.
     Json,
-    /// XML elements; paths separate their steps by slashes.
+    /// XML elements; paths separate their steps by slashes, `@name` is an attribute, `.` the
+    /// element's own text.
     Xml,
+    /// A MARC record: tags, `LDR` for the leader.
+    Marc,
+    /// A data field of it: `$a`, `ind1`, `ind2`.
+    MarcField,
+}
+
+impl Syntax {
+    /// The syntax of what is built inside.
+    #[must_use]
+    pub fn below(self) -> Syntax {
+        match self {
+            Syntax::Marc | Syntax::MarcField => Syntax::MarcField,
+            same => same,
+        }
+    }
 }
 
 #[derive(Debug)]
 enum Part {
-    Leaf { slot: Slot, many: bool },
+    Leaf(Target),
     Branch(Vec<Entry>),
 }
 
@@ -37,17 +62,24 @@ enum Part {
 #[derive(Debug)]
 struct Entry {
     name: String,
-    /// `"name":`, ready to be written.
-    key: Vec<u8>,
+    /// What stands before a value: `"name":`, `<name`.
+    open: Vec<u8>,
+    /// What stands behind it.
+    close: Vec<u8>,
     part: Part,
 }
 
 impl Entry {
-    fn new(name: &str, part: Part) -> Entry {
-        let mut key = Vec::new();
-        push_json_string(name, &mut key);
-        key.push(b':');
-        Entry { name: name.to_owned(), key, part }
+    fn new(syntax: Syntax, name: &str, part: Part) -> Entry {
+        let (open, close) = path::frame(syntax, name);
+        Entry { name: name.to_owned(), open, close, part }
+    }
+
+    fn is_content(&self) -> bool {
+        match &self.part {
+            Part::Leaf(target) => target.form.is_content(),
+            Part::Branch(_) => true,
+        }
     }
 }
 
@@ -60,10 +92,22 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// A shape without paths.
+    /// A shape without paths; of a MARC field, with its indicators.
     #[must_use]
     pub fn new(syntax: Syntax) -> Shape {
-        Shape { syntax, root: Vec::new(), slots: 0 }
+        let mut shape = Shape { syntax, root: Vec::new(), slots: 0 };
+        if syntax == Syntax::MarcField {
+            for name in ["ind1", "ind2"] {
+                shape.push_indicator(name);
+            }
+        }
+        shape
+    }
+
+    fn push_indicator(&mut self, name: &str) {
+        let target = Target { slot: self.slots, many: false, form: Form::Indicator };
+        self.slots += 1;
+        self.root.push(Entry::new(self.syntax, name, Part::Leaf(target)));
     }
 
     /// Number of leaves.
@@ -81,27 +125,32 @@ impl Shape {
     /// Adds a path, or finds it when it is there already.
     ///
     /// # Errors
-    /// A message when the path is empty, has `[]` before its end, or is a leaf in one rule and a
-    /// branch or a list in another.
+    /// A message when the path is empty or of names that the syntax does not have, has `[]`
+    /// before its end, or is a leaf in one rule and a branch or a list in another.
     pub fn add(&mut self, path: &str) -> Result<Target, String> {
-        let (path, many) = match path.strip_suffix("[]") {
+        let (path, listed) = match path.strip_suffix("[]") {
             Some(path) => (path, true),
             None => (path, false),
         };
-        let separator = if self.syntax == Syntax::Json { '.' } else { '/' };
-        let steps: Vec<&str> = path.split(separator).collect();
+        let steps: Vec<&str> = match self.syntax {
+            Syntax::Json => path.split('.').collect(),
+            Syntax::Xml => path.split('/').collect(),
+            Syntax::Marc | Syntax::MarcField => vec![path],
+        };
         if steps.iter().any(|step| step.is_empty() || step.contains(['[', ']'])) {
             return Err(format!("`{path}` is no target path: names, and `[]` only at the end"));
         }
         let Some((last, branches)) = steps.split_last() else {
             return Err("a target path is empty".to_owned());
         };
+        let (form, many) = path::leaf(self.syntax, last, listed)?;
         let mut level = &mut self.root;
         for step in branches {
+            path::leaf(self.syntax, step, true)?;
             let at = match level.iter().position(|entry| entry.name == *step) {
                 Some(at) => at,
                 None => {
-                    level.push(Entry::new(step, Part::Branch(Vec::new())));
+                    level.push(Entry::new(self.syntax, step, Part::Branch(Vec::new())));
                     level.len() - 1
                 }
             };
@@ -111,24 +160,23 @@ impl Shape {
             };
         }
         match level.iter().find(|entry| entry.name == *last).map(|entry| &entry.part) {
-            Some(Part::Leaf { slot, many: before }) if *before == many => {
-                Ok(Target { slot: *slot, many })
-            }
-            Some(Part::Leaf { .. }) => {
+            Some(Part::Leaf(target)) if target.many == many => Ok(*target),
+            Some(Part::Leaf(_)) => {
                 Err(format!("`{last}` is a list in one rule and a single value in another"))
             }
             Some(Part::Branch(_)) => Err(format!("`{last}` holds other paths already")),
             None => {
-                let slot = self.slots;
+                let target = Target { slot: self.slots, many, form };
                 self.slots += 1;
-                level.push(Entry::new(last, Part::Leaf { slot, many }));
-                Ok(Target { slot, many })
+                level.push(Entry::new(self.syntax, last, Part::Leaf(target)));
+                Ok(target)
             }
         }
     }
 
-    /// Sorts every level of a JSON shape, when all paths are in.
-    pub fn finish(&mut self) {
+    /// Settles the order, when all paths are in: JSON by name; MARC leader, control fields, data
+    /// fields, with `by_tag` all by tag; XML as the paths came.
+    pub fn finish(&mut self, by_tag: bool) {
         fn sort(level: &mut [Entry]) {
             level.sort_by(|a, b| a.name.cmp(&b.name));
             for entry in level {
@@ -137,157 +185,67 @@ impl Shape {
                 }
             }
         }
-        if self.syntax == Syntax::Json {
-            sort(&mut self.root);
+        match self.syntax {
+            Syntax::Json => sort(&mut self.root),
+            Syntax::Marc => self.root.sort_by(|a, b| {
+                let class = |name: &str| (name != LEADER, !name.starts_with("00"));
+                let classes = class(&a.name).cmp(&class(&b.name));
+                if by_tag { classes.then_with(|| a.name.cmp(&b.name)) } else { classes }
+            }),
+            Syntax::Xml | Syntax::MarcField => {}
         }
     }
 
-    /// Writes what the buffers hold; an object without values is `{}` or nothing.
+    /// Whether a rule gave a MARC record its leader.
+    #[must_use]
+    pub fn has_leader(&self, buffers: &[Buffer]) -> bool {
+        let leader = self.root.iter().find(|entry| entry.name == LEADER);
+        leader.is_some_and(|entry| match entry.part {
+            Part::Leaf(target) => buffers.get(target.slot).is_some_and(|b| !b.is_empty()),
+            Part::Branch(_) => false,
+        })
+    }
+
+    /// Whether the buffers hold anything worth writing: content where the shape has a place for
+    /// some, else an attribute.
+    #[must_use]
+    pub fn is_filled(&self, buffers: &[Buffer]) -> bool {
+        fn filled(entry: &Entry, buffers: &[Buffer], content: bool) -> bool {
+            match &entry.part {
+                Part::Leaf(target) => {
+                    target.form.is_content() == content
+                        && buffers.get(target.slot).is_some_and(|buffer| !buffer.is_empty())
+                }
+                Part::Branch(below) => below.iter().any(|entry| filled(entry, buffers, content)),
+            }
+        }
+        if self.syntax == Syntax::Json {
+            return buffers.iter().take(self.slots).any(|buffer| !buffer.is_empty());
+        }
+        let content = self.root.iter().any(Entry::is_content);
+        self.root.iter().any(|entry| filled(entry, buffers, content))
+    }
+
+    /// Writes what the buffers hold: JSON as an object, `{}` without values; of XML what stands
+    /// behind an element's name, ` lang="en">text`; of MARC the same, of `<record` or `<datafield`.
     pub fn stitch(&self, buffers: &[Buffer], out: &mut Vec<u8>) {
         match self.syntax {
             Syntax::Json => {
                 out.push(b'{');
-                stitch_json(&self.root, buffers, out);
+                stitch::json(&self.root, buffers, out);
                 out.push(b'}');
             }
-            Syntax::Xml => stitch_xml(&self.root, buffers, out),
-        }
-    }
-}
-
-fn stitch_json(level: &[Entry], buffers: &[Buffer], out: &mut Vec<u8>) {
-    let start = out.len();
-    for Entry { key, part, .. } in level {
-        let before = out.len();
-        let begin = |out: &mut Vec<u8>| {
-            if before > start {
-                out.push(b',');
-            }
-            out.extend_from_slice(key);
-        };
-        match part {
-            Part::Leaf { slot, many } => {
-                let Some(buffer) = buffers.get(*slot).filter(|buffer| !buffer.is_empty()) else {
-                    continue;
-                };
-                begin(out);
-                if *many {
-                    out.push(b'[');
-                }
-                buffer.pieces().enumerate().for_each(|(n, piece)| {
-                    if n > 0 {
-                        out.push(b',');
-                    }
-                    out.extend_from_slice(piece);
-                });
-                if *many {
-                    out.push(b']');
-                }
-            }
-            Part::Branch(below) => {
-                begin(out);
-                out.push(b'{');
-                let inner = out.len();
-                stitch_json(below, buffers, out);
-                if out.len() == inner {
-                    out.truncate(before);
-                } else {
-                    out.push(b'}');
-                }
+            Syntax::Xml | Syntax::Marc | Syntax::MarcField => {
+                stitch::element(&self.root, buffers, out);
             }
         }
-    }
-}
-
-fn stitch_xml(level: &[Entry], buffers: &[Buffer], out: &mut Vec<u8>) {
-    let element = |name: &str, out: &mut Vec<u8>, content: &mut dyn FnMut(&mut Vec<u8>)| {
-        out.push(b'<');
-        out.extend_from_slice(name.as_bytes());
-        out.push(b'>');
-        content(out);
-        out.extend_from_slice(b"</");
-        out.extend_from_slice(name.as_bytes());
-        out.push(b'>');
-    };
-    for Entry { name, part, .. } in level {
-        match part {
-            Part::Leaf { slot, .. } => {
-                for piece in buffers.get(*slot).into_iter().flat_map(Buffer::pieces) {
-                    element(name, out, &mut |out| out.extend_from_slice(piece));
-                }
-            }
-            Part::Branch(below) => {
-                let before = out.len();
-                let mut empty = true;
-                element(name, out, &mut |out| {
-                    let inner = out.len();
-                    stitch_xml(below, buffers, out);
-                    empty = out.len() == inner;
-                });
-                if empty {
-                    out.truncate(before);
-                }
-            }
-        }
-    }
-}
-
-/// The values of one leaf, one after another, each in its final bytes.
-#[derive(Debug, Default)]
-pub struct Buffer {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl Buffer {
-    /// Empties it and keeps its memory.
-    pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.ends.clear();
-    }
-
-    /// Whether it holds no value.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// How many values it holds.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// The values in order.
-    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(from, to)| self.bytes.get(from..*to).unwrap_or_default())
-    }
-
-    /// Adds a value; `write` appends its bytes. Says whether it stayed: with `unique`, a value
-    /// that is there already is taken back.
-    pub fn push(&mut self, unique: bool, write: impl FnOnce(&mut Vec<u8>)) -> bool {
-        let start = self.bytes.len();
-        write(&mut self.bytes);
-        let (before, new) = self.bytes.split_at(start);
-        if unique && !self.ends.is_empty() {
-            let mut from = 0;
-            for end in &self.ends {
-                if before.get(from..*end) == Some(new) {
-                    self.bytes.truncate(start);
-                    return false;
-                }
-                from = *end;
-            }
-        }
-        self.ends.push(self.bytes.len());
-        true
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::push_json_string;
 
     fn text(text: &'static str) -> impl FnOnce(&mut Vec<u8>) {
         move |out| push_json_string(text, out)
@@ -300,7 +258,7 @@ mod tests {
         let names = shape.add("metadata.names[]").unwrap();
         let id = shape.add("id").unwrap();
         let _nothing = shape.add("a.b.c").unwrap();
-        shape.finish();
+        shape.finish(false);
         let mut buffers: Vec<Buffer> = (0..shape.slots()).map(|_| Buffer::default()).collect();
         buffers[title.slot].push(false, text("T"));
         assert!(buffers[names.slot].push(true, text("x")));
@@ -315,19 +273,75 @@ mod tests {
         );
     }
 
-    #[test]
-    fn xml_is_stitched_in_rule_order() {
-        let mut shape = Shape::new(Syntax::Xml);
-        let b = shape.add("b[]").unwrap();
-        let a = shape.add("as/a[]").unwrap();
-        shape.finish();
+    /// What a shape of these paths writes of values under some of them.
+    fn stitched(syntax: Syntax, paths: &[&str], values: &[(&str, &str)]) -> String {
+        let mut shape = Shape::new(syntax);
+        for path in paths {
+            shape.add(path).unwrap();
+        }
+        let targets: Vec<_> = values.iter().map(|(path, _)| shape.add(path).unwrap()).collect();
+        shape.finish(false);
         let mut buffers: Vec<Buffer> = (0..shape.slots()).map(|_| Buffer::default()).collect();
-        buffers[a.slot].push(false, |out| out.extend_from_slice(b"1"));
-        buffers[b.slot].push(false, |out| out.extend_from_slice(b"2"));
-        buffers[b.slot].push(false, |out| out.extend_from_slice(b"3"));
+        for (target, (_, value)) in targets.iter().zip(values) {
+            buffers[target.slot].push(false, |out| {
+                assert_eq!(target.form.write(value, false, out), 0);
+            });
+        }
         let mut out = Vec::new();
         shape.stitch(&buffers, &mut out);
-        assert_eq!(String::from_utf8(out).unwrap(), "<b>2</b><b>3</b><as><a>1</a></as>");
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn xml_is_stitched_in_rule_order_with_attributes_in_front() {
+        let paths = ["b[]", "as/a[]", "as/@n", "@x", "."];
+        for (values, expected) in [
+            (
+                &[("as/a[]", "1"), ("b[]", "2<"), ("b[]", "3")][..],
+                "><b>2&lt;</b><b>3</b><as><a>1</a></as>",
+            ),
+            (
+                &[("@x", "\""), ("as/a[]", ""), ("as/@n", "1")],
+                " x=\"&quot;\"><as n=\"1\"><a/></as>",
+            ),
+            (&[("as/@n", "1"), (".", "text")], ">text"),
+        ] {
+            assert_eq!(stitched(Syntax::Xml, &paths, values), expected);
+        }
+        assert_eq!(stitched(Syntax::Xml, &["a/@n"], &[("a/@n", "1")]), "><a n=\"1\"/>");
+    }
+
+    #[test]
+    fn marc_has_its_leader_in_front_and_blank_indicators() {
+        let paths = ["245", "LDR", "001"];
+        let found = stitched(Syntax::Marc, &paths, &[("245", "t"), ("001", "1")]);
+        let expected =
+            "><controlfield tag=\"001\">1</controlfield><datafield tag=\"245\">t</datafield>";
+        assert_eq!(found, expected);
+        let found = stitched(
+            Syntax::MarcField,
+            &[],
+            &[("$b", "1"), ("ind2", "_"), ("$a", "2"), ("ind1", "3")],
+        );
+        let expected = " ind1=\"3\" ind2=\" \"><subfield code=\"b\">1</subfield><subfield code=\"a\">2</subfield>";
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn names_are_those_of_the_syntax() {
+        for (syntax, path) in [
+            (Syntax::Xml, "a b"),
+            (Syntax::Xml, "@x[]"),
+            (Syntax::Xml, "@x/a"),
+            (Syntax::Xml, "a:b:c"),
+            (Syntax::Xml, "./a"),
+            (Syntax::Marc, "$a"),
+            (Syntax::Marc, "24"),
+            (Syntax::MarcField, "$ab"),
+            (Syntax::MarcField, "ind3"),
+        ] {
+            assert!(Shape::new(syntax).add(path).is_err(), "{path}");
+        }
     }
 
     #[test]

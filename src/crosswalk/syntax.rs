@@ -101,6 +101,21 @@ pub struct Rule {
     pub on_error: Option<Policy>,
     /// Leaves out repeated values.
     pub unique: Option<bool>,
+    /// Attributes of the XML element, each a rule for its value.
+    pub attrs: Vec<(Spanned<String>, Rule)>,
+    /// Indicators of the MARC field, `_` for a blank.
+    pub ind: Vec<Spanned<String>>,
+    /// The MARC field in another script.
+    pub linked_880: Option<Box<Linked880>>,
+}
+
+/// The 880 that is written beside a MARC field.
+#[derive(Debug, Clone, Default)]
+pub struct Linked880 {
+    /// Its items.
+    pub map: Vec<Rule>,
+    /// What `$6` says about the script.
+    pub script: Option<Rule>,
 }
 
 /// One case of a rule.
@@ -239,7 +254,7 @@ pub struct File {
     pub from_record: Option<Spanned<String>>,
     /// `from.ns`: each prefix with the namespaces that it stands for.
     pub from_namespaces: Vec<(String, Vec<String>)>,
-    /// `to.format`: `json` or `xml`.
+    /// `to.format`: `json`, `xml`, `marc21`, or a format that is written.
     pub to_format: Spanned<String>,
     /// `to.schema`: JSON Schema, relative to the crosswalk.
     pub to_schema: Option<Spanned<String>>,
@@ -249,6 +264,10 @@ pub struct File {
     pub to_namespaces: Vec<(String, String)>,
     /// `to.schema_location`: the value of `xsi:schemaLocation`.
     pub to_schema_location: Option<String>,
+    /// `to.leader`: the leader of a MARC record for which no rule gives one.
+    pub to_leader: Option<Spanned<String>>,
+    /// `to.sort`: `tag` for MARC fields in the order of their tags.
+    pub to_sort: Option<Spanned<String>>,
     /// `defaults.on_error`
     pub on_error: Option<Policy>,
     /// `defaults.unique`

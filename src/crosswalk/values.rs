@@ -223,9 +223,9 @@ impl<'r> Run<'r> {
     /// Several values as one, which comes from where they come from.
     pub(super) fn join_values(&mut self, values: &[Found<'r>], separator: &str) -> Found<'r> {
         let texts: Vec<&str> = values.iter().map(|v| v.text.as_ref()).collect();
-        let text = texts.join(separator);
+        let text = Cow::Owned(texts.join(separator));
         let origins = self.together(values.iter().map(|value| value.origins));
-        Found { text: Cow::Owned(text), raw: false, origins }
+        Found { text, raw: false, origins }
     }
 
     fn take(&mut self, take: &Take, values: &mut Vec<Found<'r>>) {

@@ -85,7 +85,7 @@ fn plain_isbn13(value: &str) -> Option<&str> {
     // With its check digit the weighted sum is a multiple of ten (ISO 2108).
     let weights = [1, 3].into_iter().cycle();
     let sum: u32 = digits.bytes().zip(weights).map(|(d, w)| u32::from(d - b'0') * w).sum();
-    (sum % 10 == 0).then_some(digits)
+    sum.is_multiple_of(10).then_some(digits)
 }
 
 /// ISBN-10 without hyphens; an ISBN-13 that begins with 978 is converted.

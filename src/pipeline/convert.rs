@@ -15,7 +15,7 @@ use super::engine::Progress;
 use super::output::Output;
 use super::report::Findings;
 use crate::crosswalk::Crosswalk;
-use crate::formats::{Format, Model, ReadOptions, WriteOptions};
+use crate::formats::{Format, ReadOptions, WriteOptions};
 use crate::source::{BatchLimit, SkippedMember, SourceError};
 use bench::{Work, Worked};
 pub use inputs::Inputs;
@@ -101,7 +101,7 @@ impl Conversion {
             let message = format!("{} does not read {}", crosswalk.name(), from.name);
             return Err(ConvertError::Model(message));
         }
-        if plan.envelope.is_some() || to.model != Model::Json {
+        if !plan.output.leads_to(to) {
             let message = format!("{} does not write {}", crosswalk.name(), to.name);
             return Err(ConvertError::Model(message));
         }

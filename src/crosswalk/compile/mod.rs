@@ -1,20 +1,19 @@
 //! Compiling: every name of a file resolved, every mistake of meaning found in one pass.
 
+mod bodies;
 mod selectors;
 mod tables;
 
 use crate::crosswalk::condition::Condition;
-use crate::crosswalk::plan::{
-    Body, CasePlan, Input, Label, Object, OfUnmapped, Plan, Step, TagIndex, codes,
-};
+use crate::crosswalk::plan::{Body, Input, Label, OfUnmapped, Plan, Step, TagIndex, codes};
 use crate::crosswalk::schema_paths::SchemaPaths;
-use crate::crosswalk::shape::{Shape, Syntax, Target};
+use crate::crosswalk::shape::{Shape, Target};
 use crate::crosswalk::syntax::keys::{self, words};
-use crate::crosswalk::syntax::{Case, File, Policy, Rule, Spanned, Take, Unmapped};
+use crate::crosswalk::syntax::{File, Policy, Rule, Spanned, Take, Unmapped};
+use crate::crosswalk::target::{self, Output};
 use crate::crosswalk::transforms::{Pipe, PipeContext, parse_pipe};
 use crate::formats::Model;
 use crate::record::content_hash;
-use crate::xml::writer::push_attribute_value;
 use crate::yaml::{Checker, Diagnostics, Span};
 
 /// Compiles a file whose structure was read without stopping.
@@ -37,16 +36,8 @@ pub fn compile(file: &File, check: Checker) -> Result<Plan, Diagnostics> {
         texts,
     };
     compiler.input = compiler.source(file);
-    let syntax = match file.to_format.value.as_str() {
-        "xml" => Syntax::Xml,
-        "json" => Syntax::Json,
-        other => {
-            let span = file.to_format.span;
-            let known = words(keys::TARGETS);
-            compiler.check.unknown("E0106", span, "target format", other, known);
-            Syntax::Json
-        }
-    };
+    let output = Output::of(file, &mut compiler.check);
+    target::check(file, &output, &mut compiler.check);
     compiler.load_tables(&file.tables);
     for (name, pipe) in &file.pipes {
         compiler.context.pipes.insert(name.value.clone(), pipe.value.clone());
@@ -55,7 +46,7 @@ pub fn compile(file: &File, check: Checker) -> Result<Plan, Diagnostics> {
         compiler.pipe(pipe);
     }
     let schema = file.to_schema.as_ref().and_then(|path| compiler.load_schema(path));
-    let mut shape = Shape::new(syntax);
+    let mut shape = Shape::new(output.syntax());
     let root = schema.as_ref().map(SchemaPaths::root);
     let scope =
         Scope { schema: root, bindings: Vec::new(), on_error: None, context: Context::Record };
@@ -65,14 +56,13 @@ pub fn compile(file: &File, check: Checker) -> Result<Plan, Diagnostics> {
         .filter_map(|rule| compiler.step(rule, &rule.id, &scope, Some(&mut shape), 1))
         .collect();
     let unmapped = compiler.unmapped(&file.unmapped, &scope, &mut shape);
-    shape.finish();
+    shape.finish(output.by_tag);
     let (ignore, ignore_paths) = compiler.ignored(file, &scope);
-    let envelope = (syntax == Syntax::Xml).then(|| compiler.envelope(file));
     let plan = Plan {
         input: compiler.input,
         rules,
         shape,
-        envelope,
+        output,
         tags: compiler.tags,
         ignore,
         ignore_paths,
@@ -151,33 +141,6 @@ impl Compiler<'_> {
         let quoted = self.check.text_from(span).starts_with(['"', '\'']);
         let start = (span.start + usize::from(quoted) + at).min(span.end);
         Span { start, end: (start + length.max(1)).min(span.end.max(start + 1)), ..span }
-    }
-
-    fn envelope(&mut self, file: &File) -> (String, String) {
-        let root = match &file.to_record {
-            Some(root) => root.value.clone(),
-            None => {
-                let message = "a crosswalk to XML names its root element in `to.record`";
-                self.check.error("E0102", file.to_format.span, message);
-                return Default::default();
-            }
-        };
-        let mut open = format!("<{root}");
-        let xsi = ("xsi".to_owned(), "http://www.w3.org/2001/XMLSchema-instance".to_owned());
-        let xsi = file.to_schema_location.is_some().then_some(&xsi);
-        for (prefix, namespace) in file.to_namespaces.iter().chain(xsi) {
-            let colon = if prefix.is_empty() { "" } else { ":" };
-            open.push_str(&format!(" xmlns{colon}{prefix}=\""));
-            push_attribute_value(&mut open, namespace);
-            open.push('"');
-        }
-        if let Some(location) = &file.to_schema_location {
-            open.push_str(" xsi:schemaLocation=\"");
-            push_attribute_value(&mut open, location);
-            open.push('"');
-        }
-        open.push('>');
-        (open, format!("</{root}>"))
     }
 
     fn pipe(&mut self, pipe: &Spanned<String>) -> Pipe {
@@ -322,57 +285,6 @@ impl Compiler<'_> {
         };
         step.direct = step.may_be_direct();
         Some(step)
-    }
-
-    fn body<'s>(
-        &mut self,
-        rule: &Rule,
-        (label, number): (&str, usize),
-        outer: &Scope<'s>,
-        inner: &Scope<'s>,
-        shape: &mut Shape,
-        depth: usize,
-    ) -> Option<Body> {
-        if rule.map.is_empty() && rule.cases.is_empty() {
-            let Some(to) = &rule.to else {
-                self.check.error("E0412", rule.span, format!("`{label}` has no `to`"));
-                return None;
-            };
-            return self.target(to, outer, shape).map(|(target, _)| Body::Leaf(target));
-        }
-        let whole = Case { span: rule.span, when: None, to: rule.to.clone(), map: Vec::new() };
-        let cases = if rule.cases.is_empty() { std::slice::from_ref(&whole) } else { &rule.cases };
-        let mut plans = Vec::new();
-        for (n, case) in cases.iter().enumerate() {
-            let number = match rule.cases.is_empty() {
-                true => number,
-                false => self.label(&format!("{label}.case {}", n + 1), case.span),
-            };
-            let Some(to) = case.to.as_ref().or(rule.to.as_ref()) else {
-                self.check.error("E0412", case.span, format!("`{label}` has no `to`"));
-                continue;
-            };
-            let when = case.when.as_ref().and_then(|when| self.condition(when, inner));
-            let Some((target, place)) = self.target(to, outer, shape) else { continue };
-            let items = if case.map.is_empty() { &rule.map } else { &case.map };
-            let scope = Scope { schema: place, ..inner.clone() };
-            let mut below = Shape::new(shape.syntax());
-            let steps: Vec<_> = items
-                .iter()
-                .chain(&rule.set)
-                .filter_map(|item| {
-                    let name = item.to.as_ref().map_or("?", |to| to.value.as_str());
-                    let label = format!("{label}.{name}");
-                    self.step(item, &label, &scope, Some(&mut below), depth + 1)
-                })
-                .collect();
-            below.finish();
-            let builds = !items.is_empty() || !rule.set.is_empty();
-            let object = builds.then_some(Object { shape: below, items: steps });
-            let to = plain_path(&to.value);
-            plans.push(CasePlan { number, to, when, target, object });
-        }
-        Some(Body::Cases(plans))
     }
 }
 

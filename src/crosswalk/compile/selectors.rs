@@ -108,9 +108,8 @@ impl Compiler<'_> {
                     Some(TagPattern::Exact(tag)) => Some(self.tags.add(*tag)),
                     _ => None,
                 };
-                if selector.linked {
-                    self.tags.add(Tag(*b"880"));
-                }
+                // An 880 that is paired with no field counts as one of the tag that it names.
+                self.tags.add(Tag(*b"880"));
                 Selector::Marc { selector, slot }
             }
         };

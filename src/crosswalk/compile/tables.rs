@@ -1,4 +1,5 @@
-//! Compiling what a crosswalk brings along: its tables and its target's schema.
+//! Loading what a crosswalk brings along: its target's schema; tables, their entries read, folded,
+//! inverted where asked for, every mistake placed.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -7,10 +7,10 @@ use std::hash::BuildHasherDefault;
 use serde_json::Value;
 
 use super::Node;
-use crate::crosswalk::account::{Account, ClassNumber, KeyHasher, PathStep};
+use crate::crosswalk::account::{Account, ClassNumber, KeyHasher, PathStep, State};
 use crate::crosswalk::plan::Step;
 use crate::crosswalk::run::{Found, Origins, Outcome, Run};
-use crate::crosswalk::selector::JsonPath;
+use crate::crosswalk::selector::{JsonPath, JsonVisit};
 use crate::crosswalk::values::Sink;
 
 /// For each value of a document, by its address, the numbers of the leaves in it.
@@ -165,8 +165,9 @@ impl<'r> Run<'r> {
         out: &mut Vec<Node<'r>>,
     ) {
         let Some(input) = self.json() else { return };
-        path.select(input.root, current(&input, context), &mut |value| {
-            out.push(Node::Json(value));
+        path.visit(input.root, current(&input, context), &mut |visit| match visit {
+            JsonVisit::Found(value) => out.push(Node::Json(value)),
+            JsonVisit::Read(value) => self.mark(input.leaves.origins(value), State::Read),
         });
     }
 
@@ -180,8 +181,9 @@ impl<'r> Run<'r> {
     ) -> Outcome<bool> {
         let Some(input) = self.json() else { return Ok(true) };
         let mut values = self.spare.pop().unwrap_or_default();
-        path.select(input.root, current(&input, context), &mut |value| {
-            values.extend(input.found(value));
+        path.visit(input.root, current(&input, context), &mut |visit| match visit {
+            JsonVisit::Found(value) => values.extend(input.found(value)),
+            JsonVisit::Read(value) => self.mark(input.leaves.origins(value), State::Read),
         });
         self.emit_all(step, values, sink)
     }

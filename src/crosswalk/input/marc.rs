@@ -19,7 +19,20 @@ pub struct FieldIndex {
     classes: Vec<ClassNumber>,
     /// The number of the tag of each class, or [`NO_SLOT`].
     slots: Vec<u16>,
+    strays: Vec<Stray>,
 }
+
+/// An 880 that is paired with no field: it counts as a field of the tag that it names.
+#[derive(Debug)]
+struct Stray {
+    tag: Tag,
+    /// The number of that tag, or [`NO_SLOT`].
+    slot: u16,
+    /// Position of the field.
+    at: u32,
+}
+
+const ALTERNATE: Tag = Tag(*b"880");
 
 const NO_SLOT: u16 = u16::MAX;
 
@@ -57,7 +70,17 @@ impl<'r> MarcInput<'r> {
                 *head = u32::try_from(at).unwrap_or(END);
             }
         }
+        index.find_strays(marc, tags);
         MarcInput { marc, index }
+    }
+
+    /// The tag that a field counts as.
+    pub fn tag_of(&self, field: Field<'r>) -> &'r str {
+        let linked = || linkage(field.subfield('6')?).map(|(tag, _)| tag);
+        match self.index.strays.iter().any(|stray| stray.at as usize == field.index()) {
+            true => linked().unwrap_or(field.tag_text()),
+            false => field.tag_text(),
+        }
     }
 
     /// The class of each field, in record order.
@@ -68,6 +91,7 @@ impl<'r> MarcInput<'r> {
     /// Whether a field has the tag of this number.
     pub fn has(&self, slot: u16) -> bool {
         self.index.heads.get(usize::from(slot)).is_some_and(|head| *head != END)
+            || self.index.strays.iter().any(|stray| stray.slot == slot)
     }
 
     /// Field, occurrence of its tag from 0, and subfield of a value: `700[1] $a`.
@@ -121,8 +145,12 @@ impl<'r> MarcInput<'r> {
     ) -> Outcome<bool> {
         let Some(slot) = slot else {
             let tags = selector.tag.as_ref();
-            for field in self.marc.fields() {
-                let here = tags.is_some_and(|tags| tags.matches(field.tag()));
+            let fields = self.marc.fields().map(|field| (field.tag(), field));
+            let strays = self.index.strays.iter();
+            let strays =
+                strays.filter_map(|stray| Some((stray.tag, self.marc.field(stray.at as usize)?)));
+            for (tag, field) in fields.chain(strays) {
+                let here = tags.is_some_and(|tags| tags.matches(tag));
                 if here && selector.accepts(field) && !found(field)? {
                     return Ok(false);
                 }
@@ -136,6 +164,12 @@ impl<'r> MarcInput<'r> {
             }
             at = self.index.nexts.get(at as usize).copied().unwrap_or(END);
         }
+        for stray in self.index.strays.iter().filter(|stray| stray.slot == slot) {
+            let Some(field) = self.marc.field(stray.at as usize) else { continue };
+            if selector.accepts(field) && !found(field)? {
+                return Ok(false);
+            }
+        }
         Ok(true)
     }
 
@@ -145,12 +179,38 @@ impl<'r> MarcInput<'r> {
         if tag != "880" || occurrence == "00" {
             return None;
         }
-        self.marc.fields().filter(|other| other.tag() == Tag(*b"880")).find(|other| {
+        self.marc.fields().filter(|other| other.tag() == ALTERNATE).find(|other| {
             other.subfield('6').and_then(linkage).is_some_and(|(back, number)| {
                 number == occurrence && back.as_bytes() == field.tag().0
             })
         })
     }
+}
+
+impl FieldIndex {
+    // Of a plan that names 880, as every plan with tags does.
+    fn find_strays(&mut self, marc: &Marc, tags: &TagIndex) {
+        self.strays.clear();
+        let slot = tags.get(ALTERNATE).map(usize::from);
+        let mut at = slot.and_then(|slot| self.heads.get(slot)).copied().unwrap_or(END);
+        while let Some(field) = marc.field(at as usize) {
+            if let Some((tag, number)) = field.subfield('6').and_then(linkage)
+                && let Ok(tag) = <[u8; 3]>::try_from(tag.as_bytes()).map(Tag)
+                && (number == "00" || !is_paired(marc, tag, number))
+            {
+                let slot = tags.get(tag).unwrap_or(NO_SLOT);
+                self.strays.push(Stray { tag, slot, at });
+            }
+            at = self.nexts.get(at as usize).copied().unwrap_or(END);
+        }
+    }
+}
+
+/// Whether a field of this tag is linked to the 880 of this occurrence number.
+fn is_paired(marc: &Marc, tag: Tag, number: &str) -> bool {
+    marc.fields()
+        .filter(|field| field.tag() == tag)
+        .any(|field| field.subfield('6').and_then(linkage) == Some(("880", number)))
 }
 
 /// Tag and occurrence number of `880-01/$1`.

@@ -203,7 +203,7 @@ impl<'r> Run<'r> {
                 let Some(field) = context.field() else { return Ok(true) };
                 match selector {
                     Selector::Indicator(n) => marc::indicator(field, *n),
-                    _ => Cow::Borrowed(field.tag_text()),
+                    _ => Cow::Borrowed(self.tag_of(field)),
                 }
             }
             Selector::Binding(name) => {
@@ -280,13 +280,17 @@ impl<'r> Run<'r> {
         holds
     }
 
+    fn tag_of(&self, field: Field<'r>) -> &'r str {
+        self.marc().map_or(field.tag_text(), |input| input.tag_of(field))
+    }
+
     /// What a name in a condition or expression means here.
     pub(super) fn named(&self, name: &str, node: &Node<'r>) -> Option<Found<'r>> {
         if let Some((_, value)) = self.bindings.iter().rev().find(|(bound, _)| *bound == name) {
             return value.clone();
         }
         match (name, node) {
-            ("tag", _) => node.field().map(|field| Found::of(field.tag_text())),
+            ("tag", _) => node.field().map(|field| Found::of(self.tag_of(field))),
             ("ind1", _) => node.field().map(|field| Found::of(marc::indicator(field, 0))),
             ("ind2", _) => node.field().map(|field| Found::of(marc::indicator(field, 1))),
             ("value", Node::Field(field)) => Some(Found::of(field.value())),

@@ -4,7 +4,7 @@ mod json;
 mod marc;
 mod xml;
 
-pub use json::JsonPath;
+pub use json::{JsonPath, JsonVisit};
 pub use marc::{MarcSelector, Occurrence, Operand, Subfields, TagPattern};
 pub use xml::{Namespaces, Visit, XmlNode, XmlPath};
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{Choice, FILE, Holds, Key, PLACEMENT, RULE, Shape, Word};
+use super::keys::{Choice, FILE, Holds, Key, PLACEMENT, RULE, Shape, Word, words};
+use crate::formats::FORMATS;
 
 /// The JSON Schema (draft 2020-12) of a crosswalk file.
 ///
@@ -85,6 +86,13 @@ fn holds(kind: &'static Holds, definitions: &mut Map<String, Value>) -> Value {
             any.push(json!({ "type": "string", "pattern": pattern }));
             json!({ "anyOf": any })
         }
+        Holds::Format(known) => {
+            let mut any = word(known);
+            let written = FORMATS.iter().filter(|format| format.writing.is_some());
+            let others = written.filter(|format| !words(known).any(|word| word == format.name));
+            any.extend(others.map(|format| json!({ "const": format.name })));
+            json!({ "anyOf": any })
+        }
         Holds::Object(shape) => reference(shape, definitions),
         Holds::Objects(shape) => {
             json!({ "type": "array", "items": reference(shape, definitions) })
@@ -137,23 +145,23 @@ mod tests {
             ("on_error", keys::ON_ERROR),
         ];
         for (key, known) in of_rules {
-            for word in keys::words(known) {
+            for word in words(known) {
                 assert_eq!(mistakes("", &format!("{key}: {word}"), "json", "json"), "", "{word}");
             }
             let found = mistakes("", &format!("{key}: nonsense"), "json", "json");
             assert!(found.contains("E0106"), "{key}: {found}");
         }
-        for word in keys::words(keys::UNMAPPED) {
+        for word in words(keys::UNMAPPED) {
             assert_eq!(mistakes(&format!("unmapped: {word}"), "", "json", "json"), "", "{word}");
         }
-        for word in keys::words(keys::SOURCES) {
+        for word in words(keys::SOURCES) {
             assert!(!mistakes("", "", word, "json").contains("E0106"), "{word}");
         }
-        for word in keys::words(keys::TARGETS) {
+        for word in words(keys::TARGETS) {
             assert!(!mistakes("", "", "json", word).contains("E0106"), "{word}");
         }
-        assert!(keys::words(keys::FOLDS).eq(Fold::NAMES.iter().map(|(name, _)| *name)));
-        assert!(keys::words(keys::MISSES).eq(Miss::NAMES.iter().map(|(name, _)| *name)));
+        assert!(words(keys::FOLDS).eq(Fold::NAMES.iter().map(|(name, _)| *name)));
+        assert!(words(keys::MISSES).eq(Miss::NAMES.iter().map(|(name, _)| *name)));
         assert_eq!(PLACEMENT.names(), PLACEMENT_KEYS);
     }
 }

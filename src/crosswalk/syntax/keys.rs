@@ -55,6 +55,8 @@ pub enum Holds {
     Words(&'static [Word]),
     /// One of these words, or a text of this shape, a regular expression.
     WordOr(&'static [Word], &'static str),
+    /// One of these words, or a format that is written.
+    Format(&'static [Word]),
     /// A mapping.
     Object(&'static Shape),
     /// A list of mappings.
@@ -88,8 +90,15 @@ pub const SOURCES: &[Word] = &[
     ("xml", "XML elements"),
 ];
 
-/// `to.format`
-pub const TARGETS: &[Word] = &[("json", "JSON documents"), ("xml", "XML elements")];
+/// `to.format`: models; every format that is written can be named too.
+pub const TARGETS: &[Word] = &[
+    ("json", "JSON documents"),
+    ("marc21", "MARC 21 records, in any serialization"),
+    ("xml", "XML elements"),
+];
+
+/// `to.sort`
+pub const SORTS: &[Word] = &[("tag", "fields in the order of their tags")];
 
 /// `take`
 pub const TAKES: &[Word] = &[
@@ -208,11 +217,13 @@ pub static TO: Shape = Shape {
         "to",
         "to",
         &[
-            key("format", Holds::Word(TARGETS), "the format of the output"),
+            key("format", Holds::Format(TARGETS), "the format of the output"),
             key("schema", Holds::Text, "the JSON Schema that every target path is looked up in"),
             key("record", Holds::Text, "the root element"),
             key("ns", Holds::Named(&Holds::Text), "prefix: namespace"),
             key("schema_location", Holds::Text, "the value of xsi:schemaLocation"),
+            key("leader", Holds::Text, "the leader of a MARC record for which no rule gives one"),
+            key("sort", Holds::Word(SORTS), "the order of the fields of a MARC record"),
         ],
     )
 };
@@ -277,9 +288,25 @@ pub static ITEM: Shape = shape(
         key("on_missing", ON_MISSING_HOLDS, "what to do without a value"),
         key("on_error", ON_ERROR_HOLDS, "what to do when a transform fails"),
         key("unique", Holds::Boolean, "leaves out a value that is there already"),
+        key("attrs", Holds::Named(&Holds::Object(&ITEM)), "attributes of the element by name"),
+        key("ind", Holds::Texts, "the two indicators of the field, a blank as `_`"),
+        key("linked_880", Holds::Object(&LINKED_880), "the same field in another script"),
         key("note", Holds::Text, "words for people"),
     ],
 );
+
+/// `linked_880`
+pub static LINKED_880: Shape = Shape {
+    required: &["map"],
+    ..shape(
+        "linked_880",
+        "linked_880",
+        &[
+            key("map", Holds::Objects(&ITEM), "its subfields"),
+            key("script", Holds::Object(&ITEM), "its script"),
+        ],
+    )
+};
 
 /// The keys of a rule beside those of an item: its place among inherited ones. They are taken out
 /// before a rule is read.

@@ -1,5 +1,7 @@
 //! Reading a crosswalk file: every key known, every value of its kind, all mistakes collected.
 
+mod target;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -46,6 +48,8 @@ pub fn read(source: &Arc<SourceText>, folder: &Path) -> Result<(File, Checker), 
         to_record: optional_text(&mut check, to, "record"),
         to_namespaces: pairs(&mut check, to.get("ns"), "ns"),
         to_schema_location: optional_text(&mut check, to, "schema_location").map(|s| s.value),
+        to_leader: optional_text(&mut check, to, "leader"),
+        to_sort: optional_text(&mut check, to, "sort"),
         on_error: policy(&mut check, defaults, "on_error"),
         unique: boolean(&mut check, defaults, "unique").unwrap_or(false),
         tables: tables(&mut check, fields),
@@ -197,7 +201,7 @@ fn rule(check: &mut Checker, node: &Node, what: &str) -> Option<Rule> {
             .get("const")
             .map(|node| Spanned { value: node.to_json(), span: node.span }),
         when: optional_text(check, fields, "when"),
-        lets: lets(check, fields),
+        lets: named_rules(check, fields, "let", "a binding"),
         cases: cases(check, fields),
         map,
         set,
@@ -210,14 +214,23 @@ fn rule(check: &mut Checker, node: &Node, what: &str) -> Option<Rule> {
         on_missing: policy(check, fields, "on_missing"),
         on_error: policy(check, fields, "on_error"),
         unique: boolean(check, fields, "unique"),
+        attrs: named_rules(check, fields, "attrs", "an attribute"),
+        ind: target::indicators(check, fields),
+        linked_880: target::linked_880(check, fields),
     })
 }
 
-fn lets(check: &mut Checker, fields: Fields<'_>) -> Vec<(Spanned<String>, Rule)> {
-    let Some(node) = fields.get("let") else { return Vec::new() };
+/// Rules under names: `let`, `attrs`.
+fn named_rules(
+    check: &mut Checker,
+    fields: Fields<'_>,
+    key: &str,
+    what: &str,
+) -> Vec<(Spanned<String>, Rule)> {
+    let Some(node) = fields.get(key) else { return Vec::new() };
     let mut found = Vec::new();
-    for entry in check.mapping(node, "let").entries() {
-        if let Some(binding) = rule(check, &entry.value, "a binding") {
+    for entry in check.mapping(node, key).entries() {
+        if let Some(binding) = rule(check, &entry.value, what) {
             found.push((Spanned { value: entry.key.clone(), span: entry.key_span }, binding));
         }
     }

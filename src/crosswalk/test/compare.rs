@@ -7,15 +7,50 @@ use crate::crosswalk::Crosswalk;
 use crate::crosswalk::difference::differences;
 use crate::crosswalk::selector::{JsonPath, Namespaces, XmlNode, XmlPath};
 use crate::crosswalk::syntax::InlineTest;
+use crate::formats::Model;
+use crate::formats::marc21::{Marc, line, marcxml};
 use crate::xml::Options;
 use crate::xml::tree::Tree;
 
 /// Compares an output with `expect` and `exact`.
 pub fn compare(crosswalk: &Crosswalk, case: &InlineTest, out: &[u8], failures: &mut Vec<String>) {
     let text = String::from_utf8_lossy(out);
+    if crosswalk.plan.output.model == Model::Marc {
+        return compare_marc(case, &text, failures);
+    }
     match serde_json::from_str::<Value>(&text) {
         Ok(output) => compare_json(case, &output, failures),
         Err(_) => compare_xml(crosswalk, case, &text, failures),
+    }
+}
+
+/// `expect` names subfields, `245$a`, and control fields; `exact` is line MARC.
+fn compare_marc(case: &InlineTest, text: &str, failures: &mut Vec<String>) {
+    let mut marc = Marc::default();
+    if let Err(error) = marcxml::read(text, &mut marc, &mut Vec::new()) {
+        return failures.push(format!("what is written is no MARC: {error}"));
+    }
+    for (path, expected) in &case.expect {
+        let (tag, code) = path.value.split_once('$').unwrap_or((&path.value, "\0"));
+        let fields = marc.fields().filter(|field| field.tag_text() == tag);
+        let values = fields.flat_map(|field| field.subfields_of(|found| code.starts_with(found)));
+        let mut found: Vec<Value> = values.map(|subfield| subfield.value.into()).collect();
+        let found = match found.len() {
+            0 => Value::Null,
+            1 if !expected.is_array() => found.remove(0),
+            _ => Value::Array(found),
+        };
+        expect_equal(&path.value, expected, Some(&found), failures);
+    }
+    let Some(exact) = &case.exact else { return };
+    let exact = exact.as_str().unwrap_or("no text");
+    match line::read(exact) {
+        Ok(expected) if expected == marc => {}
+        Ok(_) => {
+            let found = line::write(&marc);
+            failures.push(format!("expected exactly\n{exact}\n, found\n{found}"));
+        }
+        Err(error) => failures.push(format!("exact: {error}")),
     }
 }
 

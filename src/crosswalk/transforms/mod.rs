@@ -1,6 +1,7 @@
 //! Transforms: a closed, typed library, one row each in [`TRANSFORMS`].
 
 mod build;
+mod countries;
 mod dates;
 mod derived;
 mod language;

@@ -34,10 +34,16 @@ pub(super) struct Worked {
 
 impl Work<'_> {
     /// Settles how records are written, by the first batch where nothing else says it: a table
-    /// for which no columns are named has a column for each value that occurs there.
+    /// for which no columns are named has those of the crosswalk's rules, or a column for each
+    /// value that occurs there.
     pub fn settle(&self, first: Option<(&'static Format, &RawBatch)>) -> &WriteOptions {
         self.options.get_or_init(|| {
             let mut options = self.conversion.writing.clone();
+            if let (true, Some(crosswalk)) =
+                (options.columns.is_empty(), &self.conversion.crosswalk)
+            {
+                options.columns.clone_from(&crosswalk.plan().output.columns);
+            }
             if let (true, Some((format, batch))) = (options.columns.is_empty(), first)
                 && csv::is_table(self.conversion.to)
             {
@@ -60,7 +66,7 @@ impl Work<'_> {
             format,
             runner: self.conversion.crosswalk.as_ref().map(|own| Runner::new(own.plan())),
             source: SourceRecord::default(),
-            json: Vec::new(),
+            out: Vec::new(),
             warnings: Vec::new(),
         }
     }
@@ -131,7 +137,8 @@ struct Bench<'b> {
     format: &'static Format,
     runner: Option<Runner<'b>>,
     source: SourceRecord,
-    json: Vec<u8>,
+    /// What the crosswalk has written of the record at hand.
+    out: Vec<u8>,
     warnings: Vec<Warning>,
 }
 
@@ -167,7 +174,7 @@ impl Bench<'_> {
         }
         if let Some(runner) = &mut self.runner {
             locator.control_number = self.source.control_number().map(str::to_owned);
-            if let Err(held) = runner.run(&self.source, &mut self.json) {
+            if let Err(held) = runner.run(&self.source, &mut self.out) {
                 if held.fatal {
                     let (rule, code, message) = (held.rule, held.code, held.message);
                     return Err(Stop::Failed(format!(
@@ -177,9 +184,13 @@ impl Bench<'_> {
                 let rule = Some(held.rule);
                 return Err(rejected(Stage::Crosswalk, rule, held.code, held.message, locator));
             }
-            let json = serde_json::from_slice(&self.json);
-            let json = json.map_err(|error| Stop::Failed(format!("{locator}: {error}")))?;
-            self.source = SourceRecord::Json(json);
+            if let Some(crosswalk) = &conversion.crosswalk {
+                let output = &crosswalk.plan().output;
+                let read = output.read_back(&self.out, &mut self.source, &mut self.warnings);
+                read.map_err(|error| {
+                    rejected(Stage::Encode, None, error.code, error.message, locator)
+                })?;
+            }
         }
         Ok(())
     }

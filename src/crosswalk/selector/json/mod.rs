@@ -1,0 +1,232 @@
+//! JSON selectors: a subset of RFC 9535, `$.metadata.creators[*].person_or_org.name`.
+//!
+//! Beyond it, a path without `$` begins at the current value, names may hold `-` and `:`, and
+//! null is no value that a path leads to.
+//! <https://www.rfc-editor.org/rfc/rfc9535>
+
+mod filter;
+mod parse;
+
+use serde_json::Value;
+
+use super::SelectorError;
+use filter::Test;
+
+/// One step of a path.
+#[derive(Debug, Clone)]
+enum Step {
+    /// `.name`, `['any name']`
+    Name(String),
+    /// `[n]`, from the end when negative.
+    Index(i64),
+    /// `.*`, `[*]`: every item of an array, every member of an object.
+    All,
+    /// `[a:b:c]`
+    Slice(Slice),
+    /// `[?…]`: items or members that pass.
+    Where(Test),
+    /// `['a', 'b']`, `[0, -1]`: what one of these gives, in this order.
+    Several(Vec<Step>),
+    /// `..`: the value and everything in it.
+    Descendants,
+}
+
+/// `[start:end:step]`, the end exclusive; what is left out is `None` (a step of 1).
+#[derive(Debug, Clone, Copy)]
+struct Slice {
+    start: Option<i64>,
+    end: Option<i64>,
+    step: i64,
+}
+
+/// What a [`JsonPath`] comes upon.
+#[derive(Debug, Clone, Copy)]
+pub enum JsonVisit<'v> {
+    /// The path leads here.
+    Found(&'v Value),
+    /// A filter compared this on the way, and passed.
+    Read(&'v Value),
+}
+
+/// A parsed path.
+#[derive(Debug, Clone)]
+pub struct JsonPath {
+    /// Begins with `$`: from the root, not from the current value.
+    pub absolute: bool,
+    steps: Vec<Step>,
+}
+
+impl JsonPath {
+    /// Reads a path.
+    ///
+    /// # Errors
+    /// [`SelectorError`] with the offset of the first character that does not fit.
+    pub fn parse(text: &str) -> Result<JsonPath, SelectorError> {
+        parse::parse(text)
+    }
+
+    /// The member of this name of the record, whatever characters are in it.
+    #[must_use]
+    pub fn column(name: &str) -> JsonPath {
+        JsonPath { absolute: true, steps: vec![Step::Name(name.to_owned())] }
+    }
+
+    /// Calls `found` with every value the path leads to but null, in document order.
+    pub fn select<'v>(
+        &self,
+        root: &'v Value,
+        current: &'v Value,
+        found: &mut dyn FnMut(&'v Value),
+    ) {
+        self.visit(root, current, &mut |visit| {
+            if let JsonVisit::Found(value) = visit {
+                found(value);
+            }
+        });
+    }
+
+    /// As [`JsonPath::select`], and tells also what filters compared in the values that passed.
+    pub fn visit<'v>(
+        &self,
+        root: &'v Value,
+        current: &'v Value,
+        visit: &mut dyn FnMut(JsonVisit<'v>),
+    ) {
+        let start = if self.absolute { root } else { current };
+        walk(&self.steps, root, start, &mut |met| match met {
+            JsonVisit::Found(Value::Null) => {}
+            met => visit(met),
+        });
+    }
+
+    /// The member without which, at the place where the path begins, it leads nowhere; `None`
+    /// when that cannot be said.
+    #[must_use]
+    pub fn first_name(&self) -> Option<&str> {
+        match self.steps.first() {
+            Some(Step::Name(name)) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether it leads to one value at most.
+    fn is_singular(&self) -> bool {
+        self.steps.iter().all(|step| matches!(step, Step::Name(_) | Step::Index(_)))
+    }
+
+    /// The value it leads to, null too, when it [`JsonPath::is_singular`].
+    fn value<'v>(&self, root: &'v Value, current: &'v Value) -> Option<&'v Value> {
+        let start = if self.absolute { root } else { current };
+        self.steps.iter().try_fold(start, |value, step| step.of(value))
+    }
+}
+
+fn walk<'v>(
+    steps: &[Step],
+    root: &'v Value,
+    mut value: &'v Value,
+    visit: &mut dyn FnMut(JsonVisit<'v>),
+) {
+    let mut rest = steps;
+    let step = loop {
+        match rest.split_first() {
+            None => return visit(JsonVisit::Found(value)),
+            Some((step @ (Step::Name(_) | Step::Index(_)), behind)) => {
+                let Some(inner) = step.of(value) else { return };
+                (value, rest) = (inner, behind);
+            }
+            Some((step, behind)) => {
+                rest = behind;
+                break step;
+            }
+        }
+    };
+    match step {
+        Step::All => inside(value, &mut |item| walk(rest, root, item, visit)),
+        Step::Slice(slice) => {
+            let items = value.as_array().map_or(&[][..], Vec::as_slice);
+            slice.of(items, &mut |item| walk(rest, root, item, visit));
+        }
+        Step::Where(test) => inside(value, &mut |item| {
+            if test.passes(root, item) {
+                test.reads(root, item, visit);
+                walk(rest, root, item, visit);
+            }
+        }),
+        Step::Several(steps) => {
+            for step in steps {
+                walk(std::slice::from_ref(step), root, value, &mut |met| match met {
+                    JsonVisit::Found(item) => walk(rest, root, item, visit),
+                    JsonVisit::Read(_) => visit(met),
+                });
+            }
+        }
+        Step::Descendants => {
+            walk(rest, root, value, visit);
+            inside(value, &mut |item| descend(step, rest, root, item, visit));
+        }
+        Step::Name(_) | Step::Index(_) => {}
+    }
+}
+
+fn descend<'v>(
+    step: &Step,
+    rest: &[Step],
+    root: &'v Value,
+    value: &'v Value,
+    visit: &mut dyn FnMut(JsonVisit<'v>),
+) {
+    walk(rest, root, value, visit);
+    inside(value, &mut |item| descend(step, rest, root, item, visit));
+}
+
+/// The items of an array, the members of an object.
+fn inside<'v>(value: &'v Value, found: &mut dyn FnMut(&'v Value)) {
+    match value {
+        Value::Array(items) => items.iter().for_each(found),
+        Value::Object(members) => members.values().for_each(found),
+        _ => {}
+    }
+}
+
+impl Step {
+    fn of<'v>(&self, value: &'v Value) -> Option<&'v Value> {
+        match self {
+            Step::Name(name) => value.as_object()?.get(name),
+            Step::Index(n) => {
+                let items = value.as_array()?;
+                items.get(position(*n, items.len())?)
+            }
+            _ => None,
+        }
+    }
+}
+
+fn position(n: i64, length: usize) -> Option<usize> {
+    match usize::try_from(n) {
+        Ok(n) => Some(n),
+        Err(_) => length.checked_sub(usize::try_from(n.unsigned_abs()).ok()?),
+    }
+}
+
+impl Slice {
+    // RFC 9535, 2.3.4.2.2
+    fn of<'v>(self, items: &'v [Value], found: &mut dyn FnMut(&'v Value)) {
+        let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
+        let place = |n: i64| if n >= 0 { n } else { n.saturating_add(length) };
+        let (lowest, highest) = if self.step > 0 { (0, length) } else { (-1, length - 1) };
+        let (first, last) = if self.step > 0 { (0, length) } else { (length - 1, -1) };
+        let start = self.start.map_or(first, place).clamp(lowest, highest);
+        let end = self.end.map_or(last, place).clamp(lowest, highest);
+        let mut at = start;
+        while self.step > 0 && at < end || self.step < 0 && at > end {
+            if let Some(item) = usize::try_from(at).ok().and_then(|at| items.get(at)) {
+                found(item);
+            }
+            at = at.saturating_add(self.step);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! Forms: how a value is written at its place in the output.
+
+use crate::record::push_json_string;
+use crate::xml::writer::{push_attribute_value, push_text};
+
+/// How a value is written at its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A JSON value.
+    Json,
+    /// What stands behind the name of an XML element: `>` and its text. Before the `>` may stand
+    /// attributes, when a rule builds the element of several values.
+    Element,
+    /// The text of the element that is being built.
+    Text,
+    /// An attribute's value.
+    Attribute,
+    /// A MARC indicator; `_` is a blank.
+    Indicator,
+}
+
+impl Form {
+    /// Whether an element that holds nothing else is worth being written.
+    #[must_use]
+    pub fn is_content(self) -> bool {
+        matches!(self, Form::Json | Form::Element | Form::Text)
+    }
+
+    /// Appends a value; `raw` is JSON already. Answers how many characters have no place in the
+    /// target and were replaced: by U+FFFD in XML, by a blank in an indicator.
+    #[must_use]
+    pub fn write(self, value: &str, raw: bool, out: &mut Vec<u8>) -> usize {
+        match self {
+            Form::Json if raw => out.extend_from_slice(value.as_bytes()),
+            Form::Json => push_json_string(value, out),
+            Form::Element => {
+                out.push(b'>');
+                return escaped(value, push_text, out);
+            }
+            Form::Text => return escaped(value, push_text, out),
+            Form::Attribute => return escaped(value, push_attribute_value, out),
+            Form::Indicator => match value.as_bytes() {
+                [byte] if byte.is_ascii_alphanumeric() => out.push(*byte),
+                [] | [b' ' | b'_'] => out.push(b' '),
+                _ => {
+                    out.push(b' ');
+                    return 1;
+                }
+            },
+        }
+        0
+    }
+}
+
+fn escaped(value: &str, push: fn(&mut String, &str) -> usize, out: &mut Vec<u8>) -> usize {
+    let mut text = String::with_capacity(value.len() + value.len() / 8);
+    let replaced = push(&mut text, value);
+    out.extend_from_slice(text.as_bytes());
+    replaced
+}
