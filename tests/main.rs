@@ -42,4 +42,5 @@ mod tables;
 mod text_formats;
 mod tidy;
 mod truth;
+mod written;
 mod xml_formats;

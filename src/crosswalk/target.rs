@@ -20,6 +20,9 @@ pub(super) use check::check;
 pub(super) use dress::{Dressed, dressed, extra_items};
 pub use linked::Linked;
 
+/// The words of `to.format` that name a model and no format.
+const MODELS: [&str; 3] = ["json", "marc21", "xml"];
+
 /// What a plan writes.
 #[derive(Debug)]
 pub struct Output {
@@ -43,7 +46,7 @@ impl Output {
         let (model, format) = model(file, check);
         let by_tag = match &file.to_sort {
             None => false,
-            Some(sort) if sort.value == "tag" && model == Model::Marc => true,
+            Some(sort) if sort.value == "tag" => true,
             Some(sort) => {
                 check.unknown("E0106", sort.span, "order of a target", &sort.value, ["tag"]);
                 false
@@ -144,7 +147,7 @@ fn model(file: &File, check: &mut Checker) -> (Model, Option<&'static Format>) {
         Some(format) => (format.model, Some(format)),
         None => {
             let written = FORMATS.iter().filter(|format| format.writing.is_some());
-            let known = ["json", "marc21", "xml"].into_iter().chain(written.map(|f| f.name));
+            let known = MODELS.into_iter().chain(written.map(|format| format.name));
             check.unknown("E0106", file.to_format.span, "target format", word, known);
             (Model::Json, None)
         }
