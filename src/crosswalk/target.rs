@@ -44,7 +44,7 @@ impl Output {
         let (model, format) = model(file, check);
         let by_tag = match &file.to_sort {
             None => false,
-            Some(sort) if sort.value == "tag" && model == Model::Marc => true,
+            Some(sort) if sort.value == "tag" => true,
             Some(sort) => {
                 let known = words(keys::SORTS);
                 check.unknown("E0106", sort.span, "order of a target", &sort.value, known);
