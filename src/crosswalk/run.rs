@@ -149,36 +149,54 @@ impl<'r> Run<'r> {
     ) -> Outcome<bool> {
         match &step.body {
             Body::Binding => Ok(true),
+            Body::Leaf(target) if step.lets.is_empty() => self.leaf(step, *target, node, buffers),
             Body::Leaf(target) => {
-                if step.when.is_some() && !self.holds(step.when.as_ref(), node) {
-                    return Ok(true);
+                let bound = self.bindings.len();
+                for (name, binding) in &step.lets {
+                    let value = self.binding(binding, node)?;
+                    self.bindings.push((name, value));
                 }
-                if let Some((text, raw)) = &step.constant {
-                    let value = Found { raw: *raw, ..Found::of(text) };
-                    self.write(&value, step, *target, buffers);
-                    return Ok(true);
-                }
-                if step.direct {
-                    let mut sink = Sink { count: 0, to: Place::Leaf(*target, buffers) };
-                    if !self.gather(step, node, &mut sink)? {
-                        return Ok(false);
-                    }
-                    let written = sink.count > 0;
-                    return if written { Ok(true) } else { self.missing(step, *target, buffers) };
-                }
-                let mut values = self.spare.pop().unwrap_or_default();
-                if !self.values(step, node, &mut values)? {
-                    return Ok(false);
-                }
-                let written = !values.is_empty();
-                for value in values.drain(..) {
-                    self.write(&value, step, *target, buffers);
-                }
-                self.spare.push(values);
-                if written { Ok(true) } else { self.missing(step, *target, buffers) }
+                let kept = self.leaf(step, *target, node, buffers);
+                self.bindings.truncate(bound);
+                kept
             }
             Body::Cases(cases) => self.objects(step, cases, node, buffers, depth),
         }
+    }
+
+    fn leaf(
+        &mut self,
+        step: &'r Step,
+        target: Target,
+        node: &Node<'r>,
+        buffers: &mut [Buffer],
+    ) -> Outcome<bool> {
+        if step.when.is_some() && !self.holds(step.when.as_ref(), node) {
+            return Ok(true);
+        }
+        if let Some((text, raw)) = &step.constant {
+            let value = Found { raw: *raw, ..Found::of(text) };
+            self.write(&value, step, target, buffers);
+            return Ok(true);
+        }
+        if step.direct {
+            let mut sink = Sink { count: 0, to: Place::Leaf(target, buffers) };
+            if !self.gather(step, node, &mut sink)? {
+                return Ok(false);
+            }
+            let written = sink.count > 0;
+            return if written { Ok(true) } else { self.missing(step, target, buffers) };
+        }
+        let mut values = self.spare.pop().unwrap_or_default();
+        if !self.values(step, node, &mut values)? {
+            return Ok(false);
+        }
+        let written = !values.is_empty();
+        for value in values.drain(..) {
+            self.write(&value, step, target, buffers);
+        }
+        self.spare.push(values);
+        if written { Ok(true) } else { self.missing(step, target, buffers) }
     }
 
     /// No value: the default, or what the policy says.
