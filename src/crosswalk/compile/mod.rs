@@ -141,7 +141,7 @@ impl Compiler<'_> {
         let known = self.places.iter().position(|(known, at)| known == name && *at == span);
         known.unwrap_or_else(|| {
             self.places.push((name.to_owned(), span));
-            self.labels.push(Label { name: name.to_owned(), place });
+            self.labels.push(Label { name: name.to_owned(), place, own: span.file == 0 });
             self.labels.len() - 1
         })
     }
