@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::codes::CodeSet;
 use super::condition::Condition;
+use super::expression::Expression;
 use super::selector::{JsonPath, MarcSelector, Namespaces, Subfields, XmlPath};
 use super::shape::{Shape, Target};
 use super::syntax::{Policy, Take};
@@ -104,7 +105,7 @@ pub struct Step {
     /// A constant: its text, and whether it is JSON already.
     pub constant: Option<(String, bool)>,
     /// Condition.
-    pub when: Option<Condition>,
+    pub when: Option<When>,
     /// Bindings.
     pub lets: Vec<(String, Step)>,
     /// What becomes of the values.
@@ -122,7 +123,7 @@ pub struct Step {
     /// Transforms.
     pub pipe: Pipe,
     /// Value when there is none.
-    pub default: Option<String>,
+    pub default: Option<Fallback>,
     /// Policy for no value.
     pub on_missing: Policy,
     /// Policy for a failed transform.
@@ -135,6 +136,26 @@ pub struct Step {
     pub codes: Option<CodeSet>,
     /// A leaf whose values can be written as they come, without a list to sort or choose from.
     pub direct: bool,
+    /// An expression in it, or in its items, reads the output so far.
+    pub reads_record: bool,
+}
+
+/// A condition.
+#[derive(Debug)]
+pub enum When {
+    /// One that needs no interpreter.
+    Native(Condition),
+    /// Any other.
+    Expression(Box<Expression>),
+}
+
+/// What stands in for a value that is missing.
+#[derive(Debug)]
+pub enum Fallback {
+    /// A text.
+    Text(String),
+    /// What an expression gives, if it does.
+    Expression(Box<Expression>),
 }
 
 impl Step {
@@ -188,7 +209,7 @@ pub struct CasePlan {
     /// Its target path, without `[]`.
     pub to: String,
     /// Condition; `None` always holds.
-    pub when: Option<Condition>,
+    pub when: Option<When>,
     /// Where to.
     pub target: Target,
     /// What to build; `None` writes the value itself.
@@ -223,6 +244,8 @@ pub enum Selector {
     Json(JsonPath),
     /// A path in an XML tree.
     Xml(XmlPath),
+    /// An expression over names.
+    Expression(Box<Expression>),
     /// `.`: the current value.
     Current,
     /// `tag`: the current field's tag.

@@ -64,6 +64,8 @@ pub(super) struct Run<'r> {
     pub(super) source: Source<'r>,
     pub(super) id: &'r str,
     pub(super) bindings: Vec<(&'r str, Option<Found<'r>>)>,
+    /// The output as it was before the rule at hand, when an expression in it reads that.
+    pub(super) output: Option<serde_json::Value>,
     /// How many MARC fields have an 880 so far.
     pub(super) pairs: u32,
     pub(super) nodes: Vec<Node<'r>>,
@@ -130,9 +132,16 @@ impl<'r> Run<'r> {
             }
             _ => false,
         };
+        if rule.reads_record {
+            let mut bytes = Vec::new();
+            self.plan.shape.stitch(buffers, &mut bytes);
+            self.output = serde_json::from_slice(&bytes).ok();
+        }
         match &rule.body {
-            Body::Leaf(target) if absent => self.missing(rule, *target, buffers).map(|_| ()),
-            Body::Cases(cases) if absent && default_of_dressed(rule, cases).is_none() => {
+            Body::Leaf(target) if absent => {
+                self.missing(rule, *target, &Node::Root, buffers).map(|_| ())
+            }
+            Body::Cases(cases) if absent && !(is_dressed(cases) && has_default(rule)) => {
                 self.missing_policy(rule, &rule.on_missing).map(|_| ())
             }
             _ => self.step(rule, &Node::Root, buffers, 0).map(|_| ()),
@@ -149,50 +158,80 @@ impl<'r> Run<'r> {
     ) -> Outcome<bool> {
         match &step.body {
             Body::Binding => Ok(true),
-            Body::Leaf(target) => {
-                if step.when.is_some() && !self.holds(step.when.as_ref(), node) {
-                    return Ok(true);
-                }
-                if let Some((text, raw)) = &step.constant {
-                    let value = Found { raw: *raw, ..Found::of(text) };
-                    self.write(&value, step, *target, buffers);
-                    return Ok(true);
-                }
-                if step.direct {
-                    let mut sink = Sink { count: 0, to: Place::Leaf(*target, buffers) };
-                    if !self.gather(step, node, &mut sink)? {
-                        return Ok(false);
-                    }
-                    let written = sink.count > 0;
-                    return if written { Ok(true) } else { self.missing(step, *target, buffers) };
-                }
-                let mut values = self.spare.pop().unwrap_or_default();
-                if !self.values(step, node, &mut values)? {
-                    return Ok(false);
-                }
-                let written = !values.is_empty();
-                for value in values.drain(..) {
-                    self.write(&value, step, *target, buffers);
-                }
-                self.spare.push(values);
-                if written { Ok(true) } else { self.missing(step, *target, buffers) }
+            Body::Leaf(target) if !step.lets.is_empty() => {
+                let bound = self.bindings.len();
+                self.bind(step, node)?;
+                let kept = self.leaf(step, *target, node, buffers);
+                self.bindings.truncate(bound);
+                kept
             }
+            Body::Leaf(target) => self.leaf(step, *target, node, buffers),
             Body::Cases(cases) => self.objects(step, cases, node, buffers, depth),
         }
     }
 
-    /// No value: the default, or what the policy says.
-    fn missing(&mut self, step: &'r Step, target: Target, buffers: &mut [Buffer]) -> Outcome<bool> {
-        if let Some(default) = &step.default {
-            self.write(&Found::of(default), step, target, buffers);
+    fn leaf(
+        &mut self,
+        step: &'r Step,
+        target: Target,
+        node: &Node<'r>,
+        buffers: &mut [Buffer],
+    ) -> Outcome<bool> {
+        if step.when.is_some() && !self.holds(step, step.when.as_ref(), node)? {
             return Ok(true);
         }
-        match &step.on_missing {
-            Policy::Default(text) => {
-                self.write(&Found::of(text), step, target, buffers);
+        if let Some((text, raw)) = &step.constant {
+            let value = Found { raw: *raw, ..Found::of(text) };
+            self.write(&value, step, target, buffers);
+            return Ok(true);
+        }
+        if step.direct {
+            let mut sink = Sink { count: 0, to: Place::Leaf(target, buffers) };
+            if !self.gather(step, node, &mut sink)? {
+                return Ok(false);
+            }
+            let written = sink.count > 0;
+            return if written { Ok(true) } else { self.missing(step, target, node, buffers) };
+        }
+        let mut values = self.spare.pop().unwrap_or_default();
+        if !self.values(step, node, &mut values)? {
+            return Ok(false);
+        }
+        let written = !values.is_empty();
+        for value in values.drain(..) {
+            self.write(&value, step, target, buffers);
+        }
+        self.spare.push(values);
+        if written { Ok(true) } else { self.missing(step, target, node, buffers) }
+    }
+
+    /// No value: the default, or what the policy says.
+    fn missing(
+        &mut self,
+        step: &'r Step,
+        target: Target,
+        node: &Node<'r>,
+        buffers: &mut [Buffer],
+    ) -> Outcome<bool> {
+        match self.default_of(step, node)? {
+            Some(found) => {
+                self.write(&found, step, target, buffers);
                 Ok(true)
             }
-            policy => self.missing_policy(step, policy),
+            None => self.missing_policy(step, &step.on_missing),
+        }
+    }
+
+    /// The value that a rule has when there is none.
+    fn default_of(&mut self, step: &'r Step, node: &Node<'r>) -> Outcome<Option<Found<'r>>> {
+        if let Some(default) = &step.default
+            && let Some(found) = self.fallback(step, default, node)?
+        {
+            return Ok(Some(found));
+        }
+        match &step.on_missing {
+            Policy::Default(text) => Ok(Some(Found::of(text))),
+            _ => Ok(None),
         }
     }
 
@@ -280,9 +319,10 @@ impl<'r> Run<'r> {
             return Ok(false);
         }
         if self.nodes.len() == start
-            && let Some(default) = default_of_dressed(step, cases)
+            && is_dressed(cases)
+            && let Some(default) = self.default_of(step, context)?
         {
-            self.nodes.push(Node::Value(Found::of(default), Behind::Nothing));
+            self.nodes.push(Node::Value(default, Behind::Nothing));
         }
         let end = self.nodes.len();
         let mut built = false;
@@ -392,17 +432,14 @@ impl<'r> Run<'r> {
         buffers: &mut [Buffer],
         depth: usize,
     ) -> Outcome<bool> {
-        for (name, binding) in &step.lets {
-            let value = self.binding(binding, node)?;
-            self.bindings.push((name, value));
-        }
+        self.bind(step, node)?;
         let asked = if is_dressed(cases) { context } else { node };
-        if step.when.is_some() && !self.holds(step.when.as_ref(), asked) {
+        if step.when.is_some() && !self.holds(step, step.when.as_ref(), asked)? {
             return Ok(false);
         }
         let mut chosen = None;
         for case in cases {
-            if self.holds(case.when.as_ref(), node) {
+            if self.holds(step, case.when.as_ref(), node)? {
                 chosen = Some(case);
                 break;
             }
@@ -434,7 +471,7 @@ impl<'r> Run<'r> {
             keep = match (&item.body, item.codes) {
                 // No subfield of this field is meant: no need to look for values.
                 (Body::Leaf(target), Some(wanted)) if !wanted.meets(codes) => {
-                    self.missing(item, *target, &mut inner)
+                    self.missing(item, *target, node, &mut inner)
                 }
                 _ => self.step(item, node, &mut inner, depth + 1),
             };
@@ -465,6 +502,14 @@ impl<'r> Run<'r> {
         keep
     }
 
+    fn bind(&mut self, step: &'r Step, node: &Node<'r>) -> Outcome<()> {
+        for (name, binding) in &step.lets {
+            let value = self.binding(binding, node)?;
+            self.bindings.push((name, value));
+        }
+        Ok(())
+    }
+
     pub(super) fn binding(
         &mut self,
         step: &'r Step,
@@ -480,7 +525,10 @@ impl<'r> Run<'r> {
         if first.is_some() {
             self.used(step.number);
         }
-        Ok(first.or_else(|| step.default.as_ref().map(Found::of)))
+        match (first, &step.default) {
+            (None, Some(default)) => self.fallback(step, default, node),
+            (first, _) => Ok(first),
+        }
     }
 }
 
@@ -489,10 +537,7 @@ fn is_dressed(cases: &[CasePlan]) -> bool {
     matches!(cases, [CasePlan { object: Some(object), .. }] if object.dressed)
 }
 
-/// The value that such a rule has when there is none.
-fn default_of_dressed<'r>(step: &'r Step, cases: &[CasePlan]) -> Option<&'r str> {
-    match (&step.default, &step.on_missing) {
-        (Some(text), _) | (None, Policy::Default(text)) if is_dressed(cases) => Some(text),
-        _ => None,
-    }
+/// Whether a rule has a value when there is none.
+fn has_default(step: &Step) -> bool {
+    step.default.is_some() || matches!(step.on_missing, Policy::Default(_))
 }

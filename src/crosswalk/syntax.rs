@@ -70,6 +70,8 @@ pub struct Rule {
     pub from: Vec<Spanned<String>>,
     /// A constant instead of a selector.
     pub constant: Option<Spanned<serde_json::Value>>,
+    /// An expression instead of a selector.
+    pub expression: Option<Spanned<String>>,
     /// Condition.
     pub when: Option<Spanned<String>>,
     /// Bindings, in order.

@@ -11,8 +11,7 @@ impl Compiler<'_> {
         &mut self,
         rule: &Rule,
         (label, number): (&str, usize),
-        outer: &Scope<'s>,
-        inner: &Scope<'s>,
+        (outer, inner, has_policy): (&Scope<'s>, &Scope<'s>, bool),
         shape: &mut Shape,
         depth: usize,
     ) -> Option<Body> {
@@ -40,7 +39,8 @@ impl Compiler<'_> {
                 self.check.error("E0412", case.span, format!("`{label}` has no `to`"));
                 continue;
             };
-            let when = case.when.as_ref().and_then(|when| self.condition(when, inner));
+            let when = case.when.as_ref();
+            let when = when.and_then(|when| self.condition(when, inner, has_policy));
             let Some((target, place)) = self.target(to, outer, shape) else { continue };
             let items = if case.map.is_empty() { &rule.map } else { &case.map };
             let items: Vec<&Rule> = items.iter().chain(&rule.set).chain(&extra).collect();

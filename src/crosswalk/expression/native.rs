@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::interpreted::{BETWEEN, LIST_FILTERS, outcome_of_json};
+use super::built_in::LIST_FILTERS;
+use super::interpreted::{BETWEEN, outcome_of_json};
 use super::{Failure, Given, Outcome};
 use crate::crosswalk::condition::Condition;
 use crate::crosswalk::transforms::{Applied, Pipe, PipeContext, parse_pipe};

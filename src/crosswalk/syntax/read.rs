@@ -32,6 +32,7 @@ const RULE_KEYS: &[&str] = &[
     "to",
     "from",
     "const",
+    "value",
     "when",
     "let",
     "cases",
@@ -249,6 +250,7 @@ fn rule(check: &mut Checker, node: &Node, what: &str) -> Option<Rule> {
         constant: fields
             .get("const")
             .map(|node| Spanned { value: node.to_json(), span: node.span }),
+        expression: optional_text(check, fields, "value"),
         when: optional_text(check, fields, "when"),
         lets: named_rules(check, fields, "let", "a binding"),
         cases: cases(check, fields),
