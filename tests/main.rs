@@ -21,6 +21,7 @@ mod crosswalks;
 mod endpoint_on_sqlite;
 mod engine;
 mod formats;
+mod json_crosswalks;
 mod json_formats;
 mod kill;
 mod marc8;
