@@ -9,6 +9,7 @@ mod linked;
 
 use super::shape::{Buffer, Shape, Syntax};
 use super::syntax::File;
+use super::syntax::keys::{self, words};
 use crate::formats::marc21::{Leader, marcxml};
 use crate::formats::{DecodeError, FORMATS, Format, Model, SourceRecord, by_name, csv};
 use crate::record::Warning;
@@ -48,7 +49,8 @@ impl Output {
             None => false,
             Some(sort) if sort.value == "tag" => true,
             Some(sort) => {
-                check.unknown("E0106", sort.span, "order of a target", &sort.value, ["tag"]);
+                let known = words(keys::SORTS);
+                check.unknown("E0106", sort.span, "order of a target", &sort.value, known);
                 false
             }
         };
@@ -147,7 +149,7 @@ fn model(file: &File, check: &mut Checker) -> (Model, Option<&'static Format>) {
         Some(format) => (format.model, Some(format)),
         None => {
             let written = FORMATS.iter().filter(|format| format.writing.is_some());
-            let known = MODELS.into_iter().chain(written.map(|format| format.name));
+            let known = words(keys::TARGETS).chain(written.map(|format| format.name));
             check.unknown("E0106", file.to_format.span, "target format", word, known);
             (Model::Json, None)
         }
