@@ -201,6 +201,8 @@ pub enum Body {
     Leaf(Target),
     /// Each matched field or value to the first case that holds.
     Cases(Vec<CasePlan>),
+    /// What the inner step makes of each matched field or value.
+    Each(Box<Step>),
 }
 
 /// One case.
