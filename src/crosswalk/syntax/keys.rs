@@ -338,6 +338,11 @@ pub static CASE: Shape = Shape {
         "case",
         "a case",
         &[
+            key(
+                "value",
+                Holds::Text,
+                "an expression in place of a selector: `{{ title }} : {{ subtitle }}`",
+            ),
             key("when", Holds::Text, "the condition under which it holds"),
             key("else", Holds::Boolean, "true: it holds when no case before does"),
             key("to", Holds::Text, "the target path"),
