@@ -18,7 +18,7 @@ use crate::xml::writer::push_attribute_value;
 use crate::yaml::Checker;
 
 pub(super) use check::check;
-pub(super) use dress::{Dressed, dressed, extra_items};
+pub(super) use dress::{Dressed, dressed, extra_items, nodes_of, of_each};
 pub use linked::Linked;
 
 /// What a plan writes.
