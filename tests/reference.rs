@@ -143,6 +143,10 @@ fn the_examples_of_the_readme_are_crosswalks() {
         let text = example.split("```").next().unwrap().to_owned();
         let name = format!("example {}", n + 1);
         let begins = text.trim_start();
+        // What leaves something out is no crosswalk yet.
+        if text.contains("...") || text.contains('…') {
+            continue;
+        }
         if begins.starts_with("crosswalk:") {
             assert_eq!(violations(&name, text.clone()), [""; 0]);
             if !text.contains("extends:") {
@@ -152,9 +156,7 @@ fn the_examples_of_the_readme_are_crosswalks() {
                 assert!(outcomes.iter().all(|test| test.failures.is_empty()), "{outcomes:?}");
             }
             whole += 1;
-        } else if (begins.starts_with("tables:") || begins.starts_with("rules:"))
-            && !text.contains("...")
-        {
+        } else if begins.starts_with("tables:") || begins.starts_with("rules:") {
             // A part of a file: the rest is of no matter here.
             let rules = if text.contains("rules:") { "" } else { "rules: []\n" };
             let text = format!(
