@@ -143,6 +143,10 @@ fn the_examples_of_the_readme_are_crosswalks() {
         let text = example.split("```").next().unwrap().to_owned();
         let name = format!("example {}", n + 1);
         let begins = text.trim_start();
+        // What leaves something out is no crosswalk yet.
+        if text.contains("...") || text.contains('…') {
+            continue;
+        }
         if begins.starts_with("crosswalk:") {
             assert_eq!(violations(&name, text.clone()), [""; 0]);
             if !text.contains("extends:") {

@@ -122,18 +122,102 @@ mod tests {
     use super::super::extends::PLACEMENT_KEYS;
     use super::super::keys;
     use super::*;
+    use std::sync::Arc;
+
     use crate::crosswalk::Crosswalk;
     use crate::crosswalk::table::{Fold, Miss};
+    use crate::yaml::{SourceText, parse};
 
     /// The mistakes of a crosswalk with these entries of its file and of its rule.
     fn mistakes(file: &str, rule: &str, source: &str, target: &str) -> String {
         let text = format!(
-            "crosswalk: x\nfrom: {{ format: {source} }}\nto: {{ format: {target}, record: r }}\n\
+            "crosswalk: x\nfrom: {{ format: {source} }}\nto: {{ format: {target} }}\n\
              {file}\nrules: [ {{ id: x, to: x, const: x, {rule} }} ]\n"
         );
         let folder = std::path::Path::new("");
         let parsed = Crosswalk::parse("x.yaml".to_owned(), text, folder);
         parsed.err().map(|mistakes| mistakes.to_string()).unwrap_or_default()
+    }
+
+    /// What a key cannot hold, as YAML.
+    fn wrong(kind: &Holds) -> Option<&'static str> {
+        match kind {
+            Holds::Any => None,
+            Holds::Boolean | Holds::Number => Some("nonsense"),
+            Holds::Text | Holds::Word(_) | Holds::WordOr(..) | Holds::Format(_) => Some("[]"),
+            Holds::Texts | Holds::Words(_) => Some("{}"),
+            Holds::Object(_) | Holds::Named(_) | Holds::WordOrObject(..) => Some("[]"),
+            Holds::Objects(_) => Some("nonsense"),
+            Holds::OneOrMore(_) => Some("nonsense"),
+        }
+    }
+
+    #[test]
+    fn what_a_key_cannot_hold_is_refused_by_the_reader_and_by_the_schema() {
+        let validator = jsonschema::validator_for(&json_schema()).unwrap();
+        // KEY stands where the key is put; some are read only beside others.
+        let shapes: [(&Shape, &[&str]); 9] = [
+            (&FILE, &["KEY"]),
+            (&keys::FROM, &["from: { KEY }"]),
+            (&keys::TO, &["to: { KEY }"]),
+            (&keys::DEFAULTS, &["defaults: { KEY }"]),
+            (
+                &keys::TABLE,
+                &[
+                    "tables: { t: { KEY } }",
+                    "tables: { t: { inline: { a: b }, KEY } }",
+                    "tables: { t: { inverse_of: x, KEY } }",
+                    "tables: { t: { file: x, value: v, KEY } }",
+                    "tables: { t: { file: x, key: k, KEY } }",
+                ],
+            ),
+            (&keys::ITEM, &["rules: [ { KEY } ]"]),
+            (&keys::CASE, &["rules: [ { cases: [ { KEY } ] } ]"]),
+            (&keys::TEST, &["tests: [ { KEY } ]", "tests: [ { json: {}, KEY } ]"]),
+            (
+                &keys::ROUNDTRIP,
+                &[
+                    "tests: [ { roundtrip: { with: x, KEY } } ]",
+                    "tests: [ { roundtrip: { KEY } } ]",
+                ],
+            ),
+        ];
+        let mut lax = Vec::new();
+        for (shape, places) in shapes {
+            for key in shape.keys {
+                let Some(value) = wrong(&key.holds) else { continue };
+                let sources = places.iter().map(|place| {
+                    let text = place.replace("KEY", &format!("{}: {value}", key.name));
+                    Arc::new(SourceText { name: "x".to_owned(), text })
+                });
+                let sources: Vec<_> = sources.collect();
+                let codes = |source: &Arc<SourceText>| -> Vec<&str> {
+                    let read = super::super::read(source, std::path::Path::new(""));
+                    let mistakes = match read {
+                        Ok((_, check)) => check.finish(()).unwrap_err(),
+                        Err(mistakes) => mistakes,
+                    };
+                    mistakes.0.iter().map(|mistake| mistake.code).collect()
+                };
+                let Some(source) = sources.iter().find(|source| codes(source).contains(&"E0103"))
+                else {
+                    lax.push(format!("reader: {}", key.name));
+                    continue;
+                };
+                if codes(source).contains(&"E0101") {
+                    lax.push(format!("reader does not know: {}", source.text));
+                }
+                let instance = parse(source).unwrap().to_json();
+                let refused = validator.iter_errors(&instance).any(|error| {
+                    let path = error.instance_path().to_string();
+                    path.contains(&format!("/{}", key.name))
+                });
+                if !refused {
+                    lax.push(format!("schema: {}", source.text));
+                }
+            }
+        }
+        assert_eq!(lax, [""; 0]);
     }
 
     #[test]

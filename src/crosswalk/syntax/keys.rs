@@ -270,7 +270,11 @@ pub static ITEM: Shape = shape(
         key("to", Holds::Text, "the target path; `[]` at the end appends to a list"),
         key("from", Holds::Texts, "a selector, or several"),
         key("const", Holds::Any, "a fixed value"),
-        key("value", Holds::Text, "an expression that makes the value"),
+        key(
+            "value",
+            Holds::Text,
+            "an expression in place of a selector: `{{ title }} : {{ subtitle }}`",
+        ),
         key("when", Holds::Text, "the condition under which it holds"),
         key("let", Holds::Named(&Holds::Object(&ITEM)), "values of the current field by name"),
         key("cases", Holds::Objects(&CASE), "the first case that holds takes the field"),
@@ -338,11 +342,6 @@ pub static CASE: Shape = Shape {
         "case",
         "a case",
         &[
-            key(
-                "value",
-                Holds::Text,
-                "an expression in place of a selector: `{{ title }} : {{ subtitle }}`",
-            ),
             key("when", Holds::Text, "the condition under which it holds"),
             key("else", Holds::Boolean, "true: it holds when no case before does"),
             key("to", Holds::Text, "the target path"),

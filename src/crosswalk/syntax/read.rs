@@ -29,9 +29,12 @@ pub fn read(source: &Arc<SourceText>, folder: &Path) -> Result<(File, Checker), 
     if let Some(version) = fields.get("version") {
         check.number(version, "version");
     }
+    optional_text(&mut check, fields, "note");
     let empty = Node { span: fields.span, kind: Kind::Map(Vec::new()) };
     let from = check.required(fields, "from", "the crosswalk").unwrap_or(&empty);
     let from = shaped(&mut check, from, &keys::FROM);
+    // For people; nothing is made of it.
+    optional_text(&mut check, from, "schema");
     let to = check.required(fields, "to", "the crosswalk").unwrap_or(&empty);
     let to = shaped(&mut check, to, &keys::TO);
     let defaults = fields.get("defaults").unwrap_or(&empty);
@@ -185,6 +188,7 @@ fn rule(check: &mut Checker, node: &Node, what: &str) -> Option<Rule> {
     let fields = check.fields(node, what, &keys::ITEM.names());
     let Kind::Map(_) = node.kind else { return None };
     let id = optional_text(check, fields, "id").map(|id| id.value).unwrap_or_default();
+    optional_text(check, fields, "note");
     let items = |check: &mut Checker, key: &str| -> Vec<Rule> {
         let Some(node) = fields.get(key) else { return Vec::new() };
         let list = check.list(node, key);
@@ -409,7 +413,12 @@ fn test_input(check: &mut Checker, fields: Fields<'_>, without: bool) -> Option<
             };
             Some(TestInput::File(Spanned { value: path, span: node.span }, id))
         }
-        (Some((_, node)), None) => Some(TestInput::Json(node.to_json())),
+        (Some((key, node)), None) => {
+            if key == "csv" {
+                check.mapping(node, "csv");
+            }
+            Some(TestInput::Json(node.to_json()))
+        }
         _ => {
             let message = format!("a test has one of `{}`", keys::INPUTS.join("`, `"));
             check.error("E0102", fields.span, message);

@@ -18,8 +18,17 @@ pub fn edtf(value: &str) -> Dated<'_> {
     match wrapped_year(value) {
         Some(year) => Ok(Cow::Borrowed(year)),
         None if is_plain_date(value) => Ok(Cow::Borrowed(value)),
-        None => any_date(value),
+        None => match plain_years(value) {
+            Some((from, to)) => Ok(Cow::Owned([from, "/", to].concat())),
+            None => any_date(value),
+        },
     }
+}
+
+/// `1998-2001`
+fn plain_years(text: &str) -> Option<(&str, &str)> {
+    let (from, to) = text.split_once('-')?;
+    (is_plain_year(from) && is_plain_year(to) && from <= to).then_some((from, to))
 }
 
 /// `1999-05` and `1999-05-17`, of a day that every month has.
@@ -38,8 +47,8 @@ fn is_plain_date(text: &str) -> bool {
 /// What may stand around a year and says nothing about it, brackets among it.
 const WRAPPING: &[u8] = b" .,;:()<>[]";
 
-/// Nearly every date: a year with nothing around it but brackets, punctuation and the sign of
-/// copyright or print: `c1999.`, `[1999]`.
+/// Nearly every date: a year with nothing around it but brackets, punctuation, the sign of
+/// copyright or print, and of doubt: `c1999.`, `[1999?]`.
 fn wrapped_year(value: &str) -> Option<&str> {
     let bytes = value.as_bytes();
     let count = |from: usize, among: &[u8]| {
@@ -56,8 +65,9 @@ fn wrapped_year(value: &str) -> Option<&str> {
         from += count(from, WRAPPING);
     }
     let to = from + 4;
-    let year = value.get(from..to).filter(|year| is_plain_year(year))?;
-    (to + count(to, WRAPPING) == bytes.len()).then_some(year)
+    value.get(from..to).filter(|year| is_plain_year(year))?;
+    let to = to + usize::from(bytes.get(to) == Some(&b'?'));
+    if to + count(to, WRAPPING) == bytes.len() { value.get(from..to) } else { None }
 }
 
 fn any_date(value: &str) -> Dated<'_> {
@@ -428,6 +438,13 @@ mod tests {
         fn a_plain_date_is_what_any_date_is(text in "(19|20|00)[0-9]{2}-[0-3][0-9](-[0-3][0-9])?") {
             if is_plain_date(&text) {
                 proptest::prop_assert_eq!(any_date(&text), Ok(Cow::Borrowed(&*text)));
+            }
+        }
+
+        #[test]
+        fn plain_years_are_what_any_date_is(text in "(19|20|99|00)[09][0-9]-(19|20|99|00)[09][0-9]") {
+            if let Some((from, to)) = plain_years(&text) {
+                proptest::prop_assert_eq!(any_date(&text), Ok(format!("{from}/{to}").into()));
             }
         }
 
