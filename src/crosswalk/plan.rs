@@ -62,6 +62,8 @@ pub struct Label {
     pub name: String,
     /// File and line where it stands: `theses.yaml:12`.
     pub place: String,
+    /// Whether it stands in the crosswalk's own file, not in one that it extends.
+    pub own: bool,
 }
 
 /// A compiled crosswalk.

@@ -21,9 +21,6 @@ pub(super) use check::check;
 pub(super) use dress::{Dressed, dressed, extra_items, nodes_of, of_each};
 pub use linked::Linked;
 
-/// The words of `to.format` that name a model and no format.
-const MODELS: [&str; 3] = ["json", "marc21", "xml"];
-
 /// What a plan writes.
 #[derive(Debug)]
 pub struct Output {

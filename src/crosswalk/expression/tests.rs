@@ -61,6 +61,7 @@ fn templates_give_values() {
         ("{{ missing }}", "-", None, true),
         ("{{ missing or 'x' }}", "'x'", None, true),
         ("{{ empty or missing or subtitle | upper }}", "'A STUDY'", None, true),
+        ("{{ subtitle }}{{ missing or '' }}", "'a study'", None, true),
         ("{{ title if title }}", "'Hay in rows :'", None, true),
         ("{{ title if missing else 'none' }}", "'none'", None, true),
         ("{{ title if missing }}", "-", None, true),
