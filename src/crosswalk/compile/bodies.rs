@@ -62,8 +62,22 @@ impl Compiler<'_> {
         Some(Body::Cases(plans))
     }
 
+    pub(super) fn step<'s>(
+        &mut self,
+        rule: &Rule,
+        label: &str,
+        scope: &Scope<'s>,
+        shape: Option<&mut Shape>,
+        depth: usize,
+    ) -> Option<Step> {
+        match (target::of_each(rule), shape) {
+            (Some(inner), Some(shape)) => self.each(rule, &inner, label, scope, shape, depth),
+            (_, shape) => self.simple_step(rule, label, scope, shape, depth),
+        }
+    }
+
     /// A rule with `from` and `value`: an expression over each field or value.
-    pub(super) fn each<'s>(
+    fn each<'s>(
         &mut self,
         rule: &Rule,
         inner: &Rule,

@@ -196,7 +196,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn step<'s>(
+    fn simple_step<'s>(
         &mut self,
         rule: &Rule,
         label: &str,
@@ -205,12 +205,6 @@ impl Compiler<'_> {
         depth: usize,
     ) -> Option<Step> {
         self.depth = self.depth.max(depth);
-        let shape = match (target::of_each(rule), shape) {
-            (Some(inner), Some(shape)) => {
-                return self.each(rule, &inner, label, scope, shape, depth);
-            }
-            (_, shape) => shape,
-        };
         let number = self.label(label, rule.span);
         let builds = !rule.map.is_empty() || !rule.cases.is_empty();
         let wants_values = !builds || rule.pipe.is_some() || rule.join.is_some() || rule.listed;
