@@ -275,7 +275,7 @@ impl TagIndex {
         }
         let slot = self.slots;
         self.slots += 1;
-        match number(tag) {
+        match tag.number() {
             Some(n) => {
                 if self.numeric.is_empty() {
                     self.numeric = vec![NONE; 1000];
@@ -294,7 +294,7 @@ impl TagIndex {
     /// The tag's number, if any selector names it.
     #[must_use]
     pub fn get(&self, tag: Tag) -> Option<u16> {
-        match number(tag) {
+        match tag.number() {
             Some(n) => self.numeric.get(n).copied().filter(|slot| *slot != NONE),
             None => self.other.get(&tag).copied(),
         }
@@ -305,10 +305,4 @@ impl TagIndex {
     pub fn slots(&self) -> usize {
         usize::from(self.slots)
     }
-}
-
-fn number(tag: Tag) -> Option<usize> {
-    tag.0
-        .iter()
-        .try_fold(0, |n, byte| byte.is_ascii_digit().then(|| n * 10 + usize::from(byte - b'0')))
 }

@@ -1,11 +1,14 @@
 //! The file as it is written: keys and their values with places, before anything is resolved.
 
 mod extends;
+mod json_schema;
+pub mod keys;
 mod read;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use json_schema::json_schema;
 pub use read::read;
 
 use crate::yaml::{SourceText, Span};

@@ -11,6 +11,7 @@ use crate::crosswalk::plan::{
 };
 use crate::crosswalk::schema_paths::SchemaPaths;
 use crate::crosswalk::shape::{Shape, Target};
+use crate::crosswalk::syntax::keys::{self, words};
 use crate::crosswalk::syntax::{File, Policy, Rule, Spanned, Take, Unmapped};
 use crate::crosswalk::target::{self, Output};
 use crate::crosswalk::transforms::{Pipe, PipeContext, parse_pipe};
@@ -281,7 +282,9 @@ impl Compiler<'_> {
             let at = text.value.find(name).unwrap_or(0);
             let span = self.inside(text.span, at, name.len());
             let message = format!("`{name}` can fail and no on_error is in force");
-            self.check.error("E0301", span, message);
+            let words: Vec<_> = words(keys::ON_ERROR).collect();
+            let hint = format!("say `on_error:` {} or {{ default: … }}", words.join(", "));
+            self.check.error_with_hint("E0301", span, message, Some(hint));
         }
         pipe
     }
