@@ -118,11 +118,9 @@ impl Compiler<'_> {
         expression: &Expression,
         has_policy: bool,
     ) {
-        let Some(fallible) = expression.fallible().filter(|_| !has_policy) else { return };
-        let at = text.value.find(fallible).unwrap_or(0);
-        let span = self.inside(text.span, at, fallible.len());
-        let message = format!("`{fallible}` can fail and no on_error is in force");
-        self.check.error("E0301", span, message);
+        if let (Some(name), false) = (expression.fallible(), has_policy) {
+            self.no_policy(text, name);
+        }
     }
 
     fn report(&mut self, text: &Spanned<String>, errors: Vec<ExpressionError>) {

@@ -279,14 +279,19 @@ impl Compiler<'_> {
     fn safe_pipe(&mut self, text: &Spanned<String>, has_policy: bool) -> Pipe {
         let pipe = self.pipe(text);
         if let (Some(name), false) = (pipe.fallible(), has_policy) {
-            let at = text.value.find(name).unwrap_or(0);
-            let span = self.inside(text.span, at, name.len());
-            let message = format!("`{name}` can fail and no on_error is in force");
-            let words: Vec<_> = words(keys::ON_ERROR).collect();
-            let hint = format!("say `on_error:` {} or {{ default: … }}", words.join(", "));
-            self.check.error_with_hint("E0301", span, message, Some(hint));
+            self.no_policy(text, name);
         }
         pipe
+    }
+
+    /// Says that something can fail where nothing says what becomes of it.
+    fn no_policy(&mut self, text: &Spanned<String>, name: &str) {
+        let at = text.value.find(name).unwrap_or(0);
+        let span = self.inside(text.span, at, name.len());
+        let message = format!("`{name}` can fail and no on_error is in force");
+        let words: Vec<_> = words(keys::ON_ERROR).collect();
+        let hint = format!("say `on_error:` {} or {{ default: … }}", words.join(", "));
+        self.check.error_with_hint("E0301", span, message, Some(hint));
     }
 
     /// A rule takes its values from one place.
