@@ -66,6 +66,17 @@ fn every_language_has_a_code_of_three_letters() {
 }
 
 #[test]
+fn every_country_has_a_name_and_at_most_one_code_of_iso() {
+    let countries = table("countries.csv", &["marc", "iso3166_1", "name"]);
+    for row in &countries {
+        assert!(matches!(row[0].len(), 2 | 3) && row[0].bytes().all(|b| b.is_ascii_lowercase()));
+        assert!(matches!(row[1].len(), 0 | 2) && row[1].bytes().all(|b| b.is_ascii_uppercase()));
+        assert!(!row[2].is_empty(), "{row:?}");
+    }
+    assert!(countries.len() > 370);
+}
+
+#[test]
 fn resource_types_are_those_of_invenio_rdm() {
     for row in table("resource_types.csv", &["term", "resource_type"]) {
         let top = row[1].split('-').next().unwrap();

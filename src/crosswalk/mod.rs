@@ -15,6 +15,7 @@ mod expression;
 mod ignore;
 mod input;
 mod lists;
+mod objects;
 mod plan;
 mod run;
 mod runner;

@@ -62,6 +62,8 @@ pub struct Label {
     pub name: String,
     /// File and line where it stands: `theses.yaml:12`.
     pub place: String,
+    /// Whether it stands in the crosswalk's own file, not in one that it extends.
+    pub own: bool,
 }
 
 /// A compiled crosswalk.
@@ -199,6 +201,8 @@ pub enum Body {
     Leaf(Target),
     /// Each matched field or value to the first case that holds.
     Cases(Vec<CasePlan>),
+    /// What the inner step makes of each matched field or value.
+    Each(Box<Step>),
 }
 
 /// One case.

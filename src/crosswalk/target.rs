@@ -18,11 +18,8 @@ use crate::xml::writer::push_attribute_value;
 use crate::yaml::Checker;
 
 pub(super) use check::check;
-pub(super) use dress::{Dressed, dressed, extra_items};
+pub(super) use dress::{Dressed, dressed, extra_items, nodes_of, of_each};
 pub use linked::Linked;
-
-/// The words of `to.format` that name a model and no format.
-const MODELS: [&str; 3] = ["json", "marc21", "xml"];
 
 /// What a plan writes.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
 //! What a rule does with what it finds: a value, an object, one of several cases.
 
-use super::{Compiler, Scope, plain_path};
+use super::{Compiler, Context, Scope, plain_path};
 use crate::crosswalk::plan::{Body, CasePlan, Object, Step};
 use crate::crosswalk::shape::Shape;
-use crate::crosswalk::syntax::{Case, Linked880, Rule, Spanned};
+use crate::crosswalk::syntax::{Case, Linked880, Rule, Spanned, Take};
 use crate::crosswalk::target::{self, Dressed, Linked};
 
 impl Compiler<'_> {
@@ -59,6 +59,31 @@ impl Compiler<'_> {
             plans.push(CasePlan { number, to, when, target, object, linked_880 });
         }
         Some(Body::Cases(plans))
+    }
+
+    /// A rule with `from` and `value`: an expression over each field or value.
+    pub(super) fn each<'s>(
+        &mut self,
+        rule: &Rule,
+        inner: &Rule,
+        label: &str,
+        scope: &Scope<'s>,
+        shape: &mut Shape,
+        depth: usize,
+    ) -> Option<Step> {
+        let below = Scope { context: Context::Current, ..scope.clone() };
+        let inner = self.step(inner, label, &below, Some(shape), depth)?;
+        let many = match &inner.body {
+            Body::Leaf(target) => target.many,
+            Body::Cases(cases) => cases.iter().any(|case| case.target.many),
+            Body::Binding | Body::Each(_) => false,
+        };
+        let mut outer = self.step(&target::nodes_of(rule), label, scope, None, depth)?;
+        if rule.take.is_none() && many {
+            outer.take = Take::All;
+        }
+        outer.body = Body::Each(Box::new(inner));
+        Some(outer)
     }
 
     fn items<'s>(

@@ -118,9 +118,8 @@ impl Compiler<'_> {
         expression: &Expression,
         has_policy: bool,
     ) {
-        if let (Some(name), false) = (expression.fallible(), has_policy) {
-            self.no_policy(text, name);
-        }
+        let Some(fallible) = expression.fallible().filter(|_| !has_policy) else { return };
+        self.without_policy(text, fallible);
     }
 
     fn report(&mut self, text: &Spanned<String>, errors: Vec<ExpressionError>) {

@@ -141,7 +141,7 @@ impl Compiler<'_> {
         let known = self.places.iter().position(|(known, at)| known == name && *at == span);
         known.unwrap_or_else(|| {
             self.places.push((name.to_owned(), span));
-            self.labels.push(Label { name: name.to_owned(), place });
+            self.labels.push(Label { name: name.to_owned(), place, own: span.file == 0 });
             self.labels.len() - 1
         })
     }
@@ -196,6 +196,12 @@ impl Compiler<'_> {
         depth: usize,
     ) -> Option<Step> {
         self.depth = self.depth.max(depth);
+        let shape = match (target::of_each(rule), shape) {
+            (Some(inner), Some(shape)) => {
+                return self.each(rule, &inner, label, scope, shape, depth);
+            }
+            (_, shape) => shape,
+        };
         let number = self.label(label, rule.span);
         let builds = !rule.map.is_empty() || !rule.cases.is_empty();
         let wants_values = !builds || rule.pipe.is_some() || rule.join.is_some() || rule.listed;
@@ -237,7 +243,7 @@ impl Compiler<'_> {
         let single = match &body {
             Body::Binding => true,
             Body::Leaf(target) => !target.many,
-            Body::Cases(_) => false,
+            Body::Cases(_) | Body::Each(_) => false,
         };
         let fallback = if single { Take::First } else { Take::All };
         let plain = rule.constant.is_none()
@@ -279,13 +285,13 @@ impl Compiler<'_> {
     fn safe_pipe(&mut self, text: &Spanned<String>, has_policy: bool) -> Pipe {
         let pipe = self.pipe(text);
         if let (Some(name), false) = (pipe.fallible(), has_policy) {
-            self.no_policy(text, name);
+            self.without_policy(text, name);
         }
         pipe
     }
 
-    /// Says that something can fail where nothing says what becomes of it.
-    fn no_policy(&mut self, text: &Spanned<String>, name: &str) {
+    /// Notes a transform that can fail and has no policy.
+    fn without_policy(&mut self, text: &Spanned<String>, name: &str) {
         let at = text.value.find(name).unwrap_or(0);
         let span = self.inside(text.span, at, name.len());
         let message = format!("`{name}` can fail and no on_error is in force");

@@ -270,11 +270,7 @@ pub static ITEM: Shape = shape(
         key("to", Holds::Text, "the target path; `[]` at the end appends to a list"),
         key("from", Holds::Texts, "a selector, or several"),
         key("const", Holds::Any, "a fixed value"),
-        key(
-            "value",
-            Holds::Text,
-            "an expression in place of a selector: `{{ title }} : {{ subtitle }}`",
-        ),
+        key("value", Holds::Text, "an expression that makes the value"),
         key("when", Holds::Text, "the condition under which it holds"),
         key("let", Holds::Named(&Holds::Object(&ITEM)), "values of the current field by name"),
         key("cases", Holds::Objects(&CASE), "the first case that holds takes the field"),
