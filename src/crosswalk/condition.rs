@@ -187,7 +187,10 @@ impl Parser {
     fn equal(&mut self, name: String) -> Result<Condition, ConditionError> {
         let words = ["false", "none", "not", "null", "true"];
         match self.peek().cloned() {
-            Some(Token::Name(other)) if !words.contains(&other.to_lowercase().as_str()) => {
+            Some(Token::Name(other))
+                if !words.contains(&other.to_lowercase().as_str())
+                    && !other.starts_with(|c: char| c.is_ascii_digit()) =>
+            {
                 self.next += 1;
                 Ok(Condition::Same(name, other))
             }

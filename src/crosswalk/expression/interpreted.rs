@@ -245,7 +245,12 @@ fn mistake(error: &Error, text: &str, before: usize, offset: usize) -> Expressio
         at += c.len_utf8();
     }
     let length = error.range().map_or(1, |range| range.len());
-    let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    let message = match error.detail() {
+        // What was met is the bracket around it.
+        _ if before > 0 && at >= text.len() => "the expression ends too early".to_owned(),
+        Some(detail) => detail.to_owned(),
+        None => error.kind().to_string(),
+    };
     let length = length.min(text.len().saturating_sub(at)).max(1);
     ExpressionError { code: "E0206", at: at + offset, length, message, hint: None }
 }
