@@ -10,7 +10,6 @@ use super::runner::Memory;
 use super::shape::{Buffer, Target};
 use super::syntax::{Policy, Take};
 use super::transforms::text;
-use super::values::{Place, Sink};
 
 /// A record that a policy held back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,43 +163,13 @@ impl<'r> Run<'r> {
         }
     }
 
-    fn leaf(
+    /// No value: the default, or what the policy says.
+    pub(super) fn missing(
         &mut self,
         step: &'r Step,
         target: Target,
-        node: &Node<'r>,
         buffers: &mut [Buffer],
     ) -> Outcome<bool> {
-        if step.when.is_some() && !self.holds(step.when.as_ref(), node) {
-            return Ok(true);
-        }
-        if let Some((text, raw)) = &step.constant {
-            let value = Found { raw: *raw, ..Found::of(text) };
-            self.write(&value, step, target, buffers);
-            return Ok(true);
-        }
-        if step.direct {
-            let mut sink = Sink { count: 0, to: Place::Leaf(target, buffers) };
-            if !self.gather(step, node, &mut sink)? {
-                return Ok(false);
-            }
-            let written = sink.count > 0;
-            return if written { Ok(true) } else { self.missing(step, target, buffers) };
-        }
-        let mut values = self.spare.pop().unwrap_or_default();
-        if !self.values(step, node, &mut values)? {
-            return Ok(false);
-        }
-        let written = !values.is_empty();
-        for value in values.drain(..) {
-            self.write(&value, step, target, buffers);
-        }
-        self.spare.push(values);
-        if written { Ok(true) } else { self.missing(step, target, buffers) }
-    }
-
-    /// No value: the default, or what the policy says.
-    fn missing(&mut self, step: &'r Step, target: Target, buffers: &mut [Buffer]) -> Outcome<bool> {
         if let Some(default) = &step.default {
             self.write(&Found::of(default), step, target, buffers);
             return Ok(true);
