@@ -103,6 +103,37 @@ fn a_dash_is_stdin_and_stdout() {
 }
 
 #[test]
+fn a_crosswalk_says_what_is_written_unless_the_name_or_to_does() {
+    let folder = Folder::new();
+    let whole = project("fixtures/records/whole.json").display().to_string();
+    let through = |name: &str, more: &[&str]| {
+        let crosswalk = project(&format!("crosswalks/record-to-{name}.yaml")).display().to_string();
+        let from = ["--from", "json_lines", "--crosswalk", &crosswalk];
+        convert(&folder, &[&[whole.as_str()], &from[..], more].concat())
+    };
+    for (name, more, begins) in [
+        ("bibtex", &[][..], "@phdthesis{bale-7,\n"),
+        ("bibtex", &["--to", "json_lines"], "{\"fields\":{"),
+        ("csv", &[], "id,collections,withdrawn,resource_type,"),
+        ("csv", &["--to", "tsv", "--column", "T=title"], "T\nDrying & turning\n"),
+        ("datacite", &[], "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<records>"),
+        ("marc21", &["--to", "line_marc"], "=LDR  "),
+        ("ris", &[], "TY  - THES\n"),
+    ] {
+        let ended = through(name, more);
+        assert_eq!(ended.status, Some(0), "{name} {more:?}: {}", ended.stderr);
+        assert!(ended.stdout.starts_with(begins), "{name} {more:?}:\n{}", ended.stdout);
+    }
+    assert_eq!(through("marc21", &["-o", "a.xml"]).status, Some(0));
+    assert!(bytes(&folder, "a.xml").starts_with(b"<?xml"), "the extension says MARCXML");
+    for (name, to) in [("mods", "oai_dc"), ("marc21", "json_lines"), ("ris", "bibtex")] {
+        let ended = through(name, &["--to", to]);
+        assert_eq!(ended.status, Some(64), "{name} to {to}: {}", ended.stderr);
+        assert!(ended.stderr.contains("does not write"), "{}", ended.stderr);
+    }
+}
+
+#[test]
 fn what_is_rejected_is_named_and_its_bytes_are_kept() {
     let folder = Folder::new();
     let broken = b"00026no record at all\x1E\x1D";

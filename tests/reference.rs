@@ -2,7 +2,11 @@
 
 use std::fmt::Write;
 
+use windrow::crosswalk::keys::{self, Word};
 use windrow::crosswalk::transforms::{Family, Row, TRANSFORMS};
+use windrow::crosswalk::{Crosswalk, json_schema};
+
+use windrow::yaml::{SourceText, parse};
 
 use crate::support::project;
 
@@ -51,6 +55,18 @@ fn row(page: &mut String, row: &Row) {
     writeln!(page, "| {signatures} | {fails} | {} | {example} |", row.doc).unwrap();
 }
 
+fn policies(page: &mut String) {
+    let mut words = |key: &str, words: &[Word]| {
+        for (word, doc) in words {
+            writeln!(page, "| `{key}` | `{word}` | {doc} |").unwrap();
+        }
+        writeln!(page, "| `{key}` | `{{ default: TEXT }}` | takes this value instead |").unwrap();
+    };
+    words("on_error", keys::ON_ERROR);
+    words("on_missing", keys::ON_MISSING);
+    *page += "| both | `{ skip: true, report: warn }` | as `skip`, and counts a warning |\n";
+}
+
 fn transforms() -> String {
     let mut page = "# Transforms\n\n\
         Made from the table in `src/crosswalk/transforms/table.rs`, where each example is a test. \
@@ -60,8 +76,10 @@ fn transforms() -> String {
         in force, of the rule, of the rule around it or of `defaults`, or the file does not \
         compile. `lookup` and `lookup_prefix` can fail only in a table with `miss: error`.\n\n\
         A text in an argument stands in quotes; characters are counted, not bytes; regular \
-        expressions are those of the [regex](https://docs.rs/regex/latest/regex/#syntax) crate.\n"
+        expressions are those of the [regex](https://docs.rs/regex/latest/regex/#syntax) crate.\n\n\
+        ## Policies\n\n| key | word | what it does |\n|---|---|---|\n"
         .to_owned();
+    policies(&mut page);
     for (family, heading) in Family::ALL {
         writeln!(page, "\n## {heading}\n").unwrap();
         if *family == Family::List {
@@ -73,6 +91,96 @@ fn transforms() -> String {
         rows.for_each(|transform| row(&mut page, transform));
     }
     page
+}
+
+/// YAML as JSON, as the project reads it.
+fn json(name: &str, text: String) -> serde_json::Value {
+    let source = std::sync::Arc::new(SourceText { name: name.to_owned(), text });
+    parse(&source).unwrap_or_else(|mistakes| panic!("{mistakes}")).to_json()
+}
+
+/// Where a crosswalk is not what the schema says.
+fn violations(name: &str, text: String) -> Vec<String> {
+    let validator = jsonschema::validator_for(&json_schema()).unwrap();
+    let file = json(name, text);
+    let errors = validator.iter_errors(&file);
+    errors.map(|error| format!("{name}: {} at {}", error, error.instance_path())).collect()
+}
+
+/// The files of a folder with this extension, without those of folders in it.
+fn files(folder: &str) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(project(folder)).unwrap();
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    assert!(!files.is_empty(), "{folder} has no file");
+    files
+}
+
+#[test]
+fn the_json_schema_of_crosswalk_files_says_what_the_reader_takes() {
+    let text = serde_json::to_string_pretty(&json_schema()).unwrap();
+    check("docs/crosswalk.schema.json", &format!("{text}\n"));
+}
+
+#[test]
+fn every_crosswalk_of_the_project_is_one_by_the_json_schema() {
+    let mut wrong = Vec::new();
+    for folder in ["crosswalks", "fixtures/crosswalks"] {
+        for file in files(folder) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            wrong.extend(violations(&file.display().to_string(), text));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_examples_of_the_readme_are_crosswalks() {
+    let page = std::fs::read_to_string(project("crosswalks/README.md")).unwrap();
+    let examples = page.split("```yaml\n").skip(1);
+    let mut whole = 0;
+    for (n, example) in examples.enumerate() {
+        let text = example.split("```").next().unwrap().to_owned();
+        let name = format!("example {}", n + 1);
+        let begins = text.trim_start();
+        if begins.starts_with("crosswalk:") {
+            assert_eq!(violations(&name, text.clone()), [""; 0]);
+            if !text.contains("extends:") {
+                let parsed = Crosswalk::parse(name, text, &project("crosswalks"));
+                let crosswalk = parsed.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+                let outcomes = crosswalk.test().outcomes;
+                assert!(outcomes.iter().all(|test| test.failures.is_empty()), "{outcomes:?}");
+            }
+            whole += 1;
+        } else if begins.starts_with("tables:") || begins.starts_with("rules:") {
+            // A part of a file: the rest is of no matter here.
+            let rules = if text.contains("rules:") { "" } else { "rules: []\n" };
+            let text = format!(
+                "crosswalk: x\nfrom: {{ format: marc21 }}\nto: {{ format: json }}\n{text}{rules}"
+            );
+            assert_eq!(violations(&name, text), [""; 0]);
+        }
+    }
+    assert!(whole > 0, "the README shows no crosswalk");
+}
+
+#[test]
+fn what_the_reader_refuses_for_its_structure_the_json_schema_refuses_too() {
+    for name in [
+        "unknown_key",
+        "unknown_take",
+        "unknown_policy",
+        "unknown_format",
+        "wrong_type",
+        "table_with_file_and_inline",
+        "ignore_without_reason",
+        "test_without_input",
+        "two_mistakes",
+    ] {
+        let path = format!("fixtures/crosswalks/misuse/{name}.yaml");
+        let text = std::fs::read_to_string(project(&path)).unwrap();
+        assert!(!violations(name, text).is_empty(), "{name}");
+    }
 }
 
 #[test]

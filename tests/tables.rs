@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use windrow::crosswalk::Crosswalk;
+
 type Rows = Vec<Vec<String>>;
 
 fn table(name: &str, columns: &[&str]) -> Rows {
@@ -114,6 +116,11 @@ fn every_table_of_resource_types_leads_to_one_of_invenio_rdm() {
         ("datacite_resource_types.csv", "datacite"),
         ("csl_types.csv", "csl"),
         ("crossref_types.csv", "crossref"),
+        ("dcmi_types.csv", "dcmi"),
+        ("eprint_types.csv", "eprint"),
+        ("eu_repo_types.csv", "eu_repo"),
+        ("marc_genres.csv", "marcgt"),
+        ("mods_types.csv", "mods"),
     ] {
         for row in table(name, &[key, "resource_type"]) {
             assert!(known.contains(&row[1]), "{name}: {row:?}");
@@ -173,4 +180,43 @@ fn the_lists_of_datacite_are_those_of_its_newest_schema() {
     let mut ours: BTreeSet<_> = rows.into_iter().map(|mut row| row.remove(0)).collect();
     assert!(ours.remove("Film"), "kernel 2 has films");
     assert_eq!(ours, listed("resourceType"));
+}
+
+#[test]
+fn the_types_of_coar_have_a_label_each_and_lead_to_one_of_invenio_rdm() {
+    let known = invenio_rdm_types();
+    let rows = table("coar_resource_types.csv", &["coar", "label", "resource_type"]);
+    let labels: HashSet<_> = rows.iter().map(|row| &row[1]).collect();
+    assert_eq!(labels.len(), rows.len());
+    assert!(rows.iter().all(|row| known.contains(&row[2])), "{rows:?}");
+}
+
+#[test]
+fn the_types_of_mods_are_those_of_the_last_schema_that_lists_them() {
+    let Some(shared) = crate::support::shared() else { return };
+    let schema = std::fs::read_to_string(shared.join("xsd/mods/mods-3-6.xsd")).unwrap();
+    let list = schema.split("name=\"resourceTypeDefinition\"").nth(1).unwrap();
+    let list = list.split("</xs:simpleType>").next().unwrap();
+    let values = list.split("enumeration value=\"").skip(1);
+    let listed = values.map(|rest| rest.split('"').next().unwrap());
+    let listed: BTreeSet<_> = listed.filter(|value| !value.is_empty()).collect();
+    let rows = table("mods_types.csv", &["mods", "resource_type"]);
+    let ours: BTreeSet<_> = rows.iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(ours, listed);
+}
+
+#[test]
+fn a_language_leads_back_to_its_marc_code_in_use() {
+    let rows = table("languages.csv", &["marc", "iso639_3", "iso639_1", "name"]);
+    let text = "crosswalk: x\nfrom: { format: json }\nto: { format: json }\ntables:\n  \
+                language: { file: tables/languages.csv, key: marc, value: iso639_3 }\n  \
+                back: { inverse_of: language, pick: { ron: rum } }\nrules: []\n";
+    let folder = crate::support::project("crosswalks");
+    let crosswalk = Crosswalk::parse("x.yaml".to_owned(), text.to_owned(), &folder);
+    crosswalk.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    // Of two letters, each language has one code, and no two the same.
+    let two: Vec<_> = rows.iter().filter(|row| !row[2].is_empty()).collect();
+    let pairs: HashSet<_> = two.iter().map(|row| (&row[1], &row[2])).collect();
+    let codes: HashSet<_> = pairs.iter().map(|(_, two)| two).collect();
+    assert_eq!(codes.len(), pairs.len());
 }

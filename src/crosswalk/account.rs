@@ -39,6 +39,11 @@ impl State {
         State::Failed,
         State::Mapped,
     ];
+
+    /// Whether samples are of use: the value did not reach the output, and nobody said so.
+    fn is_loss(self) -> bool {
+        matches!(self, State::Unmapped | State::Failed | State::Dropped)
+    }
 }
 
 /// One line of the account.
@@ -140,23 +145,31 @@ impl Hasher for KeyHasher {
 }
 
 /// The values of one subfield in one state.
-#[derive(Debug, Clone, Default)]
-struct Line {
-    counter: Counter,
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    values: u64,
+    bytes: u64,
+    records: u64,
     /// The serial of the record that was counted last, so that a record counts once.
     last: u64,
 }
 
-/// One for each [`State`], in its order.
-type Lines = [Line; State::ALL.len()];
+/// One subfield of a class: a tally for each [`State`], in its order, and its samples.
+#[derive(Debug, Default)]
+struct Line {
+    code: u8,
+    tallies: [Tally; State::ALL.len()],
+    samples: Vec<(State, String, String)>,
+}
 
 /// Fields with the same tag and indicators, or values with the same path.
 #[derive(Debug)]
-struct Class {
+pub struct Class {
     name: ClassName,
-    /// The subfield codes that occurred, and as many lines; of a path one line, with code 0.
-    codes: Vec<u8>,
-    lines: Vec<Lines>,
+    /// For each subfield code the number of its line and 1; 0 for none. A path has one line, of
+    /// code 0.
+    numbers: [u8; 256],
+    lines: Vec<Line>,
     /// The classes one step further down a path.
     below: Vec<(Box<str>, ClassNumber)>,
 }
@@ -165,6 +178,45 @@ struct Class {
 enum ClassName {
     Field(ClassKey),
     Path(String),
+}
+
+impl Class {
+    fn line(&mut self, code: char) -> Option<&mut Line> {
+        let code = ascii(code);
+        let number = self.numbers.get_mut(usize::from(code))?;
+        if *number == 0 {
+            self.lines.push(Line { code, ..Line::default() });
+            // 256 codes at most: 128 of ASCII, and one for all others.
+            *number = u8::try_from(self.lines.len()).unwrap_or(u8::MAX);
+        }
+        self.lines.get_mut(usize::from(*number) - 1)
+    }
+
+    /// Counts one value of the record with this serial, of so many bytes. `true`: a sample is
+    /// wanted.
+    #[inline]
+    pub fn count(&mut self, serial: u64, code: char, bytes: usize, state: State) -> bool {
+        let Some(line) = self.line(code) else { return false };
+        let Some(tally) = line.tallies.get_mut(state as usize) else { return false };
+        tally.values += 1;
+        tally.bytes += bytes as u64;
+        tally.records += u64::from(tally.last != serial);
+        tally.last = serial;
+        state.is_loss() && tally.values <= SAMPLES as u64
+    }
+
+    /// Keeps a value that was counted just now, and the record's identifier, as a sample.
+    pub fn sample(&mut self, code: char, state: State, id: &str, value: &str) {
+        if let Some(line) = self.line(code) {
+            line.samples.push((state, id.to_owned(), clip(value)));
+        }
+    }
+
+    /// Its name, with a subfield code or [`PATH_VALUE`].
+    #[must_use]
+    pub fn name(&self, code: char) -> String {
+        self.name.of(ascii(code))
+    }
 }
 
 impl ClassName {
@@ -211,7 +263,10 @@ const MAX_NAMES: usize = 500;
 #[derive(Debug, Default)]
 pub struct Account {
     classes: Vec<Class>,
-    numbers: HashMap<ClassKey, ClassNumber, BuildHasherDefault<KeyHasher>>,
+    /// For each tag of digits the classes that have it.
+    numeric: Vec<Vec<(ClassKey, ClassNumber)>>,
+    /// The classes of other tags.
+    others: HashMap<ClassKey, ClassNumber, BuildHasherDefault<KeyHasher>>,
     /// The classes of the first steps of paths.
     top: Vec<(Box<str>, ClassNumber)>,
     problems: BTreeMap<(String, String), ProblemCounter>,
@@ -226,13 +281,35 @@ impl Account {
     }
 
     /// The class of a field; it stays the same for all records of this account.
+    #[inline]
     pub fn class(&mut self, field: Field<'_>) -> ClassNumber {
         let key = ClassKey::new(field);
-        if let Some(number) = self.numbers.get(&key) {
-            return *number;
-        }
+        let known = match field.tag().number() {
+            Some(tag) => {
+                let classes = self.numeric.get(tag).map_or(&[][..], Vec::as_slice);
+                classes.iter().find(|(known, _)| *known == key).map(|(_, number)| *number)
+            }
+            None => self.others.get(&key).copied(),
+        };
+        known.unwrap_or_else(|| self.new_class(field.tag(), key))
+    }
+
+    #[cold]
+    fn new_class(&mut self, tag: Tag, key: ClassKey) -> ClassNumber {
         let number = self.add(ClassName::Field(key));
-        self.numbers.insert(key, number);
+        match tag.number() {
+            Some(tag) => {
+                if self.numeric.len() <= tag {
+                    self.numeric.resize_with(1000, Vec::new);
+                }
+                if let Some(classes) = self.numeric.get_mut(tag) {
+                    classes.push((key, number));
+                }
+            }
+            None => {
+                self.others.insert(key, number);
+            }
+        }
         number
     }
 
@@ -267,7 +344,7 @@ impl Account {
     }
 
     fn add(&mut self, name: ClassName) -> ClassNumber {
-        self.classes.push(Class { name, codes: Vec::new(), lines: Vec::new(), below: Vec::new() });
+        self.classes.push(Class { name, numbers: [0; 256], lines: Vec::new(), below: Vec::new() });
         self.classes.len() - 1
     }
 
@@ -285,43 +362,11 @@ impl Account {
         Some(Tag([a, b, c]))
     }
 
-    /// The name of a class, with a subfield code or [`PATH_VALUE`].
-    #[must_use]
-    pub fn name(&self, class: ClassNumber, code: char) -> String {
-        self.classes.get(class).map_or(String::new(), |class| class.name.of(ascii(code)))
-    }
-
-    /// Counts one value of the record at hand, of so many bytes. `true`: a sample is wanted.
+    /// A class to count in, and the serial of the record at hand.
     #[inline]
-    pub fn count(&mut self, class: ClassNumber, code: char, bytes: usize, state: State) -> bool {
+    pub fn counting(&mut self, class: ClassNumber) -> Option<(&mut Class, u64)> {
         let serial = self.serial;
-        let Some(Line { counter, last }) = self.line(class, code, state) else { return false };
-        counter.values += 1;
-        counter.bytes += bytes as u64;
-        if *last != serial {
-            *last = serial;
-            counter.records += 1;
-        }
-        let wanted = matches!(state, State::Unmapped | State::Failed | State::Dropped);
-        wanted && counter.samples.len() < SAMPLES
-    }
-
-    /// Keeps a value that was counted just now, and the record's identifier, as a sample.
-    pub fn sample(&mut self, class: ClassNumber, code: char, state: State, id: &str, value: &str) {
-        if let Some(line) = self.line(class, code, state) {
-            line.counter.samples.push((id.to_owned(), clip(value)));
-        }
-    }
-
-    fn line(&mut self, class: ClassNumber, code: char, state: State) -> Option<&mut Line> {
-        let class = self.classes.get_mut(class)?;
-        let code = ascii(code);
-        let at = class.codes.iter().position(|known| *known == code).unwrap_or_else(|| {
-            class.codes.push(code);
-            class.lines.push(Lines::default());
-            class.codes.len() - 1
-        });
-        class.lines.get_mut(at)?.get_mut(state as usize)
+        self.classes.get_mut(class).map(|class| (class, serial))
     }
 
     /// Counts a problem that a policy dealt with.
@@ -346,15 +391,21 @@ impl Account {
 
     /// Adds the counters to a report and empties them.
     pub fn drain_into(&mut self, report: &mut AccountReport) {
-        for Class { name, codes, lines, .. } in &mut self.classes {
-            for (code, lines) in codes.iter().zip(lines) {
-                for (line, state) in lines.iter_mut().zip(State::ALL) {
-                    let Line { counter, .. } = std::mem::take(line);
-                    if counter.values > 0 {
-                        let fields = report.fields.entry(name.of(*code)).or_default();
-                        fields.entry(state).or_default().add(counter);
+        for Class { name, lines, .. } in &mut self.classes {
+            for Line { code, tallies, samples } in lines {
+                for (state, tally) in State::ALL.into_iter().zip(tallies) {
+                    let Tally { values, bytes, records, .. } = std::mem::take(tally);
+                    if values == 0 {
+                        continue;
                     }
+                    let of_state = samples.iter().filter(|(of, ..)| *of == state);
+                    let samples = of_state.map(|(_, id, value)| (id.clone(), value.clone()));
+                    let samples = samples.collect();
+                    let fields = report.fields.entry(name.of(*code)).or_default();
+                    let counter = Counter { records, values, bytes, samples };
+                    fields.entry(state).or_default().add(counter);
                 }
+                samples.clear();
             }
         }
         for ((rule, code), problem) in std::mem::take(&mut self.problems) {

@@ -10,6 +10,8 @@ pub enum Condition {
     Present(String),
     /// `name == 'a'` and `name in ['a', 'b']`
     OneOf(String, Vec<String>),
+    /// `name == other`: both have the same value, or both have none.
+    Same(String, String),
     /// `not …`
     Not(Box<Condition>),
     /// `… and …`
@@ -48,6 +50,7 @@ impl Condition {
             Condition::OneOf(name, words) => {
                 value(name).is_some_and(|found| words.iter().any(|word| *word == found))
             }
+            Condition::Same(name, other) => value(name) == value(other),
             Condition::Not(inner) => !inner.holds(value),
             Condition::All(parts) => parts.iter().all(|part| part.holds(value)),
             Condition::Any(parts) => parts.iter().any(|part| part.holds(value)),
@@ -58,6 +61,7 @@ impl Condition {
     pub fn names<'c>(&'c self, out: &mut Vec<&'c str>) {
         match self {
             Condition::Present(name) | Condition::OneOf(name, _) => out.push(name),
+            Condition::Same(name, other) => out.extend([name.as_str(), other.as_str()]),
             Condition::Not(inner) => inner.names(out),
             Condition::All(parts) | Condition::Any(parts) => {
                 parts.iter().for_each(|part| part.names(out));
@@ -167,11 +171,10 @@ impl Parser {
         };
         self.next += 1;
         if self.eat_sign("==") {
-            return Ok(Condition::OneOf(name, vec![self.literal()?]));
+            return self.equal(name);
         }
         if self.eat_sign("!=") {
-            let equal = Condition::OneOf(name, vec![self.literal()?]);
-            return Ok(Condition::Not(Box::new(equal)));
+            return Ok(Condition::Not(Box::new(self.equal(name)?)));
         }
         let negated = self.eat_word("not");
         if self.eat_word("in") {
@@ -179,6 +182,17 @@ impl Parser {
             return Ok(if negated { Condition::Not(Box::new(within)) } else { within });
         }
         if negated { Err(self.unexpected("`in`")) } else { Ok(Condition::Present(name)) }
+    }
+
+    fn equal(&mut self, name: String) -> Result<Condition, ConditionError> {
+        let words = ["false", "none", "not", "null", "true"];
+        match self.peek().cloned() {
+            Some(Token::Name(other)) if !words.contains(&other.to_lowercase().as_str()) => {
+                self.next += 1;
+                Ok(Condition::Same(name, other))
+            }
+            _ => Ok(Condition::OneOf(name, vec![self.literal()?])),
+        }
     }
 
     fn words(&mut self) -> Result<Vec<String>, ConditionError> {
@@ -233,6 +247,8 @@ mod tests {
             ("role == 'author' and (empty or missing)", false),
             ("missing != 'x'", true),
             ("role", true),
+            ("role == role and role != ind1", true),
+            ("missing == other", true),
             ("empty", false),
         ] {
             assert_eq!(Condition::parse(text).unwrap().holds(&value), expected, "{text}");
@@ -241,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_mistake_is_placed() {
-        for (text, at) in [("role = 'x'", 5), ("role ==", 7), ("(role", 5), ("a == b", 5), ("", 0)]
+        for (text, at) in [("role = 'x'", 5), ("role ==", 7), ("(role", 5), ("a == 3", 5), ("", 0)]
         {
             assert_eq!(Condition::parse(text).expect_err(text).at, at, "{text}");
         }

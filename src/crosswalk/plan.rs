@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::codes::CodeSet;
 use super::condition::Condition;
+use super::expression::Expression;
 use super::selector::{JsonPath, MarcSelector, Namespaces, Subfields, XmlPath};
 use super::shape::{Shape, Target};
 use super::syntax::{Policy, Take};
@@ -106,7 +107,7 @@ pub struct Step {
     /// A constant: its text, and whether it is JSON already.
     pub constant: Option<(String, bool)>,
     /// Condition.
-    pub when: Option<Condition>,
+    pub when: Option<When>,
     /// Bindings.
     pub lets: Vec<(String, Step)>,
     /// What becomes of the values.
@@ -124,7 +125,7 @@ pub struct Step {
     /// Transforms.
     pub pipe: Pipe,
     /// Value when there is none.
-    pub default: Option<String>,
+    pub default: Option<Fallback>,
     /// Policy for no value.
     pub on_missing: Policy,
     /// Policy for a failed transform.
@@ -137,6 +138,26 @@ pub struct Step {
     pub codes: Option<CodeSet>,
     /// A leaf whose values can be written as they come, without a list to sort or choose from.
     pub direct: bool,
+    /// An expression in it, or in its items, reads the output so far.
+    pub reads_record: bool,
+}
+
+/// A condition.
+#[derive(Debug)]
+pub enum When {
+    /// One that needs no interpreter.
+    Native(Condition),
+    /// Any other.
+    Expression(Box<Expression>),
+}
+
+/// What stands in for a value that is missing.
+#[derive(Debug)]
+pub enum Fallback {
+    /// A text.
+    Text(String),
+    /// What an expression gives, if it does.
+    Expression(Box<Expression>),
 }
 
 impl Step {
@@ -180,6 +201,8 @@ pub enum Body {
     Leaf(Target),
     /// Each matched field or value to the first case that holds.
     Cases(Vec<CasePlan>),
+    /// What the inner step makes of each matched field or value.
+    Each(Box<Step>),
 }
 
 /// One case.
@@ -190,7 +213,7 @@ pub struct CasePlan {
     /// Its target path, without `[]`.
     pub to: String,
     /// Condition; `None` always holds.
-    pub when: Option<Condition>,
+    pub when: Option<When>,
     /// Where to.
     pub target: Target,
     /// What to build; `None` writes the value itself.
@@ -225,6 +248,8 @@ pub enum Selector {
     Json(JsonPath),
     /// A path in an XML tree.
     Xml(XmlPath),
+    /// An expression over names.
+    Expression(Box<Expression>),
     /// `.`: the current value.
     Current,
     /// `tag`: the current field's tag.
@@ -254,7 +279,7 @@ impl TagIndex {
         }
         let slot = self.slots;
         self.slots += 1;
-        match number(tag) {
+        match tag.number() {
             Some(n) => {
                 if self.numeric.is_empty() {
                     self.numeric = vec![NONE; 1000];
@@ -273,7 +298,7 @@ impl TagIndex {
     /// The tag's number, if any selector names it.
     #[must_use]
     pub fn get(&self, tag: Tag) -> Option<u16> {
-        match number(tag) {
+        match tag.number() {
             Some(n) => self.numeric.get(n).copied().filter(|slot| *slot != NONE),
             None => self.other.get(&tag).copied(),
         }
@@ -284,10 +309,4 @@ impl TagIndex {
     pub fn slots(&self) -> usize {
         usize::from(self.slots)
     }
-}
-
-fn number(tag: Tag) -> Option<usize> {
-    tag.0
-        .iter()
-        .try_fold(0, |n, byte| byte.is_ascii_digit().then(|| n * 10 + usize::from(byte - b'0')))
 }

@@ -4,12 +4,14 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use super::account::{Account, State};
-use super::input::{Behind, MarcInput, Node, Source};
-use super::plan::{Body, CasePlan, Plan, Selector, Step};
+use super::input::{MarcInput, Node, Source};
+use super::objects::{has_default, is_dressed};
+use super::plan::{Body, Plan, Selector, Step};
 use super::runner::Memory;
 use super::shape::{Buffer, Target};
-use super::syntax::{Policy, Take};
+use super::syntax::Policy;
 use super::transforms::text;
+use super::values::{Place, Sink};
 
 /// A record that a policy held back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +65,8 @@ pub(super) struct Run<'r> {
     pub(super) source: Source<'r>,
     pub(super) id: &'r str,
     pub(super) bindings: Vec<(&'r str, Option<Found<'r>>)>,
+    /// The output as it was before the rule at hand, when an expression in it reads that.
+    pub(super) output: Option<serde_json::Value>,
     /// How many MARC fields have an 880 so far.
     pub(super) pairs: u32,
     pub(super) nodes: Vec<Node<'r>>,
@@ -98,7 +102,7 @@ impl<'r> Run<'r> {
     }
 
     /// Counts that a step or case was used.
-    fn used(&mut self, number: usize) {
+    pub(super) fn used(&mut self, number: usize) {
         if let Some(count) = self.memory.uses.get_mut(number) {
             *count += 1;
         }
@@ -129,9 +133,16 @@ impl<'r> Run<'r> {
             }
             _ => false,
         };
+        if rule.reads_record {
+            let mut bytes = Vec::new();
+            self.plan.shape.stitch(buffers, &mut bytes);
+            self.output = serde_json::from_slice(&bytes).ok();
+        }
         match &rule.body {
-            Body::Leaf(target) if absent => self.missing(rule, *target, buffers).map(|_| ()),
-            Body::Cases(cases) if absent && default_of_dressed(rule, cases).is_none() => {
+            Body::Leaf(target) if absent => {
+                self.missing(rule, *target, &Node::Root, buffers).map(|_| ())
+            }
+            Body::Cases(cases) if absent && !(is_dressed(cases) && has_default(rule)) => {
                 self.missing_policy(rule, &rule.on_missing).map(|_| ())
             }
             _ => self.step(rule, &Node::Root, buffers, 0).map(|_| ()),
@@ -148,19 +159,59 @@ impl<'r> Run<'r> {
     ) -> Outcome<bool> {
         match &step.body {
             Body::Binding => Ok(true),
-            Body::Leaf(target) if step.lets.is_empty() => self.leaf(step, *target, node, buffers),
-            Body::Leaf(target) => {
+            Body::Leaf(target) if !step.lets.is_empty() => {
                 let bound = self.bindings.len();
-                for (name, binding) in &step.lets {
-                    let value = self.binding(binding, node)?;
-                    self.bindings.push((name, value));
-                }
+                self.bind(step, node)?;
                 let kept = self.leaf(step, *target, node, buffers);
                 self.bindings.truncate(bound);
                 kept
             }
+            Body::Leaf(target) => self.leaf(step, *target, node, buffers),
+            Body::Cases(cases) if is_dressed(cases) && !step.lets.is_empty() => {
+                let bound = self.bindings.len();
+                self.bind(step, node)?;
+                let kept = self.objects(step, cases, node, buffers, depth);
+                self.bindings.truncate(bound);
+                kept
+            }
             Body::Cases(cases) => self.objects(step, cases, node, buffers, depth),
+            Body::Each(inner) => self.each(step, inner, node, buffers, depth),
         }
+    }
+
+    fn leaf(
+        &mut self,
+        step: &'r Step,
+        target: Target,
+        node: &Node<'r>,
+        buffers: &mut [Buffer],
+    ) -> Outcome<bool> {
+        if step.when.is_some() && !self.holds(step, step.when.as_ref(), node)? {
+            return Ok(true);
+        }
+        if let Some((text, raw)) = &step.constant {
+            let value = Found { raw: *raw, ..Found::of(text) };
+            self.write(&value, step, target, buffers);
+            return Ok(true);
+        }
+        if step.direct {
+            let mut sink = Sink { count: 0, to: Place::Leaf(target, buffers) };
+            if !self.gather(step, node, &mut sink)? {
+                return Ok(false);
+            }
+            let written = sink.count > 0;
+            return if written { Ok(true) } else { self.missing(step, target, node, buffers) };
+        }
+        let mut values = self.spare.pop().unwrap_or_default();
+        if !self.values(step, node, &mut values)? {
+            return Ok(false);
+        }
+        let written = !values.is_empty();
+        for value in values.drain(..) {
+            self.write(&value, step, target, buffers);
+        }
+        self.spare.push(values);
+        if written { Ok(true) } else { self.missing(step, target, node, buffers) }
     }
 
     /// No value: the default, or what the policy says.
@@ -168,22 +219,36 @@ impl<'r> Run<'r> {
         &mut self,
         step: &'r Step,
         target: Target,
+        node: &Node<'r>,
         buffers: &mut [Buffer],
     ) -> Outcome<bool> {
-        if let Some(default) = &step.default {
-            self.write(&Found::of(default), step, target, buffers);
-            return Ok(true);
-        }
-        match &step.on_missing {
-            Policy::Default(text) => {
-                self.write(&Found::of(text), step, target, buffers);
+        match self.default_of(step, node)? {
+            Some(found) => {
+                self.write(&found, step, target, buffers);
                 Ok(true)
             }
-            policy => self.missing_policy(step, policy),
+            None => self.missing_policy(step, &step.on_missing),
         }
     }
 
-    fn missing_policy(&mut self, step: &Step, policy: &Policy) -> Outcome<bool> {
+    /// The value that a rule has when there is none.
+    pub(super) fn default_of(
+        &mut self,
+        step: &'r Step,
+        node: &Node<'r>,
+    ) -> Outcome<Option<Found<'r>>> {
+        if let Some(default) = &step.default
+            && let Some(found) = self.fallback(step, default, node)?
+        {
+            return Ok(Some(found));
+        }
+        match &step.on_missing {
+            Policy::Default(text) => Ok(Some(Found::of(text))),
+            _ => Ok(None),
+        }
+    }
+
+    pub(super) fn missing_policy(&mut self, step: &Step, policy: &Policy) -> Outcome<bool> {
         match policy {
             Policy::Skip(report) => {
                 if *report {
@@ -254,202 +319,12 @@ impl<'r> Run<'r> {
         }
     }
 
-    fn objects(
-        &mut self,
-        step: &'r Step,
-        cases: &'r [CasePlan],
-        context: &Node<'r>,
-        buffers: &mut [Buffer],
-        depth: usize,
-    ) -> Outcome<bool> {
-        let start = self.nodes.len();
-        if !self.select_nodes(step, context)? {
-            return Ok(false);
-        }
-        if self.nodes.len() == start
-            && let Some(default) = default_of_dressed(step, cases)
-        {
-            self.nodes.push(Node::Value(Found::of(default), Behind::Nothing));
-        }
-        let end = self.nodes.len();
-        let mut built = false;
-        for at in start..end {
-            let Some(node) = self.nodes.get_mut(at) else { break };
-            let node = std::mem::replace(node, Node::Root);
-            built |= self.object(step, cases, (&node, context), buffers, depth)?;
-        }
-        self.nodes.truncate(start);
-        if built { Ok(true) } else { self.missing_policy(step, &step.on_missing) }
-    }
-
-    /// The fields or values from which a rule builds, onto the end of `self.nodes`.
-    fn select_nodes(&mut self, step: &'r Step, context: &Node<'r>) -> Outcome<bool> {
-        let start = self.nodes.len();
-        let by_value = !step.pipe.steps.is_empty()
-            || step.constant.is_some()
-            || step.join.is_some()
-            || step.listed
-            || matches!(step.take, Take::Longest | Take::Earliest | Take::AllJoined(_));
-        if by_value {
-            let mut values = self.spare.pop().unwrap_or_default();
-            if !self.values(step, context, &mut values)? {
-                return Ok(false);
-            }
-            for value in values.drain(..) {
-                let behind = self.behind(&value);
-                self.nodes.push(Node::Value(value, behind));
-            }
-            self.spare.push(values);
-            return Ok(true);
-        }
-        let mut nodes = std::mem::take(&mut self.nodes);
-        for (selector, _) in &step.from {
-            if step.take == Take::FirstMatch && nodes.len() > start {
-                break;
-            }
-            if !self.nodes_of(step, selector, context, &mut nodes)? {
-                self.nodes = nodes;
-                return Ok(false);
-            }
-        }
-        if step.sorted
-            && step.take != Take::FirstMatch
-            && let Some(new) = nodes.get_mut(start..)
-        {
-            new.sort_by_key(|node| self.position(node));
-        }
-        match step.take {
-            Take::First | Take::FirstMatch => nodes.truncate(start + 1),
-            Take::Last if nodes.len() > start + 1 => {
-                nodes.drain(start..nodes.len() - 1);
-            }
-            _ => {}
-        }
-        self.nodes = nodes;
-        Ok(true)
-    }
-
-    /// Where a node stands in the record, to put nodes of several selectors in record order.
-    fn position(&self, node: &Node<'_>) -> usize {
-        match node {
-            Node::Field(field) | Node::Value(_, Behind::Field(field)) => field.index(),
-            Node::Value(value, _) => self.first_origin(value).unwrap_or(0) as usize,
-            Node::Xml(node) => node.values().start,
-            Node::Json(value) => {
-                let found = self.json().and_then(|input| input.found(value));
-                found.and_then(|found| self.first_origin(&found)).unwrap_or(0) as usize
-            }
-            Node::Root => 0,
-        }
-    }
-
-    /// Builds one object of a node, found from a context; `false` when a condition or policy leaves it out.
-    fn object(
-        &mut self,
-        step: &'r Step,
-        cases: &'r [CasePlan],
-        nodes: (&Node<'r>, &Node<'r>),
-        buffers: &mut [Buffer],
-        depth: usize,
-    ) -> Outcome<bool> {
-        let bound = self.bindings.len();
-        let first_mark = self.memory.marks.len();
-        let traced = self.memory.trace.as_ref().map_or(0, |trace| trace.lines.len());
-        let kept = self.object_inner(step, cases, nodes, buffers, depth);
-        self.bindings.truncate(bound);
-        if matches!(kept, Ok(false)) {
-            if let Some(trace) = &mut self.memory.trace {
-                trace.lines.truncate(traced);
-            }
-            // What the object had taken does not reach the output after all.
-            for (_, state) in self.memory.marks.iter_mut().skip(first_mark) {
-                if *state == State::Mapped {
-                    *state = State::Dropped;
-                }
-            }
-        }
-        kept
-    }
-
-    fn object_inner(
-        &mut self,
-        step: &'r Step,
-        cases: &'r [CasePlan],
-        (node, context): (&Node<'r>, &Node<'r>),
-        buffers: &mut [Buffer],
-        depth: usize,
-    ) -> Outcome<bool> {
+    pub(super) fn bind(&mut self, step: &'r Step, node: &Node<'r>) -> Outcome<()> {
         for (name, binding) in &step.lets {
             let value = self.binding(binding, node)?;
             self.bindings.push((name, value));
         }
-        let asked = if is_dressed(cases) { context } else { node };
-        if step.when.is_some() && !self.holds(step.when.as_ref(), asked) {
-            return Ok(false);
-        }
-        let mut chosen = None;
-        for case in cases {
-            if self.holds(case.when.as_ref(), node) {
-                chosen = Some(case);
-                break;
-            }
-        }
-        let Some(case) = chosen else { return Ok(false) };
-        let occupied =
-            buffers.get(case.target.slot).is_some_and(|b| !case.target.many && !b.is_empty());
-        if occupied {
-            return Ok(false);
-        }
-        let Some(object) = &case.object else {
-            let Some(value) = self.value_at(node) else { return Ok(false) };
-            if value.is_blank() {
-                return Ok(false);
-            }
-            self.write(&value, step, case.target, buffers);
-            self.used(case.number);
-            return Ok(true);
-        };
-        if let Some(trace) = &mut self.memory.trace {
-            let at = buffers.get(case.target.slot).map_or(0, Buffer::len);
-            trace.enter(&case.to, case.target.many.then_some(at));
-        }
-        let mut inner = self.buffers(depth + 1, object.shape.slots());
-        let mut keep = Ok(true);
-        let codes = node.codes();
-        for (n, item) in object.items.iter().enumerate() {
-            let node = if object.dressed && n > 0 { context } else { node };
-            keep = match (&item.body, item.codes) {
-                // No subfield of this field is meant: no need to look for values.
-                (Body::Leaf(target), Some(wanted)) if !wanted.meets(codes) => {
-                    self.missing(item, *target, &mut inner)
-                }
-                _ => self.step(item, node, &mut inner, depth + 1),
-            };
-            if !matches!(keep, Ok(true)) {
-                break;
-            }
-        }
-        if let Some(trace) = &mut self.memory.trace {
-            trace.leave();
-        }
-        let mut keep = keep.map(|keep| keep && object.shape.is_filled(&inner));
-        if let (Ok(true), Some(linked)) = (&keep, &case.linked_880) {
-            let field = (object, inner.as_slice(), case.target);
-            keep = self.pair(linked, field, node, buffers, depth).map(|()| true);
-        } else if let (Ok(true), Some(buffer)) = (&keep, buffers.get_mut(case.target.slot)) {
-            let unique = step.unique && case.target.many;
-            buffer.push(unique, |out| object.shape.stitch(&inner, out));
-        }
-        if let Ok(true) = keep {
-            self.used(step.number);
-            if case.number != step.number {
-                self.used(case.number);
-            }
-        }
-        if let Some(place) = self.memory.pool.get_mut(depth + 1) {
-            *place = inner;
-        }
-        keep
+        Ok(())
     }
 
     pub(super) fn binding(
@@ -467,19 +342,9 @@ impl<'r> Run<'r> {
         if first.is_some() {
             self.used(step.number);
         }
-        Ok(first.or_else(|| step.default.as_ref().map(Found::of)))
-    }
-}
-
-/// Whether a rule makes an object around each of its values, not of what `map` finds there.
-fn is_dressed(cases: &[CasePlan]) -> bool {
-    matches!(cases, [CasePlan { object: Some(object), .. }] if object.dressed)
-}
-
-/// The value that such a rule has when there is none.
-fn default_of_dressed<'r>(step: &'r Step, cases: &[CasePlan]) -> Option<&'r str> {
-    match (&step.default, &step.on_missing) {
-        (Some(text), _) | (None, Policy::Default(text)) if is_dressed(cases) => Some(text),
-        _ => None,
+        match (first, &step.default) {
+            (None, Some(default)) => self.fallback(step, default, node),
+            (first, _) => Ok(first),
+        }
     }
 }

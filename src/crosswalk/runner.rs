@@ -125,6 +125,7 @@ impl<'p> Runner<'p> {
             id,
             source,
             bindings: Vec::new(),
+            output: None,
             pairs: 0,
             nodes: Vec::with_capacity(16),
             spare: Vec::with_capacity(8),

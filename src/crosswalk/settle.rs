@@ -56,22 +56,22 @@ impl Run<'_> {
 
     fn settle_fields(&mut self, states: &[State], lost: &mut Lost<'_>) {
         let Source::Marc(input) = self.source else { return };
-        for (field, class) in input.marc.fields().zip(input.classes().iter().copied()) {
-            let ignored = self.memory.ignored.of(self.plan, class, field);
+        for (field, number) in input.marc.fields().zip(input.classes().iter().copied()) {
+            let ignored = self.memory.ignored.of(self.plan, number, field);
+            let Some((class, serial)) = self.account.counting(number) else { continue };
             for (code, index, length) in field.outline() {
                 let mut state = states.get(index).copied().unwrap_or(State::Unmapped);
                 let value = || input.marc.value(index).unwrap_or_default();
-                // Nothing is lost with a blank.
-                let free = || ignored.contains(code) || text::trimmed(value()).is_empty();
-                if state == State::Unmapped && free() {
-                    state = State::Ignored;
-                }
                 if state == State::Unmapped {
-                    lost.see(|| self.account.name(class, code), value());
+                    // Nothing is lost with a blank.
+                    if ignored.contains(code) || text::trimmed(value()).is_empty() {
+                        state = State::Ignored;
+                    } else {
+                        lost.see(|| class.name(code), value());
+                    }
                 }
-                let wants_sample = self.account.count(class, code, length, state);
-                if wants_sample {
-                    self.account.sample(class, code, state, self.id, value());
+                if class.count(serial, code, length, state) {
+                    class.sample(code, state, self.id, value());
                 }
             }
         }
@@ -150,10 +150,11 @@ fn settle_leaf(
     if state == State::Unmapped && text::trimmed(value).is_empty() {
         state = State::Ignored;
     }
+    let Some((class, serial)) = account.counting(class) else { return };
     if state == State::Unmapped {
-        lost.see(|| account.name(class, PATH_VALUE), value);
+        lost.see(|| class.name(PATH_VALUE), value);
     }
-    if account.count(class, PATH_VALUE, value.len(), state) {
-        account.sample(class, PATH_VALUE, state, id, value);
+    if class.count(serial, PATH_VALUE, value.len(), state) {
+        class.sample(PATH_VALUE, state, id, value);
     }
 }

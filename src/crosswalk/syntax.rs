@@ -1,11 +1,14 @@
 //! The file as it is written: keys and their values with places, before anything is resolved.
 
 mod extends;
+mod json_schema;
+pub mod keys;
 mod read;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use json_schema::json_schema;
 pub use read::read;
 
 use crate::yaml::{SourceText, Span};
@@ -70,6 +73,8 @@ pub struct Rule {
     pub from: Vec<Spanned<String>>,
     /// A constant instead of a selector.
     pub constant: Option<Spanned<serde_json::Value>>,
+    /// An expression instead of a selector.
+    pub expression: Option<Spanned<String>>,
     /// Condition.
     pub when: Option<Spanned<String>>,
     /// Bindings, in order.

@@ -9,6 +9,7 @@ mod linked;
 
 use super::shape::{Buffer, Shape, Syntax};
 use super::syntax::File;
+use super::syntax::keys::{self, words};
 use crate::formats::marc21::{Leader, marcxml};
 use crate::formats::{DecodeError, FORMATS, Format, Model, SourceRecord, by_name, csv};
 use crate::record::Warning;
@@ -17,7 +18,7 @@ use crate::xml::writer::push_attribute_value;
 use crate::yaml::Checker;
 
 pub(super) use check::check;
-pub(super) use dress::{Dressed, dressed, extra_items};
+pub(super) use dress::{Dressed, dressed, extra_items, nodes_of, of_each};
 pub use linked::Linked;
 
 /// What a plan writes.
@@ -43,9 +44,10 @@ impl Output {
         let (model, format) = model(file, check);
         let by_tag = match &file.to_sort {
             None => false,
-            Some(sort) if sort.value == "tag" && model == Model::Marc => true,
+            Some(sort) if sort.value == "tag" => true,
             Some(sort) => {
-                check.unknown("E0106", sort.span, "order of a target", &sort.value, ["tag"]);
+                let known = words(keys::SORTS);
+                check.unknown("E0106", sort.span, "order of a target", &sort.value, known);
                 false
             }
         };
@@ -144,7 +146,7 @@ fn model(file: &File, check: &mut Checker) -> (Model, Option<&'static Format>) {
         Some(format) => (format.model, Some(format)),
         None => {
             let written = FORMATS.iter().filter(|format| format.writing.is_some());
-            let known = ["json", "marc21", "xml"].into_iter().chain(written.map(|f| f.name));
+            let known = words(keys::TARGETS).chain(written.map(|format| format.name));
             check.unknown("E0106", file.to_format.span, "target format", word, known);
             (Model::Json, None)
         }

@@ -25,43 +25,6 @@ pub(super) enum Place<'s, 'r> {
 }
 
 impl<'r> Run<'r> {
-    /// Writes the values of a rule or an item that builds nothing; `false` drops the object
-    /// around it.
-    pub(super) fn leaf(
-        &mut self,
-        step: &'r Step,
-        target: Target,
-        node: &Node<'r>,
-        buffers: &mut [Buffer],
-    ) -> Outcome<bool> {
-        if step.when.is_some() && !self.holds(step.when.as_ref(), node) {
-            return Ok(true);
-        }
-        if let Some((text, raw)) = &step.constant {
-            let value = Found { raw: *raw, ..Found::of(text) };
-            self.write(&value, step, target, buffers);
-            return Ok(true);
-        }
-        if step.direct {
-            let mut sink = Sink { count: 0, to: Place::Leaf(target, buffers) };
-            if !self.gather(step, node, &mut sink)? {
-                return Ok(false);
-            }
-            let written = sink.count > 0;
-            return if written { Ok(true) } else { self.missing(step, target, buffers) };
-        }
-        let mut values = self.spare.pop().unwrap_or_default();
-        if !self.values(step, node, &mut values)? {
-            return Ok(false);
-        }
-        let written = !values.is_empty();
-        for value in values.drain(..) {
-            self.write(&value, step, target, buffers);
-        }
-        self.spare.push(values);
-        if written { Ok(true) } else { self.missing(step, target, buffers) }
-    }
-
     /// The values of a step, transformed and chosen; `false` drops the object around it.
     pub(super) fn values(
         &mut self,

@@ -48,6 +48,9 @@ pub fn doi(value: &str) -> Normalized<'_> {
 /// # Errors
 /// `isbn13.shape`, `isbn13.checksum`, and `isbn13.prefix` when it begins with neither 978 nor 979.
 pub fn isbn13(value: &str) -> Normalized<'_> {
+    if let Some(digits) = plain_isbn13(value) {
+        return Ok(Cow::Borrowed(digits));
+    }
     let Some(digits) = isbn_characters(value) else {
         return wrong("isbn13.shape", "10 or 13 digits");
     };
@@ -69,6 +72,20 @@ pub fn isbn13(value: &str) -> Normalized<'_> {
         return wrong("isbn13.checksum", "an ISBN-13 with a right check digit");
     }
     Ok(digits)
+}
+
+/// Nearly every ISBN-13: digits without hyphens in front, and nothing or a qualifier behind.
+fn plain_isbn13(value: &str) -> Option<&str> {
+    let (digits, rest) = value.split_at_checked(13)?;
+    let is_alone = rest.as_bytes().first().is_none_or(|byte| b" (:;,/".contains(byte));
+    let is_prefixed = digits.starts_with("978") || digits.starts_with("979");
+    if !is_alone || !is_prefixed || !is_digits(digits) {
+        return None;
+    }
+    // With its check digit the weighted sum is a multiple of ten (ISO 2108).
+    let weights = [1, 3].into_iter().cycle();
+    let sum: u32 = digits.bytes().zip(weights).map(|(d, w)| u32::from(d - b'0') * w).sum();
+    sum.is_multiple_of(10).then_some(digits)
 }
 
 /// ISBN-10 without hyphens; an ISBN-13 that begins with 978 is converted.

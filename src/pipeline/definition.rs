@@ -6,7 +6,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::crosswalk::{Crosswalk, CrosswalkError};
-use crate::formats::{Encoding, FORMATS, Format, Policy, ReadOptions};
+use crate::formats::{Encoding, FORMATS, Format, Model, Policy, ReadOptions};
 use crate::record::content_hash;
 use crate::source::{BatchLimit, SourceError, expand};
 use crate::validate::{SchemaValidator, ValidateError};
@@ -73,6 +73,16 @@ pub enum DefinitionError {
         /// Why not.
         reason: CrosswalkError,
     },
+    /// The crosswalk writes something else than JSON, of which records are.
+    #[error("{file}:{line}: {crosswalk} does not write JSON, of which records are")]
+    Model {
+        /// The pipeline's file.
+        file: String,
+        /// The line that names the crosswalk.
+        line: usize,
+        /// The crosswalk's name.
+        crosswalk: String,
+    },
     /// The schema cannot be used.
     #[error("{file}:{line}: {reason}")]
     Schema {
@@ -136,6 +146,11 @@ impl Definition {
                     DefinitionError::Crosswalk { file, line, reason }
                 }
             })?;
+        if crosswalk.plan().output.model != Model::Json {
+            let (file, line) = (name, written.crosswalk_line);
+            let crosswalk = crosswalk.name().to_owned();
+            return Err(DefinitionError::Model { file, line, crosswalk });
+        }
         let (schema, line) = match written.schema {
             Some(schema) => (Some(folder.join(schema)), written.schema_line),
             None => (crosswalk.schema().map(Path::to_owned), written.crosswalk_line),

@@ -118,6 +118,13 @@ impl Checker {
         self.error_with_hint(code, span, format!("unknown {what} `{word}`"), hint);
     }
 
+    /// The line in which a span begins, from 1.
+    #[must_use]
+    pub fn line(&self, span: Span) -> usize {
+        let source = self.sources.get(usize::from(span.file));
+        source.map_or(1, |source| source.line_column(span.start).0)
+    }
+
     /// Whether anything was noted so far.
     #[must_use]
     pub fn is_clean(&self) -> bool {

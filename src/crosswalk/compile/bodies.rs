@@ -1,9 +1,9 @@
 //! What a rule does with what it finds: a value, an object, one of several cases.
 
-use super::{Compiler, Scope, plain_path};
+use super::{Compiler, Context, Scope, plain_path};
 use crate::crosswalk::plan::{Body, CasePlan, Object, Step};
 use crate::crosswalk::shape::Shape;
-use crate::crosswalk::syntax::{Case, Linked880, Rule, Spanned};
+use crate::crosswalk::syntax::{Case, Linked880, Rule, Spanned, Take};
 use crate::crosswalk::target::{self, Dressed, Linked};
 
 impl Compiler<'_> {
@@ -11,8 +11,7 @@ impl Compiler<'_> {
         &mut self,
         rule: &Rule,
         (label, number): (&str, usize),
-        outer: &Scope<'s>,
-        inner: &Scope<'s>,
+        (outer, inner, has_policy): (&Scope<'s>, &Scope<'s>, bool),
         shape: &mut Shape,
         depth: usize,
     ) -> Option<Body> {
@@ -40,7 +39,8 @@ impl Compiler<'_> {
                 self.check.error("E0412", case.span, format!("`{label}` has no `to`"));
                 continue;
             };
-            let when = case.when.as_ref().and_then(|when| self.condition(when, inner));
+            let when = case.when.as_ref();
+            let when = when.and_then(|when| self.condition(when, inner, has_policy));
             let Some((target, place)) = self.target(to, outer, shape) else { continue };
             let items = if case.map.is_empty() { &rule.map } else { &case.map };
             let items: Vec<&Rule> = items.iter().chain(&rule.set).chain(&extra).collect();
@@ -59,6 +59,31 @@ impl Compiler<'_> {
             plans.push(CasePlan { number, to, when, target, object, linked_880 });
         }
         Some(Body::Cases(plans))
+    }
+
+    /// A rule with `from` and `value`: an expression over each field or value.
+    pub(super) fn each<'s>(
+        &mut self,
+        rule: &Rule,
+        inner: &Rule,
+        label: &str,
+        scope: &Scope<'s>,
+        shape: &mut Shape,
+        depth: usize,
+    ) -> Option<Step> {
+        let below = Scope { context: Context::Current, ..scope.clone() };
+        let inner = self.step(inner, label, &below, Some(shape), depth)?;
+        let many = match &inner.body {
+            Body::Leaf(target) => target.many,
+            Body::Cases(cases) => cases.iter().any(|case| case.target.many),
+            Body::Binding | Body::Each(_) => false,
+        };
+        let mut outer = self.step(&target::nodes_of(rule), label, scope, None, depth)?;
+        if rule.take.is_none() && many {
+            outer.take = Take::All;
+        }
+        outer.body = Body::Each(Box::new(inner));
+        Some(outer)
     }
 
     fn items<'s>(

@@ -1,13 +1,17 @@
 //! Compiling: every name of a file resolved, every mistake of meaning found in one pass.
 
 mod bodies;
+mod expressions;
 mod selectors;
 mod tables;
 
-use crate::crosswalk::condition::Condition;
-use crate::crosswalk::plan::{Body, Input, Label, OfUnmapped, Plan, Step, TagIndex, codes};
+use crate::crosswalk::expression::Form;
+use crate::crosswalk::plan::{
+    Body, Input, Label, OfUnmapped, Plan, Selector, Step, TagIndex, codes,
+};
 use crate::crosswalk::schema_paths::SchemaPaths;
 use crate::crosswalk::shape::{Shape, Target};
+use crate::crosswalk::syntax::keys::{self, words};
 use crate::crosswalk::syntax::{File, Policy, Rule, Spanned, Take, Unmapped};
 use crate::crosswalk::target::{self, Output};
 use crate::crosswalk::transforms::{Pipe, PipeContext, parse_pipe};
@@ -29,6 +33,7 @@ pub fn compile(file: &File, check: Checker) -> Result<Plan, Diagnostics> {
         tags: TagIndex::default(),
         default_on_error: file.on_error.clone(),
         default_unique: file.unique,
+        reads_record: false,
         depth: 0,
         labels: Vec::new(),
         places: Vec::new(),
@@ -52,7 +57,11 @@ pub fn compile(file: &File, check: Checker) -> Result<Plan, Diagnostics> {
     let rules: Vec<Step> = file
         .rules
         .iter()
-        .filter_map(|rule| compiler.step(rule, &rule.id, &scope, Some(&mut shape), 1))
+        .filter_map(|rule| {
+            compiler.reads_record = false;
+            let step = compiler.step(rule, &rule.id, &scope, Some(&mut shape), 1)?;
+            Some(Step { reads_record: compiler.reads_record, ..step })
+        })
         .collect();
     let unmapped = compiler.unmapped(&file.unmapped, &scope, &mut shape);
     shape.finish(output.by_tag);
@@ -98,6 +107,8 @@ struct Compiler<'f> {
     tags: TagIndex,
     default_on_error: Option<Policy>,
     default_unique: bool,
+    /// The rule at hand has an expression that reads the output so far.
+    reads_record: bool,
     depth: usize,
     /// A label for each step and case, and where it stands.
     labels: Vec<Label>,
@@ -152,29 +163,6 @@ impl Compiler<'_> {
         })
     }
 
-    fn condition(&mut self, when: &Spanned<String>, scope: &Scope<'_>) -> Option<Condition> {
-        let condition = match Condition::parse(&when.value) {
-            Ok(condition) => condition,
-            Err(error) => {
-                let span = self.inside(when.span, error.at, 1);
-                self.check.error("E0206", span, error.message);
-                return None;
-            }
-        };
-        let mut names = Vec::new();
-        condition.names(&mut names);
-        for name in names {
-            let built_in = ["value", "tag", "ind1", "ind2"].contains(&name);
-            let known = built_in || scope.bindings.iter().any(|binding| binding == name);
-            if !known && matches!(self.input, Input::Marc) {
-                let known = scope.bindings.iter().map(String::as_str);
-                let known = known.chain(["value", "tag", "ind1", "ind2"]);
-                self.check.unknown("E0207", when.span, "name", name, known);
-            }
-        }
-        Some(condition)
-    }
-
     /// Where `to` leads: the leaf in the shape, and the place in the schema behind it.
     fn target<'s>(
         &mut self,
@@ -208,29 +196,23 @@ impl Compiler<'_> {
         depth: usize,
     ) -> Option<Step> {
         self.depth = self.depth.max(depth);
+        let shape = match (target::of_each(rule), shape) {
+            (Some(inner), Some(shape)) => {
+                return self.each(rule, &inner, label, scope, shape, depth);
+            }
+            (_, shape) => shape,
+        };
         let number = self.label(label, rule.span);
         let builds = !rule.map.is_empty() || !rule.cases.is_empty();
         let wants_values = !builds || rule.pipe.is_some() || rule.join.is_some() || rule.listed;
-        let from: Vec<_> =
+        let mut from: Vec<_> =
             rule.from.iter().filter_map(|text| self.selector(text, scope, wants_values)).collect();
-        if rule.from.is_empty() && rule.constant.is_none() {
-            self.check.error("E0413", rule.span, format!("`{label}` has no `from` and no `const`"));
-        }
-        let pipe = rule.pipe.as_ref().map(|pipe| self.pipe(pipe)).unwrap_or_default();
+        self.one_source(rule, label);
         let on_error = rule.on_error.clone().or_else(|| scope.on_error.clone());
         let on_error = on_error.or_else(|| self.default_on_error.clone());
-        if let (Some(name), None, Some(text)) = (pipe.fallible(), &on_error, &rule.pipe) {
-            let at = text.value.find(name).unwrap_or(0);
-            let span = self.inside(text.span, at, name.len());
-            self.check.error(
-                "E0301",
-                span,
-                format!("`{name}` can fail and no on_error is in force"),
-            );
-        }
-        if let Some(default) = rule.default.as_ref().filter(|d| d.value.contains("{{")) {
-            self.check.error("E0208", default.span, "`default` takes a plain text");
-        }
+        let has_policy = on_error.is_some();
+        let pipe = rule.pipe.as_ref().map(|pipe| self.safe_pipe(pipe, has_policy));
+        let pipe = pipe.unwrap_or_default();
         let mut inner: Scope<'s> = Scope {
             schema: None,
             bindings: scope.bindings.clone(),
@@ -245,18 +227,29 @@ impl Compiler<'_> {
             }
             inner.bindings.push(name.value.clone());
         }
-        let when = rule.when.as_ref().and_then(|when| self.condition(when, &inner));
+        let when = rule.when.as_ref().and_then(|when| self.condition(when, &inner, has_policy));
+        if let Some(text) = &rule.expression {
+            let expression = self.expression(text, Form::Template, &inner, has_policy)?;
+            from.push((Selector::Expression(Box::new(expression)), text.value.clone()));
+        }
+        let default =
+            rule.default.as_ref().and_then(|text| self.fallback(text, &inner, has_policy));
         let body = match shape {
             None => Body::Binding,
-            Some(shape) => self.body(rule, (label, number), scope, &inner, shape, depth)?,
+            Some(shape) => {
+                self.body(rule, (label, number), (scope, &inner, has_policy), shape, depth)?
+            }
         };
         let single = match &body {
             Body::Binding => true,
             Body::Leaf(target) => !target.many,
-            Body::Cases(_) => false,
+            Body::Cases(_) | Body::Each(_) => false,
         };
         let fallback = if single { Take::First } else { Take::All };
-        let plain = rule.constant.is_none() && rule.when.is_none() && !rule.from.is_empty();
+        let plain = rule.constant.is_none()
+            && rule.when.is_none()
+            && rule.lets.is_empty()
+            && !rule.from.is_empty();
         let mut step = Step {
             label: label.to_owned(),
             number,
@@ -277,7 +270,8 @@ impl Compiler<'_> {
             from,
             linked: rule.linked,
             pipe,
-            default: rule.default.as_ref().map(|default| default.value.clone()),
+            default,
+            reads_record: false,
             on_missing: rule.on_missing.clone().unwrap_or(Policy::Ok),
             error_drops_object: rule.on_error.is_none() && scope.on_error.is_some(),
             on_error: on_error.unwrap_or(Policy::Fail),
@@ -285,6 +279,36 @@ impl Compiler<'_> {
         };
         step.direct = step.may_be_direct();
         Some(step)
+    }
+
+    /// A pipe that fails only where an `on_error` says what becomes of it.
+    fn safe_pipe(&mut self, text: &Spanned<String>, has_policy: bool) -> Pipe {
+        let pipe = self.pipe(text);
+        if let (Some(name), false) = (pipe.fallible(), has_policy) {
+            self.without_policy(text, name);
+        }
+        pipe
+    }
+
+    /// Notes a transform that can fail and has no policy.
+    fn without_policy(&mut self, text: &Spanned<String>, name: &str) {
+        let at = text.value.find(name).unwrap_or(0);
+        let span = self.inside(text.span, at, name.len());
+        let message = format!("`{name}` can fail and no on_error is in force");
+        let words: Vec<_> = words(keys::ON_ERROR).collect();
+        let hint = format!("say `on_error:` {} or {{ default: … }}", words.join(", "));
+        self.check.error_with_hint("E0301", span, message, Some(hint));
+    }
+
+    /// A rule takes its values from one place.
+    fn one_source(&mut self, rule: &Rule, label: &str) {
+        let sources = [!rule.from.is_empty(), rule.constant.is_some(), rule.expression.is_some()];
+        let message = match sources.iter().filter(|given| **given).count() {
+            0 => format!("`{label}` has no `from`, no `const` and no `value`"),
+            1 => return,
+            _ => format!("`{label}` has more than one of `from`, `const` and `value`"),
+        };
+        self.check.error("E0413", rule.span, message);
     }
 }
 

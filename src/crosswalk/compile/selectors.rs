@@ -5,6 +5,7 @@ use crate::crosswalk::plan::{Input, Selector};
 use crate::crosswalk::selector::{
     JsonPath, MarcSelector, Namespaces, SelectorError, Subfields, TagPattern, XmlPath,
 };
+use crate::crosswalk::syntax::keys;
 use crate::crosswalk::syntax::{File, Spanned};
 use crate::formats::marc21::Tag;
 
@@ -19,7 +20,7 @@ impl Compiler<'_> {
                 namespaces: Namespaces::new(file.from_namespaces.clone()),
             },
             other => {
-                let known = ["csv", "json", "marc21", "xml"];
+                let known = keys::words(keys::SOURCES);
                 self.check.unknown("E0106", file.from_format.span, "source format", other, known);
                 Input::Marc
             }

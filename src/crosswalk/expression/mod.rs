@@ -7,6 +7,7 @@
 //! A backslash in quotes is a backslash.
 //! <https://docs.rs/minijinja/latest/minijinja/syntax/>
 
+mod built_in;
 mod interpreted;
 mod native;
 mod scan;

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::interpreted::{BETWEEN, LIST_FILTERS, outcome_of_json};
+use super::built_in::LIST_FILTERS;
+use super::interpreted::{BETWEEN, outcome_of_json};
 use super::{Failure, Given, Outcome};
 use crate::crosswalk::condition::Condition;
 use crate::crosswalk::transforms::{Applied, Pipe, PipeContext, parse_pipe};
@@ -200,6 +201,10 @@ impl Term {
         given: &dyn Fn(&str) -> Option<Given<'v>>,
     ) -> Result<Option<Outcome<'v>>, Failure> {
         let text = match &self.source {
+            // A word is there even if it is empty: `{{ a or '' }}`.
+            Source::Word(word) if self.pipe.steps.is_empty() => {
+                return Ok(Some(Outcome::Text(Cow::Borrowed(word))));
+            }
             Source::Word(word) => Cow::Borrowed(word.as_str()),
             Source::Name(path) => match named(path, given) {
                 Some(Given::Json(value)) if self.pipe.steps.is_empty() => return Ok(json(value)),

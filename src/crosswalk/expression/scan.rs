@@ -1,6 +1,6 @@
 //! What can be told of an expression before it runs: unknown filters, what in it can fail.
 
-use super::interpreted::{BUILT_IN, LIST_FILTERS, METHODS, TESTS};
+use super::built_in::{BUILT_IN, LIST_FILTERS, METHODS, TESTS};
 use super::{ExpressionError, Form};
 use crate::crosswalk::transforms::{PipeContext, TRANSFORMS, parse_pipe};
 use crate::yaml::suggest;
@@ -88,10 +88,7 @@ pub(super) fn scan(
                 }
             }
             (_, Token::Name(name)) if at(n + 1) == Some(Token::Sign('(')) => {
-                let is_call = !KEYWORDS.contains(name)
-                    && !matches!(before, Some(Token::Sign('|')))
-                    && !(matches!(before, Some(Token::Name("is" | "not"))) && is_test(&tokens, n));
-                if is_call {
+                if !KEYWORDS.contains(name) && !is_test(&tokens, n) {
                     let hint = Some(format!("transforms stand behind a bar: `value | {name}`"));
                     errors.push(error("E0203", name, format!("unknown function `{name}`"), hint));
                 }

@@ -61,6 +61,7 @@ fn templates_give_values() {
         ("{{ missing }}", "-", None, true),
         ("{{ missing or 'x' }}", "'x'", None, true),
         ("{{ empty or missing or subtitle | upper }}", "'A STUDY'", None, true),
+        ("{{ subtitle }}{{ missing or '' }}", "'a study'", None, true),
         ("{{ title if title }}", "'Hay in rows :'", None, true),
         ("{{ title if missing else 'none' }}", "'none'", None, true),
         ("{{ title if missing }}", "-", None, true),
@@ -77,7 +78,7 @@ fn templates_give_values() {
         ("{{ record.open }}", "false", None, true),
         ("{{ record.list }}", "b|a|b", None, true),
         ("{{ title | replace('\\w+ ', '') }}", "':'", None, true),
-        ("{{ value | basename }}", "'a.pdf'", None, false),
+        ("{{ value | basename }}", "'a.pdf'", None, true),
         ("{{ record.list | sort | join('; ') }}", "'a; b; b'", Some("sort"), false),
         ("{{ record.people | map(attribute='name') | join(' ') }}", "'Ada Cy'", Some("map"), false),
         ("{{ record.list | upper | join('') }}", "'BAB'", None, false),
@@ -169,84 +170,73 @@ fn names_of_members_are_taken_on_trust() {
     assert_eq!(expression.unwrap().reads(), ["family", "given"]);
 }
 
+/// Text, form, code, place, message, hint.
+const MISTAKES: &[(&str, Form, &str, usize, &str, &str)] = &[
+    ("{{ titel }}", Form::Template, "E0207", 3, "unknown name `titel`", "did you mean `title`?"),
+    (
+        "a {{ titel | nfc }}",
+        Form::Template,
+        "E0207",
+        5,
+        "unknown name `titel`",
+        "did you mean `title`?",
+    ),
+    (
+        "{{ title | trim_isb }}",
+        Form::Template,
+        "E0203",
+        11,
+        "unknown transform `trim_isb`",
+        "did you mean `trim_isbd`?",
+    ),
+    ("titel > 3", Form::Condition, "E0207", 0, "unknown name `titel`", "did you mean `title`?"),
+    ("n is numbr", Form::Condition, "E0203", 5, "unknown test `numbr`", "did you mean `number`?"),
+    (
+        "title.endwith('x')",
+        Form::Condition,
+        "E0203",
+        6,
+        "unknown method `endwith`",
+        "did you mean `endswith`?",
+    ),
+    (
+        "upper(title)",
+        Form::Condition,
+        "E0203",
+        0,
+        "unknown function `upper`",
+        "transforms stand behind a bar: `value | upper`",
+    ),
+    (
+        "{% for x in title %}{{ x }}{% endfor %}",
+        Form::Template,
+        "E0209",
+        3,
+        "`for` is no statement of expressions",
+        "there are `if`, `elif`, `else`, `endif` and `set`, and no loops",
+    ),
+    (
+        "{% include 'x' %}",
+        Form::Template,
+        "E0209",
+        3,
+        "`include` is no statement of expressions",
+        "there are `if`, `elif`, `else`, `endif` and `set`, and no loops",
+    ),
+    (
+        "{{ title",
+        Form::Template,
+        "E0206",
+        3,
+        "unexpected end of input, expected end of variable block",
+        "",
+    ),
+    ("n >", Form::Condition, "E0206", 3, "", ""),
+];
+
 #[test]
 fn a_mistake_is_placed() {
-    for (text, form, code, at, message, hint) in [
-        (
-            "{{ titel }}",
-            Form::Template,
-            "E0207",
-            3,
-            "unknown name `titel`",
-            "did you mean `title`?",
-        ),
-        (
-            "a {{ titel | nfc }}",
-            Form::Template,
-            "E0207",
-            5,
-            "unknown name `titel`",
-            "did you mean `title`?",
-        ),
-        (
-            "{{ title | trim_isb }}",
-            Form::Template,
-            "E0203",
-            11,
-            "unknown transform `trim_isb`",
-            "did you mean `trim_isbd`?",
-        ),
-        ("titel > 3", Form::Condition, "E0207", 0, "unknown name `titel`", "did you mean `title`?"),
-        (
-            "n is numbr",
-            Form::Condition,
-            "E0203",
-            5,
-            "unknown test `numbr`",
-            "did you mean `number`?",
-        ),
-        (
-            "title.endwith('x')",
-            Form::Condition,
-            "E0203",
-            6,
-            "unknown method `endwith`",
-            "did you mean `endswith`?",
-        ),
-        (
-            "upper(title)",
-            Form::Condition,
-            "E0203",
-            0,
-            "unknown function `upper`",
-            "transforms stand behind a bar: `value | upper`",
-        ),
-        (
-            "{% for x in title %}{{ x }}{% endfor %}",
-            Form::Template,
-            "E0209",
-            3,
-            "`for` is no statement of expressions",
-            "there are `if`, `elif`, `else`, `endif` and `set`, and no loops",
-        ),
-        (
-            "{% include 'x' %}",
-            Form::Template,
-            "E0209",
-            3,
-            "`include` is no statement of expressions",
-            "there are `if`, `elif`, `else`, `endif` and `set`, and no loops",
-        ),
-        (
-            "{{ title",
-            Form::Template,
-            "E0206",
-            3,
-            "unexpected end of input, expected end of variable block",
-            "",
-        ),
-        ("n >", Form::Condition, "E0206", 3, "", ""),
-    ] {
+    for (text, form, code, at, message, hint) in MISTAKES.iter().copied() {
         let errors = compile(text, form).map(|_| text).expect_err(text);
         let error = &errors[0];
         assert_eq!((error.code, error.at), (code, at), "{text}: {error:?}");

@@ -94,10 +94,13 @@ impl<'r> JsonInput<'r> {
         place(self.root, wanted, &mut next).unwrap_or_default()
     }
 
-    /// A value of the document as a value of a rule: text as it is, anything else as its JSON.
+    /// A value of the document as a value of a rule: text as it is, anything else as its JSON;
+    /// an empty list or object is none.
     pub fn found(&self, value: &'r Value) -> Option<Found<'r>> {
         let (text, raw) = match value {
             Value::Null => return None,
+            Value::Array(values) if values.is_empty() => return None,
+            Value::Object(members) if members.is_empty() => return None,
             Value::String(text) => (Cow::Borrowed(text.as_str()), false),
             other => (Cow::Owned(other.to_string()), true),
         };

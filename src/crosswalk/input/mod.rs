@@ -1,14 +1,13 @@
 //! What selectors find in a source record, whatever its model.
 
+mod expressions;
 mod json;
 mod marc;
 mod xml;
 
 use std::borrow::Cow;
 
-use super::account::State;
 use super::codes::CodeSet;
-use super::condition::Condition;
 use super::plan::{Selector, Step};
 use super::run::{Found, Origins, Outcome, Run};
 use super::selector::{Subfields, XmlNode};
@@ -199,6 +198,9 @@ impl<'r> Run<'r> {
             Selector::Json(path) => return self.json_values(step, path, context, sink),
             Selector::Xml(path) => return self.xml_values(step, path, context, sink),
             Selector::Current => return self.current(step, context, sink),
+            Selector::Expression(expression) => {
+                return self.evaluate(step, expression, context, sink);
+            }
             Selector::Tag | Selector::Indicator(_) => {
                 let Some(field) = context.field() else { return Ok(true) };
                 match selector {
@@ -262,22 +264,6 @@ impl<'r> Run<'r> {
             }
             Node::Root => None,
         }
-    }
-
-    /// Whether a condition holds; none always does.
-    pub(super) fn holds(&mut self, condition: Option<&Condition>, node: &Node<'r>) -> bool {
-        let Some(condition) = condition else { return true };
-        let holds = condition.holds(&|name| self.named(name, node).map(|found| found.text));
-        if !matches!(self.source, Source::Marc(_)) {
-            let mut names = Vec::new();
-            condition.names(&mut names);
-            for name in names {
-                if let Some(found) = self.named(name, node) {
-                    self.mark(found.origins, State::Read);
-                }
-            }
-        }
-        holds
     }
 
     fn tag_of(&self, field: Field<'r>) -> &'r str {

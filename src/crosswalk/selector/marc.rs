@@ -8,6 +8,7 @@
 use regex::Regex;
 
 use super::super::codes::CodeSet;
+use super::super::transforms::pattern::compiled;
 use super::{Cursor, SelectorError};
 use crate::formats::marc21::{CONTROL_VALUE, Field, Tag};
 
@@ -383,8 +384,7 @@ fn parse_test(cursor: &mut Cursor<'_>) -> Result<Test, SelectorError> {
     } else if cursor.eat("~") {
         let at = cursor.at;
         let pattern = parse_word(cursor)?;
-        let regex = Regex::new(&pattern)
-            .map_err(|error| SelectorError::new(at, format!("regular expression: {error}")))?;
+        let regex = compiled(&pattern).map_err(|reason| SelectorError::new(at, reason))?;
         Literal::Matches(regex)
     } else if cursor.eat("in") {
         cursor.skip_spaces();

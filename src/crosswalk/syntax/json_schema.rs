@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{Choice, FILE, Holds, ITEM, Key, RULE, Shape, Word};
+use super::keys::{Choice, FILE, Holds, Key, PLACEMENT, RULE, Shape, Word, words};
+use crate::formats::FORMATS;
 
 /// The JSON Schema (draft 2020-12) of a crosswalk file.
 ///
@@ -22,7 +23,8 @@ pub fn json_schema() -> Value {
 
 fn object(shape: &'static Shape, definitions: &mut Map<String, Value>) -> Value {
     let mut properties = Map::new();
-    for Key { name, holds: kind, doc } in shape.keys {
+    let placement = if shape.name == RULE.name { PLACEMENT.keys } else { &[] };
+    for Key { name, holds: kind, doc } in shape.keys.iter().chain(placement) {
         let mut value = holds(kind, definitions);
         if let Some(value) = value.as_object_mut() {
             value.insert("description".to_owned(), json!(doc));
@@ -62,14 +64,7 @@ fn reference(shape: &'static Shape, definitions: &mut Map<String, Value>) -> Val
     if !definitions.contains_key(shape.name) {
         // Its place is taken before it is filled: items hold items.
         definitions.insert(shape.name.to_owned(), Value::Null);
-        let schema = if shape.name == RULE.name {
-            // A rule is an item with a name.
-            let mut rule = reference(&ITEM, definitions);
-            requirements(shape, &mut rule);
-            rule
-        } else {
-            object(shape, definitions)
-        };
+        let schema = object(shape, definitions);
         definitions.insert(shape.name.to_owned(), schema);
     }
     json!({ "$ref": format!("#/$defs/{}", shape.name) })
@@ -84,12 +79,18 @@ fn holds(kind: &'static Holds, definitions: &mut Map<String, Value>) -> Value {
         Holds::Number => json!({ "type": "integer", "minimum": 0 }),
         Holds::Text => text(),
         Holds::Texts => json!({ "anyOf": one_or_more(&text()) }),
-        Holds::Like(pattern) => json!({ "type": "string", "pattern": pattern }),
         Holds::Word(known) => json!({ "anyOf": word(known) }),
         Holds::Words(known) => json!({ "anyOf": one_or_more(&json!({ "anyOf": word(known) })) }),
         Holds::WordOr(known, pattern) => {
             let mut any = word(known);
             any.push(json!({ "type": "string", "pattern": pattern }));
+            json!({ "anyOf": any })
+        }
+        Holds::Format(known) => {
+            let mut any = word(known);
+            let written = FORMATS.iter().filter(|format| format.writing.is_some());
+            let others = written.filter(|format| !words(known).any(|word| word == format.name));
+            any.extend(others.map(|format| json!({ "const": format.name })));
             json!({ "anyOf": any })
         }
         Holds::Object(shape) => reference(shape, definitions),
@@ -114,4 +115,53 @@ fn holds(kind: &'static Holds, definitions: &mut Map<String, Value>) -> Value {
 /// These words, each with what it says.
 fn word(known: &'static [Word]) -> Vec<Value> {
     known.iter().map(|(word, doc)| json!({ "const": word, "description": doc })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::extends::PLACEMENT_KEYS;
+    use super::super::keys;
+    use super::*;
+    use crate::crosswalk::Crosswalk;
+    use crate::crosswalk::table::{Fold, Miss};
+
+    /// The mistakes of a crosswalk with these entries of its file and of its rule.
+    fn mistakes(file: &str, rule: &str, source: &str, target: &str) -> String {
+        let text = format!(
+            "crosswalk: x\nfrom: {{ format: {source} }}\nto: {{ format: {target}, record: r }}\n\
+             {file}\nrules: [ {{ id: x, to: x, const: x, {rule} }} ]\n"
+        );
+        let folder = std::path::Path::new("");
+        let parsed = Crosswalk::parse("x.yaml".to_owned(), text, folder);
+        parsed.err().map(|mistakes| mistakes.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn every_word_of_the_table_is_one_that_the_compiler_knows() {
+        let of_rules = [
+            ("take", keys::TAKES),
+            ("order", keys::ORDERS),
+            ("on_missing", keys::ON_MISSING),
+            ("on_error", keys::ON_ERROR),
+        ];
+        for (key, known) in of_rules {
+            for word in words(known) {
+                assert_eq!(mistakes("", &format!("{key}: {word}"), "json", "json"), "", "{word}");
+            }
+            let found = mistakes("", &format!("{key}: nonsense"), "json", "json");
+            assert!(found.contains("E0106"), "{key}: {found}");
+        }
+        for word in words(keys::UNMAPPED) {
+            assert_eq!(mistakes(&format!("unmapped: {word}"), "", "json", "json"), "", "{word}");
+        }
+        for word in words(keys::SOURCES) {
+            assert!(!mistakes("", "", word, "json").contains("E0106"), "{word}");
+        }
+        for word in words(keys::TARGETS) {
+            assert!(!mistakes("", "", "json", word).contains("E0106"), "{word}");
+        }
+        assert!(words(keys::FOLDS).eq(Fold::NAMES.iter().map(|(name, _)| *name)));
+        assert!(words(keys::MISSES).eq(Miss::NAMES.iter().map(|(name, _)| *name)));
+        assert_eq!(PLACEMENT.names(), PLACEMENT_KEYS);
+    }
 }

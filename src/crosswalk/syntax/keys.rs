@@ -49,14 +49,14 @@ pub enum Holds {
     Text,
     /// A text, or a list of texts.
     Texts,
-    /// A text of this shape, a regular expression.
-    Like(&'static str),
     /// One of these words.
     Word(&'static [Word]),
     /// One or several of these words.
     Words(&'static [Word]),
     /// One of these words, or a text of this shape, a regular expression.
     WordOr(&'static [Word], &'static str),
+    /// One of these words, or a format that is written.
+    Format(&'static [Word]),
     /// A mapping.
     Object(&'static Shape),
     /// A list of mappings.
@@ -90,8 +90,15 @@ pub const SOURCES: &[Word] = &[
     ("xml", "XML elements"),
 ];
 
-/// `to.format`
-pub const TARGETS: &[Word] = &[("json", "JSON documents"), ("xml", "XML elements")];
+/// `to.format`: models; every format that is written can be named too.
+pub const TARGETS: &[Word] = &[
+    ("json", "JSON documents"),
+    ("marc21", "MARC 21 records, in any serialization"),
+    ("xml", "XML elements"),
+];
+
+/// `to.sort`
+pub const SORTS: &[Word] = &[("tag", "fields in the order of their tags")];
 
 /// `take`
 pub const TAKES: &[Word] = &[
@@ -144,7 +151,8 @@ pub const ON_ERROR: &[Word] = &[
     ("fail", "stops the run"),
 ];
 
-const REPORT: &[Word] = &[("warn", "counts a warning")];
+/// `report` beside `skip`
+pub const REPORT: &[Word] = &[("warn", "counts a warning")];
 
 const fn key(name: &'static str, holds: Holds, doc: &'static str) -> Key {
     Key { name, holds, doc }
@@ -209,11 +217,13 @@ pub static TO: Shape = Shape {
         "to",
         "to",
         &[
-            key("format", Holds::Word(TARGETS), "the format of the output"),
+            key("format", Holds::Format(TARGETS), "the format of the output"),
             key("schema", Holds::Text, "the JSON Schema that every target path is looked up in"),
             key("record", Holds::Text, "the root element"),
             key("ns", Holds::Named(&Holds::Text), "prefix: namespace"),
             key("schema_location", Holds::Text, "the value of xsi:schemaLocation"),
+            key("leader", Holds::Text, "the leader of a MARC record for which no rule gives one"),
+            key("sort", Holds::Word(SORTS), "the order of the fields of a MARC record"),
         ],
     )
 };
@@ -260,6 +270,7 @@ pub static ITEM: Shape = shape(
         key("to", Holds::Text, "the target path; `[]` at the end appends to a list"),
         key("from", Holds::Texts, "a selector, or several"),
         key("const", Holds::Any, "a fixed value"),
+        key("value", Holds::Text, "an expression that makes the value"),
         key("when", Holds::Text, "the condition under which it holds"),
         key("let", Holds::Named(&Holds::Object(&ITEM)), "values of the current field by name"),
         key("cases", Holds::Objects(&CASE), "the first case that holds takes the field"),
@@ -278,17 +289,47 @@ pub static ITEM: Shape = shape(
         key("on_missing", ON_MISSING_HOLDS, "what to do without a value"),
         key("on_error", ON_ERROR_HOLDS, "what to do when a transform fails"),
         key("unique", Holds::Boolean, "leaves out a value that is there already"),
+        key("attrs", Holds::Named(&Holds::Object(&ITEM)), "attributes of the element by name"),
+        key("ind", Holds::Texts, "the two indicators of the field, a blank as `_`"),
+        key("linked_880", Holds::Object(&LINKED_880), "the same field in another script"),
         key("note", Holds::Text, "words for people"),
-        key("replace", Holds::Boolean, "takes the place of the inherited rule of this id"),
-        key("remove", Holds::Boolean, "takes the inherited rule of this id away"),
-        key("before", Holds::Text, "the inherited rule that it stands before"),
-        key("after", Holds::Text, "the inherited rule that it stands behind"),
     ],
 );
 
-/// A rule.
-pub static RULE: Shape =
-    Shape { name: "rule", what: "a rule", keys: ITEM.keys, required: &["id"], choice: Choice::Free };
+/// `linked_880`
+pub static LINKED_880: Shape = Shape {
+    required: &["map"],
+    ..shape(
+        "linked_880",
+        "linked_880",
+        &[
+            key("map", Holds::Objects(&ITEM), "its subfields"),
+            key("script", Holds::Object(&ITEM), "its script"),
+        ],
+    )
+};
+
+/// The keys of a rule beside those of an item: its place among inherited ones. They are taken out
+/// before a rule is read.
+pub static PLACEMENT: Shape = shape(
+    "placement",
+    "a rule",
+    &[
+        key("replace", Holds::Boolean, "takes the place of the inherited rule of this id"),
+        key("remove", Holds::Boolean, "takes the inherited rule of this id away"),
+        key("before", Holds::Text, "the rule that it stands before"),
+        key("after", Holds::Text, "the rule that it stands behind"),
+    ],
+);
+
+/// A rule: an item with a name.
+pub static RULE: Shape = Shape {
+    name: "rule",
+    what: "a rule",
+    keys: ITEM.keys,
+    required: &["id"],
+    choice: Choice::Free,
+};
 
 /// A case of a rule.
 pub static CASE: Shape = Shape {
@@ -297,6 +338,11 @@ pub static CASE: Shape = Shape {
         "case",
         "a case",
         &[
+            key(
+                "value",
+                Holds::Text,
+                "an expression in place of a selector: `{{ title }} : {{ subtitle }}`",
+            ),
             key("when", Holds::Text, "the condition under which it holds"),
             key("else", Holds::Boolean, "true: it holds when no case before does"),
             key("to", Holds::Text, "the target path"),

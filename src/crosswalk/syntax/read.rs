@@ -6,67 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::extends::gather;
+use super::keys::{self, Shape, words};
 use super::{
     Case, ExpectedProblem, File, Ignore, InlineTest, Policy, Roundtrip, Rule, Spanned,
     TableContent, TableDeclaration, Take, TestInput, Unmapped,
 };
 use crate::yaml::{Checker, Diagnostics, Fields, Kind, Node, SourceText};
-
-const FILE_KEYS: &[&str] = &[
-    "crosswalk",
-    "version",
-    "extends",
-    "from",
-    "to",
-    "defaults",
-    "tables",
-    "pipes",
-    "rules",
-    "ignore",
-    "unmapped",
-    "tests",
-    "note",
-];
-const RULE_KEYS: &[&str] = &[
-    "id",
-    "to",
-    "from",
-    "const",
-    "when",
-    "let",
-    "cases",
-    "map",
-    "set",
-    "take",
-    "join",
-    "order",
-    "linked",
-    "pipe",
-    "default",
-    "on_missing",
-    "on_error",
-    "unique",
-    "attrs",
-    "ind",
-    "linked_880",
-    "note",
-];
-const TO_KEYS: &[&str] = &["format", "schema", "record", "ns", "schema_location", "leader", "sort"];
-const TEST_KEYS: &[&str] = &[
-    "name",
-    "marc",
-    "json",
-    "csv",
-    "xml",
-    "file",
-    "header",
-    "expect",
-    "exact",
-    "unmapped",
-    "quarantine",
-    "report",
-    "roundtrip",
-];
 
 /// Reads a file's structure, with what it extends; `folder` is where it stands.
 ///
@@ -75,19 +20,22 @@ const TEST_KEYS: &[&str] = &[
 /// have mistakes of meaning, which compiling finds.
 pub fn read(source: &Arc<SourceText>, folder: &Path) -> Result<(File, Checker), Diagnostics> {
     let (root, folders, mut check) = gather(source, folder)?;
-    let fields = check.fields(&root, "a crosswalk", FILE_KEYS);
+    let fields = shaped(&mut check, &root, &keys::FILE);
     let text = |check: &mut Checker, key: &str| {
         let node = check.required(fields, key, "the crosswalk")?;
         check.text(node, key)
     };
     let name = text(&mut check, "crosswalk").unwrap_or_default();
+    if let Some(version) = fields.get("version") {
+        check.number(version, "version");
+    }
     let empty = Node { span: fields.span, kind: Kind::Map(Vec::new()) };
     let from = check.required(fields, "from", "the crosswalk").unwrap_or(&empty);
-    let from = check.fields(from, "from", &["format", "record", "ns", "schema"]);
+    let from = shaped(&mut check, from, &keys::FROM);
     let to = check.required(fields, "to", "the crosswalk").unwrap_or(&empty);
-    let to = check.fields(to, "to", TO_KEYS);
+    let to = shaped(&mut check, to, &keys::TO);
     let defaults = fields.get("defaults").unwrap_or(&empty);
-    let defaults = check.fields(defaults, "defaults", &["on_error", "unique"]);
+    let defaults = shaped(&mut check, defaults, &keys::DEFAULTS);
     let file = File {
         source: Arc::clone(source),
         folders,
@@ -112,6 +60,11 @@ pub fn read(source: &Arc<SourceText>, folder: &Path) -> Result<(File, Checker), 
         tests: tests(&mut check, fields),
     };
     Ok((file, check))
+}
+
+/// A mapping with the keys of its shape.
+fn shaped<'n>(check: &mut Checker, node: &'n Node, shape: &Shape) -> Fields<'n> {
+    check.fields(node, shape.what, &shape.names())
 }
 
 fn format(check: &mut Checker, fields: Fields<'_>, what: &str) -> Spanned<String> {
@@ -163,8 +116,7 @@ fn tables(check: &mut Checker, fields: Fields<'_>) -> Vec<TableDeclaration> {
     let Some(node) = fields.get("tables") else { return Vec::new() };
     let mut declarations = Vec::new();
     for entry in check.mapping(node, "tables").entries() {
-        let keys = ["file", "key", "value", "inline", "inverse_of", "pick", "fold", "miss"];
-        let table = check.fields(&entry.value, "a table", &keys);
+        let table = shaped(check, &entry.value, &keys::TABLE);
         let content = match ["inline", "file", "inverse_of"].map(|key| table.get(key)) {
             [Some(inline), None, None] => {
                 TableContent::Inline(pairs(check, Some(inline), "inline"))
@@ -219,8 +171,10 @@ fn rules(check: &mut Checker, fields: Fields<'_>) -> Vec<Rule> {
         let Some(rule) = rule(check, node, "a rule") else { continue };
         if rule.id.is_empty() {
             check.error("E0102", rule.span, "a rule has no `id`");
-        } else if found.iter().any(|other| other.id == rule.id) {
-            check.error("E0105", rule.span, format!("two rules have the id `{}`", rule.id));
+        } else if let Some(other) = found.iter().find(|other| other.id == rule.id) {
+            let line = check.line(other.span);
+            let message = format!("the rule in line {line} has the id `{}` too", rule.id);
+            check.error("E0105", rule.span, message);
         }
         found.push(rule);
     }
@@ -228,11 +182,8 @@ fn rules(check: &mut Checker, fields: Fields<'_>) -> Vec<Rule> {
 }
 
 fn rule(check: &mut Checker, node: &Node, what: &str) -> Option<Rule> {
-    let Kind::Map(_) = node.kind else {
-        check.fields(node, what, RULE_KEYS);
-        return None;
-    };
-    let fields = check.fields(node, what, RULE_KEYS);
+    let fields = check.fields(node, what, &keys::ITEM.names());
+    let Kind::Map(_) = node.kind else { return None };
     let id = optional_text(check, fields, "id").map(|id| id.value).unwrap_or_default();
     let items = |check: &mut Checker, key: &str| -> Vec<Rule> {
         let Some(node) = fields.get(key) else { return Vec::new() };
@@ -249,6 +200,7 @@ fn rule(check: &mut Checker, node: &Node, what: &str) -> Option<Rule> {
         constant: fields
             .get("const")
             .map(|node| Spanned { value: node.to_json(), span: node.span }),
+        expression: optional_text(check, fields, "value"),
         when: optional_text(check, fields, "when"),
         lets: named_rules(check, fields, "let", "a binding"),
         cases: cases(check, fields),
@@ -290,7 +242,7 @@ fn cases(check: &mut Checker, fields: Fields<'_>) -> Vec<Case> {
     let Some(node) = fields.get("cases") else { return Vec::new() };
     let mut found = Vec::new();
     for node in check.list(node, "cases") {
-        let case = check.fields(node, "a case", &["when", "else", "to", "map"]);
+        let case = shaped(check, node, &keys::CASE);
         let when = optional_text(check, case, "when");
         if when.is_none() && boolean(check, case, "else") != Some(true) {
             check.error("E0102", node.span, "a case has neither `when` nor `else: true`");
@@ -304,8 +256,6 @@ fn cases(check: &mut Checker, fields: Fields<'_>) -> Vec<Case> {
 }
 
 fn take(check: &mut Checker, fields: Fields<'_>) -> Option<Take> {
-    const WORDS: &[&str] =
-        &["all", "all_joined", "earliest", "first", "first_match", "last", "longest"];
     let text = optional_text(check, fields, "take")?;
     let joined = text.value.strip_prefix("all_joined(").and_then(|rest| rest.strip_suffix(')'));
     if let Some(separator) = joined {
@@ -320,7 +270,8 @@ fn take(check: &mut Checker, fields: Fields<'_>) -> Option<Take> {
         "earliest" => Some(Take::Earliest),
         "all" => Some(Take::All),
         other => {
-            check.unknown("E0106", text.span, "take", other, WORDS.iter().copied());
+            let known = words(keys::TAKES).chain(["all_joined('; ')"]);
+            check.unknown("E0106", text.span, "take", other, known);
             None
         }
     }
@@ -332,7 +283,7 @@ fn order(check: &mut Checker, fields: Fields<'_>) -> bool {
         "listed" => true,
         "record" => false,
         other => {
-            check.unknown("E0106", text.span, "order", other, ["listed", "record"]);
+            check.unknown("E0106", text.span, "order", other, words(keys::ORDERS));
             false
         }
     }
@@ -341,35 +292,45 @@ fn order(check: &mut Checker, fields: Fields<'_>) -> bool {
 fn policy(check: &mut Checker, fields: Fields<'_>, key: &str) -> Option<Policy> {
     let node = fields.get(key)?;
     if let Kind::Map(_) = node.kind {
-        let policy = check.fields(node, key, &["default", "skip", "report"]);
-        if let Some(default) = policy.get("default") {
-            return check.text(default, "default").map(Policy::Default);
-        }
-        let report = optional_text(check, policy, "report").is_some_and(|r| r.value == "warn");
-        return Some(Policy::Skip(report));
+        return Some(policy_with(check, node));
     }
     let word = check.text(node, key)?;
-    let (known, policy): (&[&str], _) = match (key, word.as_str()) {
-        (_, "skip") => (&[], Some(Policy::Skip(false))),
-        (_, "quarantine") => (&[], Some(Policy::Quarantine)),
-        (_, "fail") => (&[], Some(Policy::Fail)),
-        ("on_missing", "ok") => (&[], Some(Policy::Ok)),
-        ("on_missing", "warn") => (&[], Some(Policy::Warn)),
-        ("on_error", "keep") => (&[], Some(Policy::Keep)),
-        ("on_missing", _) => (&["ok", "warn", "skip", "quarantine", "fail"], None),
-        _ => (&["skip", "keep", "quarantine", "fail"], None),
-    };
-    if policy.is_none() {
-        check.unknown("E0106", node.span, key, &word, known.iter().copied());
+    let known = if key == "on_missing" { keys::ON_MISSING } else { keys::ON_ERROR };
+    Some(match (key, word.as_str()) {
+        (_, "skip") => Policy::Skip(false),
+        (_, "quarantine") => Policy::Quarantine,
+        (_, "fail") => Policy::Fail,
+        ("on_missing", "ok") => Policy::Ok,
+        ("on_missing", "warn") => Policy::Warn,
+        ("on_error", "keep") => Policy::Keep,
+        _ => {
+            check.unknown("E0106", node.span, key, &word, words(known));
+            Policy::Fail
+        }
+    })
+}
+
+/// A policy that is more than a word: `{ default: x }`, `{ skip: true, report: warn }`.
+fn policy_with(check: &mut Checker, node: &Node) -> Policy {
+    let policy = shaped(check, node, &keys::POLICY);
+    if let Some(default) = policy.get("default") {
+        return check.text(default, "default").map_or(Policy::Fail, Policy::Default);
     }
-    policy
+    if boolean(check, policy, "skip") != Some(true) {
+        check.error("E0102", node.span, "a policy has either `default` or `skip: true`");
+    }
+    let report = optional_text(check, policy, "report");
+    if let Some(word) = report.as_ref().filter(|word| word.value != "warn") {
+        check.unknown("E0106", word.span, "report", &word.value, words(keys::REPORT));
+    }
+    Policy::Skip(report.is_some())
 }
 
 fn ignores(check: &mut Checker, fields: Fields<'_>) -> Vec<Ignore> {
     let Some(node) = fields.get("ignore") else { return Vec::new() };
     let mut found = Vec::new();
     for node in check.list(node, "ignore") {
-        let entry = check.fields(node, "an entry of ignore", &["from", "why"]);
+        let entry = shaped(check, node, &keys::IGNORE);
         check.required(entry, "why", "an entry of ignore");
         found.push(Ignore { from: texts(check, entry.get("from"), "a selector") });
     }
@@ -384,7 +345,7 @@ fn unmapped(check: &mut Checker, fields: Fields<'_>) -> Unmapped {
         other => match other.strip_prefix("keep(").and_then(|rest| rest.strip_suffix(')')) {
             Some(path) => Unmapped::Keep(Spanned { value: path.to_owned(), span: text.span }),
             None => {
-                let known = ["report", "quarantine", "keep(path)"];
+                let known = words(keys::UNMAPPED).chain(["keep(path)"]);
                 check.unknown("E0106", text.span, "unmapped", other, known);
                 Unmapped::Report
             }
@@ -399,14 +360,14 @@ fn tests(check: &mut Checker, fields: Fields<'_>) -> Vec<InlineTest> {
 }
 
 fn inline_test(check: &mut Checker, node: &Node) -> Option<InlineTest> {
-    let fields = check.fields(node, "a test", TEST_KEYS);
+    let fields = shaped(check, node, &keys::TEST);
     let name = optional_text(check, fields, "name").map(|name| name.value).unwrap_or_default();
     let roundtrip = fields.get("roundtrip").and_then(|node| roundtrip(check, node));
     let input = test_input(check, fields, roundtrip.is_some())?;
     let expect =
         fields.get("expect").map_or(&[][..], |node| check.mapping(node, "expect").entries());
     let quarantine = fields.get("quarantine").and_then(|node| {
-        let hold = check.fields(node, "quarantine", &["rule", "code"]);
+        let hold = shaped(check, node, &keys::PROBLEM);
         let rule = optional_text(check, hold, "rule")?.value;
         Some((rule, optional_text(check, hold, "code")?.value))
     });
@@ -434,8 +395,7 @@ fn inline_test(check: &mut Checker, node: &Node) -> Option<InlineTest> {
 }
 
 fn test_input(check: &mut Checker, fields: Fields<'_>, without: bool) -> Option<TestInput> {
-    const INPUTS: &[&str] = &["marc", "json", "csv", "xml", "file"];
-    let mut given = INPUTS.iter().filter_map(|key| Some((*key, fields.get(key)?)));
+    let mut given = keys::INPUTS.iter().filter_map(|key| Some((*key, fields.get(key)?)));
     let (first, second) = (given.next(), given.next());
     match (first, second) {
         (None, _) if without => Some(TestInput::None),
@@ -451,7 +411,7 @@ fn test_input(check: &mut Checker, fields: Fields<'_>, without: bool) -> Option<
         }
         (Some((_, node)), None) => Some(TestInput::Json(node.to_json())),
         _ => {
-            let message = format!("a test has one of `{}`", INPUTS.join("`, `"));
+            let message = format!("a test has one of `{}`", keys::INPUTS.join("`, `"));
             check.error("E0102", fields.span, message);
             None
         }
@@ -461,7 +421,7 @@ fn test_input(check: &mut Checker, fields: Fields<'_>, without: bool) -> Option<
 fn problems(check: &mut Checker, node: &Node) -> Vec<ExpectedProblem> {
     let mut found = Vec::new();
     for node in check.one_or_many(node) {
-        let problem = check.fields(node, "an entry of report", &["rule", "code"]);
+        let problem = shaped(check, node, &keys::PROBLEM);
         let rule = optional_text(check, problem, "rule");
         if let (Some(rule), Some(code)) = (rule, optional_text(check, problem, "code")) {
             found.push((rule.value, code.value));
@@ -471,7 +431,7 @@ fn problems(check: &mut Checker, node: &Node) -> Vec<ExpectedProblem> {
 }
 
 fn roundtrip(check: &mut Checker, node: &Node) -> Option<Roundtrip> {
-    let fields = check.fields(node, "roundtrip", &["with", "corpus", "modulo"]);
+    let fields = shaped(check, node, &keys::ROUNDTRIP);
     check.required(fields, "with", "roundtrip");
     check.required(fields, "corpus", "roundtrip");
     let modulo = texts(check, fields.get("modulo"), "modulo");

@@ -2,13 +2,28 @@
 //! belong to another kind of target.
 
 use super::Output;
+use crate::crosswalk::syntax::keys::{TARGETS, words};
 use crate::crosswalk::syntax::{File, Rule, Spanned};
 use crate::formats::Model;
 use crate::yaml::Checker;
 
-/// Notes prefixes that `to.ns` does not bind, and `attrs`, `ind` and `linked_880` in targets that
-/// have no such thing.
+/// Notes prefixes that `to.ns` does not bind, and keys that targets of this model do not have.
 pub fn check(file: &File, output: &Output, check: &mut Checker) {
+    let is_model = words(TARGETS).any(|word| word == file.to_format.value);
+    if output.format.is_none() && !is_model {
+        // Of what nobody knows, nobody knows the keys.
+        return;
+    }
+    let keys = [
+        ("record", file.to_record.as_ref(), Model::Xml, "XML"),
+        ("leader", file.to_leader.as_ref(), Model::Marc, "MARC"),
+        ("sort", file.to_sort.as_ref(), Model::Marc, "MARC"),
+    ];
+    for (key, given, model, name) in keys {
+        if let Some(given) = given.filter(|_| output.model != model) {
+            check.error("E0415", given.span, format!("`{key}` is for targets in {name} only"));
+        }
+    }
     if output.model == Model::Xml {
         let root = file.to_record.iter();
         root.for_each(|root| prefix(file, root, &root.value, check));

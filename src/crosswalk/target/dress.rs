@@ -33,6 +33,38 @@ pub fn dressed(rule: &Rule, syntax: Syntax) -> Option<Dressed> {
     Some(Dressed { to: spanned(&outer), value, extra: extra_items(rule) })
 }
 
+/// Of a rule with `from` and `value`, the rule for each field or value that `from` finds.
+pub fn of_each(rule: &Rule) -> Option<Rule> {
+    let is_each = rule.expression.is_some()
+        && !rule.from.is_empty()
+        && rule.constant.is_none()
+        && rule.map.is_empty()
+        && rule.cases.is_empty();
+    is_each.then(|| Rule {
+        from: Vec::new(),
+        take: None,
+        listed: false,
+        linked: false,
+        ..rule.clone()
+    })
+}
+
+/// The part of such a rule that finds them.
+pub fn nodes_of(rule: &Rule) -> Rule {
+    Rule {
+        id: rule.id.clone(),
+        span: rule.span,
+        to: rule.to.clone(),
+        from: rule.from.clone(),
+        take: rule.take.clone(),
+        listed: rule.listed,
+        linked: rule.linked,
+        // It is as if it built something: whole fields will do.
+        map: vec![Rule::default()],
+        ..Rule::default()
+    }
+}
+
 /// The items that `attrs` and `ind` stand for. Indicators come last, so that an item `to: ind1`
 /// wins over them.
 pub fn extra_items(rule: &Rule) -> Vec<Rule> {

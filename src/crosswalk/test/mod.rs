@@ -36,6 +36,8 @@ pub struct TestOutcome {
     pub failures: Vec<String>,
     /// What is worth knowing though it passed.
     pub notes: Vec<String>,
+    /// The record that was written; empty when none was.
+    pub output: Vec<u8>,
 }
 
 /// How the tests of a crosswalk ended.
@@ -59,11 +61,12 @@ pub(super) fn run(crosswalk: &Crosswalk, folder: &Path) -> TestReport {
             uses: &mut uses,
             failures: Vec::new(),
             notes: Vec::new(),
+            output: Vec::new(),
         };
         test.run();
-        let (failures, notes) = (test.failures, test.notes);
+        let Test { failures, notes, output, .. } = test;
         let line = file.source.line_column(case.span.start).0;
-        outcomes.push(TestOutcome { name: case.name.clone(), line, failures, notes });
+        outcomes.push(TestOutcome { name: case.name.clone(), line, failures, notes, output });
     }
     TestReport { outcomes, uses }
 }
@@ -75,6 +78,7 @@ struct Test<'t> {
     uses: &'t mut Vec<u64>,
     failures: Vec<String>,
     notes: Vec<String>,
+    output: Vec<u8>,
 }
 
 impl Test<'_> {
@@ -167,6 +171,7 @@ impl Test<'_> {
             return;
         }
         compare(self.crosswalk, self.case, &out, &mut self.failures);
+        self.output.clone_from(&out);
         if let Some(expected) = &self.case.unmapped {
             let found = unmapped(&plan.input, &report);
             let expected: BTreeSet<String> = expected.iter().cloned().collect();

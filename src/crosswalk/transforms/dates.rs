@@ -15,9 +15,52 @@ pub type Dated<'a> = Result<Cow<'a, str>, &'static str>;
 /// `edtf.empty`, `edtf.unknown` (`9999`, `uuuu`), `edtf.month`, `edtf.day`, `edtf.order` (an
 /// interval that ends before it begins), `edtf.shape`.
 pub fn edtf(value: &str) -> Dated<'_> {
-    if is_plain_year(value) {
-        return Ok(Cow::Borrowed(value));
+    match wrapped_year(value) {
+        Some(year) => Ok(Cow::Borrowed(year)),
+        None if is_plain_date(value) => Ok(Cow::Borrowed(value)),
+        None => any_date(value),
     }
+}
+
+/// `1999-05` and `1999-05-17`, of a day that every month has.
+fn is_plain_date(text: &str) -> bool {
+    let number = |from: usize| match text.as_bytes().get(from..from + 3) {
+        Some([b'-', tens @ b'0'..=b'9', ones @ b'0'..=b'9']) => {
+            Some((tens - b'0') * 10 + (ones - b'0'))
+        }
+        _ => None,
+    };
+    let is_month = number(4).is_some_and(|month| (1..=12).contains(&month));
+    let is_day = text.len() == 7 || number(7).is_some_and(|day| (1..=28).contains(&day));
+    matches!(text.len(), 7 | 10) && is_month && is_day && text.get(..4).is_some_and(is_plain_year)
+}
+
+/// What may stand around a year and says nothing about it, brackets among it.
+const WRAPPING: &[u8] = b" .,;:()<>[]";
+
+/// Nearly every date: a year with nothing around it but brackets, punctuation and the sign of
+/// copyright or print: `c1999.`, `[1999]`.
+fn wrapped_year(value: &str) -> Option<&str> {
+    let bytes = value.as_bytes();
+    let count = |from: usize, among: &[u8]| {
+        let rest = bytes.get(from..).unwrap_or_default();
+        rest.iter().take_while(|byte| among.contains(byte)).count()
+    };
+    // The sign stands next to the year, but for brackets.
+    let mut from = count(0, b" .,;:()<>");
+    from += count(from, b"[]");
+    if matches!(bytes.get(from), Some(b'c' | b'p')) {
+        from += 1;
+        from += count(from, b"[]");
+    } else {
+        from += count(from, WRAPPING);
+    }
+    let to = from + 4;
+    let year = value.get(from..to).filter(|year| is_plain_year(year))?;
+    (to + count(to, WRAPPING) == bytes.len()).then_some(year)
+}
+
+fn any_date(value: &str) -> Dated<'_> {
     let bare = value.trim_matches(is_wrapping);
     if bare.is_empty() {
         return Err("edtf.empty");
@@ -42,9 +85,14 @@ pub fn edtf(value: &str) -> Dated<'_> {
 /// # Errors
 /// `year.none` when there is none between 1000 and 2999.
 pub fn year(value: &str) -> Dated<'_> {
-    let digit_runs = value.split(|c: char| !c.is_ascii_digit());
-    let is_year = |run: &&str| run.len() == 4 && run.starts_with(['1', '2']);
-    digit_runs.into_iter().find(is_year).map(Cow::Borrowed).ok_or("year.none")
+    let mut start = 0;
+    for run in value.as_bytes().split(|byte| !byte.is_ascii_digit()) {
+        if run.len() == 4 && (run.starts_with(b"1") || run.starts_with(b"2")) {
+            return value.get(start..start + 4).map(Cow::Borrowed).ok_or("year.none");
+        }
+        start += run.len() + 1;
+    }
+    Err("year.none")
 }
 
 /// A whole day, `YYYY-MM-DD`, from any form that [`edtf`] knows.
@@ -66,9 +114,8 @@ fn is_wrapping(c: char) -> bool {
 }
 
 fn is_plain_year(text: &str) -> bool {
-    text.len() == 4
-        && text.bytes().all(|byte| byte.is_ascii_digit())
-        && !matches!(text, "0000" | "9999")
+    let Ok(digits) = <&[u8; 4]>::try_from(text.as_bytes()) else { return false };
+    digits.iter().all(u8::is_ascii_digit) && !matches!(digits, b"0000" | b"9999")
 }
 
 /// A date or interval, brackets and prefixes taken off first.
@@ -370,6 +417,20 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn a_wrapped_year_is_what_any_date_is(text in "[c-p0-9\\[\\]().,;:<> -]{0,4}(19|20|0|9)[0-9]{2,3}[0-9\\[\\]().,;:<> ?-]{0,4}") {
+            if let Some(year) = wrapped_year(&text) {
+                proptest::prop_assert_eq!(any_date(&text), Ok(Cow::Borrowed(year)));
+            }
+        }
+
+        #[test]
+        fn a_plain_date_is_what_any_date_is(text in "(19|20|00)[0-9]{2}-[0-3][0-9](-[0-3][0-9])?") {
+            if is_plain_date(&text) {
+                proptest::prop_assert_eq!(any_date(&text), Ok(Cow::Borrowed(&*text)));
+            }
+        }
+
         #[test]
         fn every_date_is_a_date_again(text in "[\\[(]?(c|ca\\. |May |)[0-9u-]{2,8}[-/. ?~]?[0-9]{0,4}[?\\])]?",
                                       wild in "(?s).{0,20}") {

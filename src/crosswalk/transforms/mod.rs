@@ -1,13 +1,14 @@
 //! Transforms: a closed, typed library, one row each in [`TRANSFORMS`].
 
 mod build;
+mod countries;
 mod dates;
 mod derived;
 mod language;
 mod list;
 mod names;
 pub(super) mod numbers;
-mod pattern;
+pub(super) mod pattern;
 mod pipe;
 pub(super) mod settled;
 mod table;

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use regex::Regex;
-use regex_syntax::hir::Look;
 use regex_syntax::hir::literal::{ExtractKind, Extractor, Literal};
+use regex_syntax::hir::{Hir, HirKind, Look};
 
 /// A regular expression that is asked only where a quick look does not decide.
 #[derive(Debug)]
@@ -17,8 +17,10 @@ pub struct Pattern {
 enum QuickLook {
     /// Says nothing.
     None,
-    /// A text that matches begins with one of these.
-    Begins(Vec<Vec<u8>>),
+    /// A text that matches begins with one of these; their first bytes.
+    Begins(Vec<Vec<u8>>, ByteSet),
+    /// A text matches when it begins with one of these; their first bytes.
+    Decides(Vec<Vec<u8>>, ByteSet),
     /// A text matches when it holds this, upper or lower case.
     Holds(Vec<u8>),
 }
@@ -37,14 +39,28 @@ impl Pattern {
     #[must_use]
     pub fn is_match(&self, text: &str) -> bool {
         match &self.look {
-            QuickLook::Holds(word) => holds(text.as_bytes(), word),
-            look => look.may_match(text) && self.regex.is_match(text),
+            QuickLook::None => self.regex.is_match(text),
+            QuickLook::Begins(..) => self.look.may_match(text) && self.regex.is_match(text),
+            QuickLook::Holds(_) | QuickLook::Decides(..) => self.look.may_match(text),
         }
     }
 
     /// Every match replaced by `with`, in which `$1` and the like stand for groups.
     #[must_use]
     pub fn replace_all<'t>(&self, text: &'t str, with: &str) -> Cow<'t, str> {
+        if let QuickLook::Decides(words, firsts) = &self.look
+            && !with.contains('$')
+        {
+            // It matches once, at the start, by the first of these that stands there.
+            let bytes = text.as_bytes();
+            let may = bytes.first().is_some_and(|first| firsts.contains(*first));
+            let word = words.iter().filter(|_| may).find(|word| bytes.starts_with(word));
+            return match word.and_then(|word| text.get(word.len()..)) {
+                None => text.into(),
+                Some(rest) if with.is_empty() => rest.into(),
+                Some(rest) => [with, rest].concat().into(),
+            };
+        }
         if self.look.may_match(text) { self.regex.replace_all(text, with) } else { text.into() }
     }
 }
@@ -67,7 +83,7 @@ impl QuickLook {
     fn new(pattern: &str) -> QuickLook {
         let Ok(hir) = regex_syntax::parse(pattern) else { return QuickLook::None };
         let mut extractor = Extractor::new();
-        extractor.kind(ExtractKind::Prefix).limit_total(256);
+        extractor.kind(ExtractKind::Prefix).limit_class(64).limit_total(256);
         let literals = extractor.extract(&hir);
         let Some(literals) = literals.literals().filter(|literals| !literals.is_empty()) else {
             return QuickLook::None;
@@ -86,8 +102,16 @@ impl QuickLook {
             return QuickLook::Holds(word.clone());
         }
         if hir.properties().look_set_prefix().contains(Look::Start) {
-            let begins = literals.iter().map(|literal| literal.as_bytes().to_vec());
-            return QuickLook::Begins(begins.collect());
+            let begins: Vec<Vec<u8>> =
+                literals.iter().map(|literal| literal.as_bytes().to_vec()).collect();
+            let firsts = begins.iter().filter_map(|word| word.first().copied()).collect();
+            if begins.iter().any(Vec::is_empty) {
+                return QuickLook::None;
+            }
+            return match exact && is_start_and_literals(&hir) {
+                true => QuickLook::Decides(begins, firsts),
+                false => QuickLook::Begins(begins, firsts),
+            };
         }
         QuickLook::None
     }
@@ -95,15 +119,54 @@ impl QuickLook {
     fn may_match(&self, text: &str) -> bool {
         match self {
             QuickLook::None => true,
-            QuickLook::Begins(words) => words.iter().any(|word| text.as_bytes().starts_with(word)),
+            QuickLook::Begins(words, firsts) | QuickLook::Decides(words, firsts) => {
+                let text = text.as_bytes();
+                text.first().is_some_and(|first| firsts.contains(*first))
+                    && words.iter().any(|word| text.starts_with(word))
+            }
             QuickLook::Holds(word) => holds(text.as_bytes(), word),
         }
     }
 }
 
+/// Whether a pattern is the start of the text and then nothing that looks around.
+fn is_start_and_literals(hir: &Hir) -> bool {
+    let HirKind::Concat(parts) = hir.kind() else { return false };
+    let Some((first, rest)) = parts.split_first() else { return false };
+    matches!(first.kind(), HirKind::Look(Look::Start))
+        && rest.iter().all(|part| part.properties().look_set().is_empty())
+}
+
 /// Whether `word`, which is in lower case, stands in `text` in any case.
 fn holds(text: &[u8], word: &[u8]) -> bool {
-    text.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
+    let Some((first, rest)) = word.split_first() else { return true };
+    memchr::memchr2_iter(*first, first.to_ascii_uppercase(), text).any(|at| {
+        let here = text.get(at + 1..at + word.len());
+        here.is_some_and(|here| here.eq_ignore_ascii_case(rest))
+    })
+}
+
+/// A set of bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct ByteSet([u64; 4]);
+
+impl ByteSet {
+    fn contains(self, byte: u8) -> bool {
+        let quarter = self.0.get(usize::from(byte / 64)).copied().unwrap_or(0);
+        quarter >> (byte % 64) & 1 == 1
+    }
+}
+
+impl FromIterator<u8> for ByteSet {
+    fn from_iter<I: IntoIterator<Item = u8>>(bytes: I) -> ByteSet {
+        let mut set = ByteSet::default();
+        for byte in bytes {
+            if let Some(quarter) = set.0.get_mut(usize::from(byte / 64)) {
+                *quarter |= 1 << (byte % 64);
+            }
+        }
+        set
+    }
 }
 
 #[cfg(test)]
@@ -114,7 +177,12 @@ mod tests {
     fn a_quick_look_is_had_where_the_pattern_gives_one() {
         assert_eq!(QuickLook::new("(?i)orcid"), QuickLook::Holds(b"orcid".to_vec()));
         assert_eq!(QuickLook::new("orcid"), QuickLook::None);
-        assert_eq!(QuickLook::new("^(?i)a$"), QuickLook::Begins(vec![b"A".into(), b"a".into()]));
+        let spelled = vec![b"A".to_vec(), b"a".to_vec()];
+        let firsts: ByteSet = b"Aa".iter().copied().collect();
+        assert_eq!(QuickLook::new("^(?i)a$"), QuickLook::Begins(spelled.clone(), firsts));
+        assert_eq!(QuickLook::new("^(?i)a"), QuickLook::Decides(spelled, firsts));
+        assert!(matches!(QuickLook::new("^[a-z]"), QuickLook::Decides(..)));
+        assert!(matches!(QuickLook::new("^[a-z]+x"), QuickLook::Begins(..)));
         assert_eq!(QuickLook::new("[a-z]+"), QuickLook::None);
         assert_eq!(QuickLook::new("a?b"), QuickLook::None);
     }
@@ -125,6 +193,17 @@ mod tests {
             "(?i)orcid",
             "^https?://id\\.loc\\.gov/",
             "^[a-z]",
+            "^[a-z]b?",
+            "^[a-z]?b?",
+            "^(a|ab)",
+            "^(ab|a)",
+            "^ab??",
+            "^https?://",
+            "^(a|)b",
+            "^a\\b",
+            "^(?m:^)a",
+            "(?i)^or",
+            "^",
             "(?i)k",
             "^a|b",
             "x|y",

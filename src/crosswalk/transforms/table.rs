@@ -6,7 +6,7 @@ use super::build::{
     Argument, Build, list, none, nonfiling, one_number, one_pattern, one_table, one_text, replace,
     slice, split, uuid5,
 };
-use super::{List, Step, dates, derived, language, names, numbers, text};
+use super::{List, Step, countries, dates, derived, language, names, numbers, text};
 use crate::identifiers;
 
 /// What a transform is about: a section of the reference.
@@ -18,7 +18,7 @@ pub enum Family {
     Identifier,
     /// Dates.
     Date,
-    /// Languages and scripts.
+    /// Languages, scripts and countries.
     Language,
     /// Names of persons and titles.
     Name,
@@ -42,7 +42,7 @@ impl Family {
         (Family::List, "All values of a rule"),
         (Family::Identifier, "Identifiers"),
         (Family::Date, "Dates"),
-        (Family::Language, "Languages and scripts"),
+        (Family::Language, "Languages, scripts, countries"),
         (Family::Name, "Names and titles"),
         (Family::Number, "Numbers"),
         (Family::Table, "Tables"),
@@ -145,6 +145,7 @@ pub static TRANSFORMS: &[Row] = &[
     with!(Table, "lookup", "lookup(table)", true, "the table's value for this key", "lookup({'a': b})": "a" => "b", |a| one_table(a, Step::Lookup)),
     with!(Table, "lookup_prefix", "lookup_prefix(table)", true, "the table's value for the longest key that the value begins with", "lookup_prefix({'5': science, '51': mathematics})": "512.7" => "mathematics", |a| one_table(a, Step::LookupPrefix)),
     total!(Text, "lower", text::lower, "lower case", "ÀB" => "àb"),
+    fallible!(Language, "marc_country", countries::marc_country, "the country that a MARC code names, as ISO 3166-1", "nyu" => "US"),
     fallible!(Language, "marc_script", language::marc_script, "the script that $6 names, as ISO 15924", "880-01/$1" => "Hani"),
     total!(Text, "nfc", text::nfc, "Unicode composed form", "e\u{301}" => "é"),
     total!(Text, "nfkc", text::nfkc, "Unicode compatibility composed form", "ﬁ" => "fi"),

@@ -181,14 +181,14 @@ pub fn trim_isbd(value: &str) -> Cow<'_, str> {
     while let Some((&last, before)) = text.as_bytes().split_last() {
         let strip = match last {
             b':' | b';' | b',' | b'=' => true,
-            b'/' => !text.contains("://"),
+            b'/' => !holds_url(before),
             b'.' => !before.ends_with(b"..") && !ends_in_abbreviation(before),
             _ => false,
         };
         if !strip {
             break;
         }
-        text = text.get(..before.len()).unwrap_or_default().trim_end();
+        text = trimmed(text.get(..before.len()).unwrap_or_default());
     }
     Cow::Borrowed(text)
 }
@@ -205,16 +205,40 @@ const ABBREVIATIONS: &[&str] = &[
     "transl", "univ", "verb", "verl", "vol", "vols",
 ];
 
+/// Whether `://` stands in a text that ends in a slash, which is left off here.
+fn holds_url(before_slash: &[u8]) -> bool {
+    memchr::memchr_iter(b':', before_slash)
+        .any(|at| matches!(before_slash.get(at + 1..), Some([b'/'] | [b'/', b'/', ..])))
+}
+
 fn ends_in_abbreviation(before_dot: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(before_dot) else { return false };
-    let is_break = |c: char| c.is_whitespace() || "-.,([/&'’".contains(c);
+    let is_break = |byte: &u8| b" -.,([/&'\t\n\x0B\x0C\r".contains(byte);
+    let from = before_dot.iter().rposition(is_break).map_or(0, |at| at + 1);
+    let word = before_dot.get(from..).unwrap_or_default();
+    match word {
+        [] => false,
+        [only] => only.is_ascii_alphabetic(),
+        _ if word.is_ascii() => is_abbreviation(word),
+        _ => std::str::from_utf8(word).is_ok_and(ends_in_letter_or_abbreviation),
+    }
+}
+
+fn is_abbreviation(word: &[u8]) -> bool {
+    let mut lower = [0; 10];
+    let Some(lower) = lower.get_mut(..word.len()) else { return false };
+    lower.copy_from_slice(word);
+    lower.make_ascii_lowercase();
+    ABBREVIATIONS.binary_search_by(|known| known.as_bytes().cmp(lower)).is_ok()
+}
+
+/// As [`ends_in_abbreviation`], of a text beyond ASCII, in which breaks may be beyond it too.
+fn ends_in_letter_or_abbreviation(text: &str) -> bool {
+    let is_break = |c: char| c.is_whitespace() || c == '’';
     let word = text.rsplit(is_break).next().unwrap_or_default();
     let mut characters = word.chars();
     match (characters.next(), characters.next()) {
         (Some(only), None) => only.is_alphabetic(),
-        (Some(_), Some(_)) if word.len() <= 10 => {
-            ABBREVIATIONS.iter().any(|known| known.eq_ignore_ascii_case(word))
-        }
+        (Some(_), Some(_)) => is_abbreviation(word.as_bytes()),
         _ => false,
     }
 }
@@ -414,6 +438,38 @@ mod tests {
         for transform in [trim, nfc, nfkc, lower, collapse_ws, strip_html, trim_isbd, kebab] {
             assert!(matches!(transform("plain"), Cow::Borrowed("plain")));
         }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn isbd_punctuation_is_taken_byte_by_byte_as_it_is_character_by_character(
+            text in "(ed|Ed|vol|a|É|\\PC{0,3}|物|x:/|http://|[ -~]{0,6})([ ’.,;:=/\u{b}\u{a0}-]{0,4}|(J|dr|univ|Éd)[./ ]{1,3})",
+        ) {
+            proptest::prop_assert_eq!(trim_isbd(&text), by_characters(&text), "{:?}", text);
+        }
+    }
+
+    /// [`trim_isbd`], without any haste.
+    fn by_characters(value: &str) -> &str {
+        let mut text = value.trim();
+        while let Some(last) = text.chars().last() {
+            let before = text.strip_suffix(last).unwrap();
+            let is_break = |c: char| c.is_whitespace() || "-.,([/&'’".contains(c);
+            let word = before.rsplit(is_break).next().unwrap();
+            let letter = word.chars().count() == 1 && word.chars().all(char::is_alphabetic);
+            let known = ABBREVIATIONS.iter().any(|known| known.eq_ignore_ascii_case(word));
+            let strip = match last {
+                ':' | ';' | ',' | '=' => true,
+                '/' => !text.contains("://"),
+                '.' => !before.ends_with("..") && !letter && !known,
+                _ => false,
+            };
+            if !strip {
+                break;
+            }
+            text = before.trim_end();
+        }
+        text
     }
 
     #[test]

@@ -39,6 +39,15 @@ impl Tag {
     pub fn is_control(self) -> bool {
         self.0.starts_with(b"00") && self.0.iter().all(u8::is_ascii_digit)
     }
+
+    /// A tag of digits as a number, below 1000.
+    #[inline]
+    #[must_use]
+    pub fn number(self) -> Option<usize> {
+        let digits = self.0.map(|byte| usize::from(byte.wrapping_sub(b'0')));
+        let [a, b, c] = digits;
+        (a < 10 && b < 10 && c < 10).then_some(100 * a + 10 * b + c)
+    }
 }
 
 impl fmt::Display for Tag {

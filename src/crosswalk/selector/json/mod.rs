@@ -163,21 +163,20 @@ fn walk<'v>(
         }
         Step::Descendants => {
             walk(rest, root, value, visit);
-            inside(value, &mut |item| descend(step, rest, root, item, visit));
+            inside(value, &mut |item| descend(rest, root, item, visit));
         }
         Step::Name(_) | Step::Index(_) => {}
     }
 }
 
 fn descend<'v>(
-    step: &Step,
     rest: &[Step],
     root: &'v Value,
     value: &'v Value,
     visit: &mut dyn FnMut(JsonVisit<'v>),
 ) {
     walk(rest, root, value, visit);
-    inside(value, &mut |item| descend(step, rest, root, item, visit));
+    inside(value, &mut |item| descend(rest, root, item, visit));
 }
 
 /// The items of an array, the members of an object.

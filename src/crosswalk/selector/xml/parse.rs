@@ -168,12 +168,11 @@ impl Parser<'_> {
     }
 }
 
+/// A prefix, if there is one, with its offset; and a local name.
+type Named<'t> = (Option<(usize, &'t str)>, &'t str);
+
 impl<'t> Parser<'t> {
-    // Prefix with its offset, and local name.
-    fn name(
-        &mut self,
-        expected: &str,
-    ) -> Result<(Option<(usize, &'t str)>, &'t str), SelectorError> {
+    fn name(&mut self, expected: &str) -> Result<Named<'t>, SelectorError> {
         let at = self.cursor.at;
         let first = self.name_part(expected)?;
         if !self.cursor.eat(":") {

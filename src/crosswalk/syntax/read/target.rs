@@ -1,7 +1,7 @@
 //! Reading what only targets in MARC have: indicators, and fields in another script.
 
-use super::{rule, texts};
-use crate::crosswalk::syntax::{Linked880, Spanned};
+use super::{rule, shaped, texts};
+use crate::crosswalk::syntax::{Linked880, Spanned, keys};
 use crate::yaml::{Checker, Fields};
 
 /// `ind: ["1", _]`
@@ -19,7 +19,7 @@ pub fn indicators(check: &mut Checker, fields: Fields<'_>) -> Vec<Spanned<String
 
 /// `linked_880: { map: […], script: … }`
 pub fn linked_880(check: &mut Checker, fields: Fields<'_>) -> Option<Box<Linked880>> {
-    let linked = check.fields(fields.get("linked_880")?, "linked_880", &["map", "script"]);
+    let linked = shaped(check, fields.get("linked_880")?, &keys::LINKED_880);
     let map = check.required(linked, "map", "linked_880")?;
     let items = check.list(map, "map");
     let map = items.iter().filter_map(|node| rule(check, node, "an item")).collect();

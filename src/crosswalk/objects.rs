@@ -1,0 +1,252 @@
+//! Objects: what a rule builds of each field or value that it finds.
+
+use super::account::State;
+use super::input::{Behind, Node};
+use super::plan::{Body, CasePlan, Step};
+use super::run::{Outcome, Run};
+use super::shape::Buffer;
+use super::syntax::{Policy, Take};
+
+impl<'r> Run<'r> {
+    pub(super) fn objects(
+        &mut self,
+        step: &'r Step,
+        cases: &'r [CasePlan],
+        context: &Node<'r>,
+        buffers: &mut [Buffer],
+        depth: usize,
+    ) -> Outcome<bool> {
+        let start = self.nodes.len();
+        if !self.select_nodes(step, context)? {
+            return Ok(false);
+        }
+        if self.nodes.len() == start
+            && is_dressed(cases)
+            && let Some(default) = self.default_of(step, context)?
+        {
+            self.nodes.push(Node::Value(default, Behind::Nothing));
+        }
+        let end = self.nodes.len();
+        let mut built = false;
+        for at in start..end {
+            let Some(node) = self.nodes.get_mut(at) else { break };
+            let node = std::mem::replace(node, Node::Root);
+            built |= self.object(step, cases, (&node, context), buffers, depth)?;
+        }
+        self.nodes.truncate(start);
+        if built { Ok(true) } else { self.missing_policy(step, &step.on_missing) }
+    }
+
+    /// The fields or values from which a rule builds, onto the end of `self.nodes`.
+    fn select_nodes(&mut self, step: &'r Step, context: &Node<'r>) -> Outcome<bool> {
+        let start = self.nodes.len();
+        let by_value = !step.pipe.steps.is_empty()
+            || step.constant.is_some()
+            || step.join.is_some()
+            || step.listed
+            || matches!(step.take, Take::Longest | Take::Earliest | Take::AllJoined(_));
+        if by_value {
+            let mut values = self.spare.pop().unwrap_or_default();
+            if !self.values(step, context, &mut values)? {
+                return Ok(false);
+            }
+            for value in values.drain(..) {
+                let behind = self.behind(&value);
+                self.nodes.push(Node::Value(value, behind));
+            }
+            self.spare.push(values);
+            return Ok(true);
+        }
+        let mut nodes = std::mem::take(&mut self.nodes);
+        for (selector, _) in &step.from {
+            if step.take == Take::FirstMatch && nodes.len() > start {
+                break;
+            }
+            if !self.nodes_of(step, selector, context, &mut nodes)? {
+                self.nodes = nodes;
+                return Ok(false);
+            }
+        }
+        if step.sorted
+            && step.take != Take::FirstMatch
+            && let Some(new) = nodes.get_mut(start..)
+        {
+            new.sort_by_key(|node| self.position(node));
+        }
+        match step.take {
+            Take::First | Take::FirstMatch => nodes.truncate(start + 1),
+            Take::Last if nodes.len() > start + 1 => {
+                nodes.drain(start..nodes.len() - 1);
+            }
+            _ => {}
+        }
+        self.nodes = nodes;
+        Ok(true)
+    }
+
+    /// Where a node stands in the record, to put nodes of several selectors in record order.
+    fn position(&self, node: &Node<'_>) -> usize {
+        match node {
+            Node::Field(field) | Node::Value(_, Behind::Field(field)) => field.index(),
+            Node::Value(value, _) => self.first_origin(value).unwrap_or(0) as usize,
+            Node::Xml(node) => node.values().start,
+            Node::Json(value) => {
+                let found = self.json().and_then(|input| input.found(value));
+                found.and_then(|found| self.first_origin(&found)).unwrap_or(0) as usize
+            }
+            Node::Root => 0,
+        }
+    }
+
+    /// Builds one object of a node, found from a context; `false` when a condition or policy leaves it out.
+    fn object(
+        &mut self,
+        step: &'r Step,
+        cases: &'r [CasePlan],
+        nodes: (&Node<'r>, &Node<'r>),
+        buffers: &mut [Buffer],
+        depth: usize,
+    ) -> Outcome<bool> {
+        let bound = self.bindings.len();
+        let first_mark = self.memory.marks.len();
+        let traced = self.memory.trace.as_ref().map_or(0, |trace| trace.lines.len());
+        let kept = self.object_inner(step, cases, nodes, buffers, depth);
+        self.bindings.truncate(bound);
+        if matches!(kept, Ok(false)) {
+            if let Some(trace) = &mut self.memory.trace {
+                trace.lines.truncate(traced);
+            }
+            // What the object had taken does not reach the output after all.
+            for (_, state) in self.memory.marks.iter_mut().skip(first_mark) {
+                if *state == State::Mapped {
+                    *state = State::Dropped;
+                }
+            }
+        }
+        kept
+    }
+
+    fn object_inner(
+        &mut self,
+        step: &'r Step,
+        cases: &'r [CasePlan],
+        (node, context): (&Node<'r>, &Node<'r>),
+        buffers: &mut [Buffer],
+        depth: usize,
+    ) -> Outcome<bool> {
+        if !is_dressed(cases) {
+            self.bind(step, node)?;
+        }
+        let asked = if is_dressed(cases) { context } else { node };
+        if step.when.is_some() && !self.holds(step, step.when.as_ref(), asked)? {
+            return Ok(false);
+        }
+        let mut chosen = None;
+        for case in cases {
+            if self.holds(step, case.when.as_ref(), node)? {
+                chosen = Some(case);
+                break;
+            }
+        }
+        let Some(case) = chosen else { return Ok(false) };
+        let occupied =
+            buffers.get(case.target.slot).is_some_and(|b| !case.target.many && !b.is_empty());
+        if occupied {
+            return Ok(false);
+        }
+        let Some(object) = &case.object else {
+            let Some(value) = self.value_at(node) else { return Ok(false) };
+            if value.is_blank() {
+                return Ok(false);
+            }
+            self.write(&value, step, case.target, buffers);
+            self.used(case.number);
+            return Ok(true);
+        };
+        if let Some(trace) = &mut self.memory.trace {
+            let at = buffers.get(case.target.slot).map_or(0, Buffer::len);
+            trace.enter(&case.to, case.target.many.then_some(at));
+        }
+        let mut inner = self.buffers(depth + 1, object.shape.slots());
+        let mut keep = Ok(true);
+        let codes = node.codes();
+        for (n, item) in object.items.iter().enumerate() {
+            let node = if object.dressed && n > 0 { context } else { node };
+            keep = match (&item.body, item.codes) {
+                // No subfield of this field is meant: no need to look for values.
+                (Body::Leaf(target), Some(wanted)) if !wanted.meets(codes) => {
+                    self.missing(item, *target, node, &mut inner)
+                }
+                _ => self.step(item, node, &mut inner, depth + 1),
+            };
+            if !matches!(keep, Ok(true)) {
+                break;
+            }
+        }
+        if let Some(trace) = &mut self.memory.trace {
+            trace.leave();
+        }
+        let mut keep = keep.map(|keep| keep && object.shape.is_filled(&inner));
+        if let (Ok(true), Some(linked)) = (&keep, &case.linked_880) {
+            let field = (object, inner.as_slice(), case.target);
+            keep = self.pair(linked, field, node, buffers, depth).map(|()| true);
+        } else if let (Ok(true), Some(buffer)) = (&keep, buffers.get_mut(case.target.slot)) {
+            let unique = step.unique && case.target.many;
+            buffer.push(unique, |out| object.shape.stitch(&inner, out));
+        }
+        if let Ok(true) = keep {
+            self.used(step.number);
+            if case.number != step.number {
+                self.used(case.number);
+            }
+        }
+        if let Some(place) = self.memory.pool.get_mut(depth + 1) {
+            *place = inner;
+        }
+        keep
+    }
+
+    /// Runs the inner step on each field or value that the outer one finds.
+    pub(super) fn each(
+        &mut self,
+        step: &'r Step,
+        inner: &'r Step,
+        context: &Node<'r>,
+        buffers: &mut [Buffer],
+        depth: usize,
+    ) -> Outcome<bool> {
+        let start = self.nodes.len();
+        if !self.select_nodes(step, context)? {
+            return Ok(false);
+        }
+        let end = self.nodes.len();
+        for at in start..end {
+            let Some(node) = self.nodes.get_mut(at) else { break };
+            let node = std::mem::replace(node, Node::Root);
+            if !self.step(inner, &node, buffers, depth)? {
+                self.nodes.truncate(start);
+                return Ok(false);
+            }
+        }
+        self.nodes.truncate(start);
+        if start < end {
+            self.used(step.number);
+            return Ok(true);
+        }
+        match &inner.body {
+            Body::Leaf(target) => self.missing(inner, *target, context, buffers),
+            _ if has_default(inner) => self.step(inner, context, buffers, depth),
+            _ => self.missing_policy(inner, &inner.on_missing),
+        }
+    }
+}
+
+/// Whether a rule makes an object around each of its values, not of what `map` finds there.
+pub(super) fn is_dressed(cases: &[CasePlan]) -> bool {
+    matches!(cases, [CasePlan { object: Some(object), .. }] if object.dressed)
+}
+
+/// Whether a rule has a value when there is none.
+pub(super) fn has_default(step: &Step) -> bool {
+    step.default.is_some() || matches!(step.on_missing, Policy::Default(_))
+}
