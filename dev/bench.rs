@@ -119,13 +119,16 @@ fn map(file: &Path) -> Result<()> {
     let schema = SchemaValidator::load(crosswalk.schema().context("no schema")?)?;
     let mut runner = Runner::new(crosswalk.plan());
     let mut json = Vec::new();
-    let (mut records, mut bytes) = (0_u64, 0_usize);
+    let (mut records, mut bytes, mut proven) = (0_u64, 0_usize, 0_u64);
     let clock = Stopwatch::start();
     each(file, |source| {
         if let Err(held) = runner.run(source, &mut json) {
             bail!("held by {}: {}", held.rule, held.message);
         }
-        if let Err(violations) = schema.check(&json) {
+        // As a pipeline does: what is valid by the way it was made is not checked again.
+        if runner.is_surely_valid() {
+            proven += 1;
+        } else if let Err(violations) = schema.check(&json) {
             bail!("invalid: {violations:?}");
         }
         records += 1;
@@ -133,7 +136,10 @@ fn map(file: &Path) -> Result<()> {
         Ok(())
     })?;
     clock.stop("map", records)?;
-    say(&format!("        {} bytes of JSON each on average", bytes as u64 / records.max(1)))
+    let average = bytes as u64 / records.max(1);
+    say(&format!(
+        "        {average} bytes of JSON each on average, {proven} valid as they were made"
+    ))
 }
 
 /// The whole pipeline into SQLite, again with nothing changed, and the same rows by a bare loop.

@@ -17,6 +17,7 @@ mod convert;
 mod crosswalk_extends;
 mod crosswalk_loss;
 mod crosswalk_misuse;
+mod crosswalk_proof;
 mod crosswalks;
 mod endpoint_on_sqlite;
 mod engine;

@@ -159,7 +159,7 @@ impl<'r> Run<'r> {
             if value.is_blank() {
                 return Ok(false);
             }
-            self.write(&value, step, case.target, buffers);
+            self.write_checked(&value, (step, &case.check), case.target, buffers);
             self.used(case.number);
             return Ok(true);
         };
@@ -187,6 +187,9 @@ impl<'r> Run<'r> {
             trace.leave();
         }
         let mut keep = keep.map(|keep| keep && object.shape.is_filled(&inner));
+        if let Ok(true) = keep {
+            self.sure &= object.demands.as_ref().is_some_and(|demands| demands.hold(&inner));
+        }
         if let (Ok(true), Some(linked)) = (&keep, &case.linked_880) {
             let field = (object, inner.as_slice(), case.target);
             keep = self.pair(linked, field, node, buffers, depth).map(|()| true);

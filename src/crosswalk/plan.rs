@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use super::codes::CodeSet;
+use super::compile::Check;
 use super::condition::Condition;
 use super::expression::Expression;
 use super::selector::{JsonPath, MarcSelector, Namespaces, Subfields, XmlPath};
-use super::shape::{Shape, Target};
+use super::shape::{Demands, Shape, Target};
 use super::syntax::{Policy, Take};
 use super::target::{Linked, Output};
 use super::transforms::Pipe;
@@ -85,6 +86,8 @@ pub struct Plan {
     pub ignore_paths: Vec<Selector>,
     /// What becomes of what no rule reads.
     pub unmapped: OfUnmapped,
+    /// What the target's schema demands of the record as a whole; `None` when that is not known.
+    pub demands: Option<Demands>,
     /// Every step and case, by its number.
     pub labels: Vec<Label>,
     /// How deep `map` nests, for the pool of buffers.
@@ -136,6 +139,8 @@ pub struct Step {
     pub unique: bool,
     /// The subfields of the current field that it reads, when it reads nothing else and has no condition: without one of them there is no value.
     pub codes: Option<CodeSet>,
+    /// What the target's schema asks of the values that it writes.
+    pub check: Check,
     /// A leaf whose values can be written as they come, without a list to sort or choose from.
     pub direct: bool,
     /// An expression in it, or in its items, reads the output so far.
@@ -216,6 +221,8 @@ pub struct CasePlan {
     pub when: Option<When>,
     /// Where to.
     pub target: Target,
+    /// What the target's schema asks of a value that is written itself.
+    pub check: Check,
     /// What to build; `None` writes the value itself.
     pub object: Option<Object>,
     /// The MARC field in another script.
@@ -227,6 +234,8 @@ pub struct CasePlan {
 pub struct Object {
     /// Its paths.
     pub shape: Shape,
+    /// What the target's schema demands of it as a whole; `None` when that is not known.
+    pub demands: Option<Demands>,
     /// Its items.
     pub items: Vec<Step>,
     /// It is made around one value: the first item stands on that value, the others where the

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use super::account::{Account, State};
+use super::compile::Check;
 use super::input::{MarcInput, Node, Source};
 use super::objects::{has_default, is_dressed};
 use super::plan::{Body, Plan, Selector, Step};
@@ -44,8 +45,12 @@ impl<'r> Found<'r> {
         Found { text: text.into(), raw: false, origins: Origins::None }
     }
 
+    #[inline]
     pub fn is_blank(&self) -> bool {
-        text::trimmed(&self.text).is_empty()
+        match self.text.as_bytes().first() {
+            Some(b'!'..=b'~') => false,
+            _ => text::trimmed(&self.text).is_empty(),
+        }
     }
 }
 
@@ -67,6 +72,8 @@ pub(super) struct Run<'r> {
     pub(super) bindings: Vec<(&'r str, Option<Found<'r>>)>,
     /// The output as it was before the rule at hand, when an expression in it reads that.
     pub(super) output: Option<serde_json::Value>,
+    /// Whether all that was written so far is surely what the target's schema asks for.
+    pub(super) sure: bool,
     /// How many MARC fields have an 880 so far.
     pub(super) pairs: u32,
     pub(super) nodes: Vec<Node<'r>>,
@@ -196,7 +203,16 @@ impl<'r> Run<'r> {
         }
         if step.direct {
             let mut sink = Sink { count: 0, to: Place::Leaf(target, buffers) };
-            if !self.gather(step, node, &mut sink)? {
+            let kept = match (step.from.as_slice(), node) {
+                // Most items of most crosswalks: subfields of the field at hand.
+                ([(Selector::Marc { selector, .. }, _)], Node::Field(field))
+                    if step.codes.is_some() =>
+                {
+                    self.field_values(step, selector, *field, &mut sink)?
+                }
+                _ => self.gather(step, node, &mut sink)?,
+            };
+            if !kept {
                 return Ok(false);
             }
             let written = sink.count > 0;
@@ -280,6 +296,17 @@ impl<'r> Run<'r> {
         target: Target,
         buffers: &mut [Buffer],
     ) {
+        self.write_checked(value, (step, &step.check), target, buffers);
+    }
+
+    /// Writes a value to its place, and notes whether it is what the schema asks for there.
+    pub(super) fn write_checked(
+        &mut self,
+        value: &Found<'r>,
+        (step, check): (&Step, &Check),
+        target: Target,
+        buffers: &mut [Buffer],
+    ) {
         let Some(buffer) = buffers.get_mut(target.slot) else { return };
         if !target.many && !buffer.is_empty() {
             return self.mark(value.origins, State::Dropped);
@@ -297,6 +324,7 @@ impl<'r> Run<'r> {
         // A repeated value that `unique` leaves out is in the output all the same.
         self.mark(value.origins, State::Mapped);
         self.used(step.number);
+        self.sure &= check.passes(&value.text, value.raw);
     }
 
     fn trace_write(&mut self, value: &Found<'r>, step: &Step, target: Target, at: usize) {

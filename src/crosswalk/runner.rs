@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::account::{Account, State};
 use super::ignore::IgnoreCache;
 use super::input::{FieldIndex, JsonInput, Leaves, MarcInput, Source, XmlInput};
-use super::plan::{Input, Plan};
+use super::plan::{Input, OfUnmapped, Plan};
 use super::run::{Held, Run};
 use super::shape::Buffer;
 use super::trace::Trace;
@@ -38,6 +38,8 @@ pub struct Runner<'p> {
     memory: Memory,
     index: FieldIndex,
     leaves: Leaves,
+    /// Whether the last record is surely valid.
+    sure: bool,
     /// What became of every value so far.
     pub account: Account,
 }
@@ -53,6 +55,7 @@ impl<'p> Runner<'p> {
             memory,
             index: FieldIndex::default(),
             leaves: Leaves::default(),
+            sure: false,
             account: Account::default(),
         }
     }
@@ -61,6 +64,13 @@ impl<'p> Runner<'p> {
     #[must_use]
     pub fn uses(&self) -> &[u64] {
         &self.memory.uses
+    }
+
+    /// Whether the last record is surely what the crosswalk's target schema asks for, by the way
+    /// it was made; `false` is for a validator to judge.
+    #[must_use]
+    pub fn is_surely_valid(&self) -> bool {
+        self.sure
     }
 
     /// From now on measures the time that each rule takes.
@@ -126,6 +136,7 @@ impl<'p> Runner<'p> {
             source,
             bindings: Vec::new(),
             output: None,
+            sure: true,
             pairs: 0,
             nodes: Vec::with_capacity(16),
             spare: Vec::with_capacity(8),
@@ -137,6 +148,10 @@ impl<'p> Runner<'p> {
         run.account.next_record();
         let mut buffers = run.buffers(0, plan.shape.slots());
         let result = run.rules(&mut buffers).and_then(|()| run.settle(&mut buffers));
+        let keeps = matches!(plan.unmapped, OfUnmapped::Keep(_));
+        let demands = plan.demands.as_ref().filter(|_| run.sure && !keeps && result.is_ok());
+        self.sure =
+            plan.shape.is_filled(&buffers) && demands.is_some_and(|demands| demands.hold(&buffers));
         if result.is_ok() {
             plan.output.write(&plan.shape, &buffers, out);
         }

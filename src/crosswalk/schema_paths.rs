@@ -84,6 +84,21 @@ impl<'s> Place<'s> {
         }
     }
 
+    /// The schema here, references followed.
+    #[must_use]
+    pub fn node(self) -> &'s Value {
+        self.resolve(self.here)
+    }
+
+    /// Where names lead from here, be it a list or not; `None` where the schema does not say.
+    #[must_use]
+    pub fn at(self, path: &str) -> Option<Place<'s>> {
+        let here = path.split('.').try_fold(self.node(), |here, name| {
+            Some(self.resolve(here.get("properties")?.get(name)?))
+        });
+        here.map(|here| Place { schema: self.schema, here })
+    }
+
     /// Follows `$ref` to a place in the same schema.
     fn resolve(self, mut node: &'s Value) -> &'s Value {
         for _ in 0..16 {

@@ -5,11 +5,13 @@
 //! keys (canonical), XML in the order of the rules, MARC as MARCXML.
 
 mod buffer;
+mod demands;
 mod form;
 mod path;
 mod stitch;
 
 pub use buffer::Buffer;
+pub use demands::Demands;
 pub use form::Form;
 pub use path::{LEADER, TEXT};
 

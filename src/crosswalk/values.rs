@@ -73,7 +73,7 @@ impl<'r> Run<'r> {
         &mut self,
         step: &'r Step,
         from: usize,
-        found: Found<'r>,
+        mut found: Found<'r>,
         sink: &mut Sink<'_, 'r>,
     ) -> Outcome<bool> {
         if found.is_blank() {
@@ -88,8 +88,12 @@ impl<'r> Run<'r> {
             sink.count += 1;
             return Ok(true);
         }
-        match self.pipe(step, from, found)? {
-            Piped::Value(found) => {
+        let piped = match step.pipe.steps.is_empty() {
+            true => Piped::Value,
+            false => self.pipe(step, from, &mut found)?,
+        };
+        match piped {
+            Piped::Value => {
                 sink.count += 1;
                 match &mut sink.to {
                     Place::List(out) => out.push(found),
@@ -99,9 +103,10 @@ impl<'r> Run<'r> {
                 }
             }
             Piped::Nothing => {}
-            Piped::Many(next, texts, origins) => {
+            Piped::Many(many) => {
+                let (next, texts) = *many;
                 for text in texts {
-                    let found = Found { text, raw: false, origins };
+                    let found = Found { text, raw: false, origins: found.origins };
                     if !self.emit(step, next, found, sink)? {
                         return Ok(false);
                     }
@@ -119,7 +124,7 @@ impl<'r> Run<'r> {
         separator: &str,
     ) -> Option<Found<'r>> {
         let start = position(self.memory.origins.len());
-        let mut only = "";
+        let (mut only, mut first) = ("", Origins::None);
         let mut joined = String::new();
         for (index, part) in parts {
             let part = text::trimmed(part);
@@ -127,7 +132,7 @@ impl<'r> Run<'r> {
                 continue;
             }
             if only.is_empty() {
-                only = part;
+                (only, first) = (part, Origins::One(position(index)));
             } else {
                 if joined.is_empty() {
                     joined.reserve(4 * (only.len() + part.len()));
@@ -138,17 +143,16 @@ impl<'r> Run<'r> {
             }
             self.memory.origins.push(position(index));
         }
+        if joined.is_empty() {
+            let found = Found { text: Cow::Borrowed(only), raw: false, origins: first };
+            return (!only.is_empty()).then_some(found);
+        }
         let origins = Origins::Many(start, position(self.memory.origins.len()));
-        let text = if joined.is_empty() { Cow::Borrowed(only) } else { Cow::Owned(joined) };
-        (!only.is_empty()).then_some(Found { text, raw: false, origins })
+        Some(Found { text: Cow::Owned(joined), raw: false, origins })
     }
 
-    /// Applies the pipe from step `from` on.
-    fn pipe(&mut self, step: &'r Step, from: usize, mut found: Found<'r>) -> Outcome<Piped<'r>> {
-        if step.pipe.steps.is_empty() {
-            return Ok(Piped::Value(found));
-        }
-        let origins = found.origins;
+    /// Applies the pipe from step `from` on, in place.
+    fn pipe(&mut self, step: &'r Step, from: usize, found: &mut Found<'r>) -> Outcome<Piped<'r>> {
         if let Some(trace) = &mut self.memory.trace {
             trace.begin(&found.text);
         }
@@ -159,7 +163,7 @@ impl<'r> Run<'r> {
         let from = if settled { step.pipe.settled } else { from };
         let steps = step.pipe.steps.get(from..step.pipe.end(from)).unwrap_or_default();
         for (n, transform) in (from..).zip(steps) {
-            match transform.apply(found.text) {
+            match transform.apply(std::mem::take(&mut found.text)) {
                 Applied::One(text) => {
                     // What a step has made of a number is written as a number only if it is one.
                     found.raw = found.raw && numbers::is_number(&text);
@@ -169,21 +173,24 @@ impl<'r> Run<'r> {
                     (found.text, found.raw) = (Cow::Owned(digits), true);
                 }
                 Applied::None => {
-                    self.mark(origins, State::Dropped);
+                    self.mark(found.origins, State::Dropped);
                     return Ok(Piped::Nothing);
                 }
-                Applied::Many(texts) => return Ok(Piped::Many(n + 1, texts, origins)),
-                Applied::Failed(code, text) => return self.failed(step, n, code, text, origins),
+                Applied::Many(texts) => return Ok(Piped::Many(Box::new((n + 1, texts)))),
+                Applied::Failed(code, text) => {
+                    found.text = text;
+                    return self.failed(step, n, code, found);
+                }
             }
             if let Some(trace) = &mut self.memory.trace {
                 trace.step(step.pipe.names.get(n).map_or("?", String::as_str), &found.text);
             }
         }
         if found.is_blank() {
-            self.mark(origins, State::Dropped);
+            self.mark(found.origins, State::Dropped);
             return Ok(Piped::Nothing);
         }
-        Ok(Piped::Value(found))
+        Ok(Piped::Value)
     }
 
     #[cold]
@@ -192,24 +199,28 @@ impl<'r> Run<'r> {
         step: &'r Step,
         n: usize,
         code: &'static str,
-        value: Cow<'r, str>,
-        origins: Origins,
+        found: &mut Found<'r>,
     ) -> Outcome<Piped<'r>> {
+        let origins = found.origins;
         if !matches!(step.on_error, Policy::Quarantine | Policy::Fail) {
-            self.account.problem(&step.label, code, self.id, &value);
+            self.account.problem(&step.label, code, self.id, &found.text);
         }
         match &step.on_error {
-            Policy::Keep => self.pipe(step, n + 1, Found { text: value, raw: false, origins }),
+            Policy::Keep => {
+                found.raw = false;
+                self.pipe(step, n + 1, found)
+            }
             Policy::Default(text) => {
                 self.mark(origins, State::Failed);
-                Ok(Piped::Value(Found::of(text)))
+                *found = Found::of(text);
+                Ok(Piped::Value)
             }
             Policy::Quarantine | Policy::Fail => {
                 let name = step.pipe.names.get(n).map_or("?", String::as_str);
                 Err(Box::new(Held {
                     rule: step.label.clone(),
                     code: code.to_owned(),
-                    message: format!("{name} cannot take {:?}", clipped(&value)),
+                    message: format!("{name} cannot take {:?}", clipped(&found.text)),
                     fatal: step.on_error == Policy::Fail,
                 }))
             }
@@ -265,10 +276,11 @@ impl<'r> Run<'r> {
 
 /// What a pipe makes of one value.
 enum Piped<'r> {
-    Value(Found<'r>),
+    /// One value, in the place of what was there.
+    Value,
     Nothing,
     /// Texts for the steps from the one with this number on.
-    Many(usize, Vec<Cow<'r, str>>, Origins),
+    Many(Box<(usize, Vec<Cow<'r, str>>)>),
     /// A policy leaves out the object around.
     Drops,
 }

@@ -1,6 +1,7 @@
 //! JSON as this program needs it: cut into its objects, read token by token or to a value.
 
 pub mod cut;
+pub mod plain_schema;
 pub mod reader;
 mod scan;
 pub mod value;

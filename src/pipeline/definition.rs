@@ -37,6 +37,9 @@ pub struct Definition {
     pub crosswalk: Crosswalk,
     /// The schema that every record is checked against.
     pub schema: Option<SchemaValidator>,
+    /// It is the one that the crosswalk writes for: what is valid by the way it is made need not
+    /// be checked again.
+    pub schema_is_the_crosswalks: bool,
     /// `load.datestamps`
     pub datestamps: Datestamps,
     /// `load.keep_source`
@@ -155,6 +158,7 @@ impl Definition {
             Some(schema) => (Some(folder.join(schema)), written.schema_line),
             None => (crosswalk.schema().map(Path::to_owned), written.crosswalk_line),
         };
+        let schema_is_the_crosswalks = schema.as_deref() == crosswalk.schema();
         let schema = schema.map(|schema| SchemaValidator::load(&schema)).transpose();
         let schema = schema.map_err(|reason| {
             let file = name.clone();
@@ -183,6 +187,7 @@ impl Definition {
             reading: written.reading,
             crosswalk,
             schema,
+            schema_is_the_crosswalks,
             datestamps: written.datestamps,
             keep_source: written.keep_source,
             batch: written.batch,

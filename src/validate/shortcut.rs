@@ -6,19 +6,15 @@
 
 use std::collections::HashMap;
 
-use regex::Regex;
 use serde_json::{Map, Value};
 
+use crate::json::plain_schema::{PlainText, only};
 use crate::record::plain_json_length;
 
 /// Objects and lists inside each other, at most.
 const MAX_DEPTH: usize = 128;
 /// A longer list is not searched for repetitions here.
 const MAX_UNIQUE: usize = 64;
-/// Keywords that say nothing about validity.
-const ANNOTATIONS: &[&str] =
-    &["$schema", "$id", "$defs", "$comment", "title", "description", "examples", "default"];
-
 /// A schema of which everything is known here.
 #[derive(Debug)]
 pub(super) struct Shortcut {
@@ -30,23 +26,12 @@ pub(super) struct Shortcut {
 enum Check {
     /// A reference that is still being followed, or what is too rare to be known here: numbers.
     Open,
-    Text(Text),
+    Text(PlainText),
     List {
         item: usize,
         unique: bool,
     },
     Object(Object),
-}
-
-#[derive(Debug, Default)]
-struct Text {
-    /// In characters.
-    at_least: u64,
-    choices: Option<Vec<String>>,
-    pattern: Option<Regex>,
-    uri: bool,
-    /// Any text that is not too short will do, so that escapes need not be read.
-    lenient: bool,
 }
 
 #[derive(Debug, Default)]
@@ -165,7 +150,7 @@ impl Walk<'_> {
         (seen & object.required == object.required && count >= object.at_least).then_some(())
     }
 
-    fn text(&mut self, text: &Text) -> Option<()> {
+    fn text(&mut self, text: &PlainText) -> Option<()> {
         self.take(b'"')?;
         let start = self.at;
         self.at += plain_json_length(self.rest());
@@ -197,37 +182,6 @@ impl Member {
     }
 }
 
-impl Text {
-    fn fits(&self, text: &str) -> bool {
-        let long_enough = match self.at_least {
-            0 => true,
-            1 => !text.is_empty(),
-            least => text.chars().count() as u64 >= least,
-        };
-        long_enough
-            && self.choices.as_ref().is_none_or(|choices| choices.iter().any(|c| c == text))
-            && self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(text))
-            && (!self.uri || is_plain_uri(text))
-    }
-}
-
-/// A web address of the plain kind: `http(s)://host/…` in the characters of RFC 3986.
-fn is_plain_uri(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let Some(rest) = rest else { return false };
-    let host_length = rest.find('/').unwrap_or(rest.len());
-    let (host, path) = rest.split_at_checked(host_length).unwrap_or((rest, ""));
-    let is_host = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
-    let is_path = |byte: u8| {
-        byte.is_ascii_alphanumeric()
-            || matches!(
-                byte,
-                b'!' | b'$' | b'&'..=b'/' | b':' | b';' | b'=' | b'?' | b'@' | b'_' | b'~'
-            )
-    };
-    !host.is_empty() && host.chars().all(is_host) && path.bytes().all(is_path)
-}
-
 struct Compiler<'s> {
     schema: &'s Value,
     checks: Vec<Check>,
@@ -257,9 +211,9 @@ impl<'s> Compiler<'s> {
                 }
                 Check::List { item, unique }
             }
-            Some(Some("string")) => Check::Text(text(node)?),
+            Some(Some("string")) => Check::Text(PlainText::of(node)?),
             Some(Some("integer" | "boolean")) => Check::Open,
-            None if node.contains_key("enum") => Check::Text(text(node)?),
+            None if node.contains_key("enum") => Check::Text(PlainText::of(node)?),
             _ => return None,
         };
         Some(self.add(check))
@@ -310,44 +264,6 @@ impl<'s> Compiler<'s> {
         };
         Some(object)
     }
-}
-
-fn text(node: &Map<String, Value>) -> Option<Text> {
-    only(node, &["type", "minLength", "pattern", "format", "enum"])?;
-    let mut text = Text::default();
-    if let Some(least) = node.get("minLength") {
-        text.at_least = least.as_u64()?;
-    }
-    if let Some(pattern) = node.get("pattern") {
-        text.pattern = Some(plain_pattern(pattern.as_str()?)?);
-    }
-    if let Some(format) = node.get("format") {
-        text.uri = format == "uri";
-        if !text.uri {
-            return None;
-        }
-    }
-    if let Some(choices) = node.get("enum") {
-        let choices = choices.as_array()?.iter().map(|choice| choice.as_str().map(str::to_owned));
-        text.choices = Some(choices.collect::<Option<_>>()?);
-    }
-    text.lenient =
-        text.at_least <= 1 && text.choices.is_none() && text.pattern.is_none() && !text.uri;
-    Some(text)
-}
-
-/// A pattern that means the same in ECMA 262 and here: ASCII, and only dots are escaped.
-fn plain_pattern(pattern: &str) -> Option<Regex> {
-    let plain = pattern.replace("\\.", "");
-    let known = |c: char| c.is_ascii_alphanumeric() || "^$[](){}|?*+-~%/,: ".contains(c);
-    // `(?` begins what the two may see differently.
-    let same = plain.chars().all(known) && !plain.contains("(?") && !plain.contains("[[");
-    if same { Regex::new(pattern).ok() } else { None }
-}
-
-fn only(node: &Map<String, Value>, known: &[&str]) -> Option<()> {
-    let is_known = |name: &str| known.contains(&name) || ANNOTATIONS.contains(&name);
-    node.keys().all(|name| is_known(name)).then_some(())
 }
 
 #[cfg(test)]

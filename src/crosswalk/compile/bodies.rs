@@ -1,6 +1,6 @@
 //! What a rule does with what it finds: a value, an object, one of several cases.
 
-use super::{Compiler, Context, Scope, plain_path};
+use super::{Check, Compiler, Context, Scope, plain_path};
 use crate::crosswalk::plan::{Body, CasePlan, Object, Step};
 use crate::crosswalk::shape::Shape;
 use crate::crosswalk::syntax::{Case, Linked880, Rule, Spanned, Take};
@@ -49,14 +49,15 @@ impl Compiler<'_> {
                 let mut below = Shape::new(syntax.below());
                 let items = self.items(&items, label, &scope, &mut below, depth);
                 below.finish(false);
-                Object { shape: below, items, dressed: false }
+                Object { shape: below, demands: None, items, dressed: false }
             });
             let linked_880 = rule
                 .linked_880
                 .as_ref()
                 .and_then(|linked| self.linked_880(linked, to, label, &scope, shape, depth));
             let to = plain_path(&to.value);
-            plans.push(CasePlan { number, to, when, target, object, linked_880 });
+            let check = Check::default();
+            plans.push(CasePlan { number, to, when, target, check, object, linked_880 });
         }
         Some(Body::Cases(plans))
     }
@@ -121,9 +122,10 @@ impl Compiler<'_> {
         let extra: Vec<&Rule> = dressed.extra.iter().collect();
         items.extend(self.items(&extra, label, &around, &mut below, depth));
         below.finish(false);
-        let object = Some(Object { shape: below, items, dressed: true });
+        let object = Some(Object { shape: below, demands: None, items, dressed: true });
         let to = plain_path(&dressed.to.value);
-        let case = CasePlan { number, to, when: None, target, object, linked_880: None };
+        let check = Check::default();
+        let case = CasePlan { number, to, when: None, target, check, object, linked_880: None };
         Some(Body::Cases(vec![case]))
     }
 
@@ -143,7 +145,7 @@ impl Compiler<'_> {
         let items = self.items(&items, &label, scope, &mut below, depth);
         let script = linked.script.as_ref();
         let script = script.and_then(|script| self.step(script, &label, scope, None, depth));
-        let object = Object { shape: below, items, dressed: false };
+        let object = Object { shape: below, demands: None, items, dressed: false };
         Some(Linked { object, script, target, tag: to.value.clone() })
     }
 }

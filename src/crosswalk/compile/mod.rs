@@ -2,8 +2,11 @@
 
 mod bodies;
 mod expressions;
+mod proof;
 mod selectors;
 mod tables;
+
+pub use proof::Check;
 
 use crate::crosswalk::expression::Form;
 use crate::crosswalk::plan::{
@@ -54,7 +57,7 @@ pub fn compile(file: &File, check: Checker) -> Result<Plan, Diagnostics> {
     let root = schema.as_ref().map(SchemaPaths::root);
     let scope =
         Scope { schema: root, bindings: Vec::new(), on_error: None, context: Context::Record };
-    let rules: Vec<Step> = file
+    let mut rules: Vec<Step> = file
         .rules
         .iter()
         .filter_map(|rule| {
@@ -66,6 +69,11 @@ pub fn compile(file: &File, check: Checker) -> Result<Plan, Diagnostics> {
     let unmapped = compiler.unmapped(&file.unmapped, &scope, &mut shape);
     shape.finish(output.by_tag);
     let (ignore, ignore_paths) = compiler.ignored(file, &scope);
+    let mut demands = None;
+    if let (Some(root), Model::Json) = (root, output.model) {
+        proof::prove(&mut rules, root);
+        demands = shape.demands(root);
+    }
     let plan = Plan {
         input: compiler.input,
         rules,
@@ -75,6 +83,7 @@ pub fn compile(file: &File, check: Checker) -> Result<Plan, Diagnostics> {
         ignore,
         ignore_paths,
         unmapped,
+        demands,
         labels: compiler.labels,
         depth: compiler.depth,
         hash: content_hash(compiler.texts.as_bytes()),
@@ -255,6 +264,7 @@ impl Compiler<'_> {
             number,
             to: rule.to.as_ref().map(|to| plain_path(&to.value)),
             direct: false,
+            check: Check::default(),
             codes: if plain { codes(&from) } else { None },
             constant: rule.constant.as_ref().map(|constant| match &constant.value {
                 serde_json::Value::String(text) => (text.clone(), false),

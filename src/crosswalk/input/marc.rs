@@ -267,7 +267,7 @@ impl<'r> Run<'r> {
     }
 
     /// The values of a step in one field.
-    pub(super) fn field_values(
+    pub(in crate::crosswalk) fn field_values(
         &mut self,
         step: &'r Step,
         selector: &MarcSelector,
