@@ -91,9 +91,17 @@ fn generate(count: u64, path: &Path, kind: &str) -> Result<()> {
             }
             return Ok(out.flush()?);
         }
+        "marcxml" => {
+            out.write_all(generator::write::XML_HEAD.as_bytes())?;
+            for n in 0..count {
+                out.write_all(generator::write::marcxml(&generator::record(1, n)).as_bytes())?;
+            }
+            out.write_all(generator::write::XML_TAIL.as_bytes())?;
+            return Ok(out.flush()?);
+        }
         "oai_dc" => generator::xml::oai_dc,
         "datacite" => generator::xml::datacite,
-        _ => bail!("no kind {kind}, expected one of marc, oai_dc, datacite"),
+        _ => bail!("no kind {kind}, expected one of marc, marcxml, oai_dc, datacite"),
     };
     out.write_all(generator::xml::HEAD.as_bytes())?;
     for n in 0..count {
