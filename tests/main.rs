@@ -18,6 +18,7 @@ mod crosswalk_extends;
 mod crosswalk_loss;
 mod crosswalk_misuse;
 mod crosswalk_proof;
+mod crosswalk_verbs;
 mod crosswalks;
 mod endpoint_on_sqlite;
 mod engine;
