@@ -79,3 +79,26 @@ fn programs_read_the_same_as_json() {
     assert_eq!(loss["hash"].as_str().unwrap().len(), 64);
     assert_eq!(ended.status, Some(0));
 }
+
+#[test]
+fn what_a_field_in_another_script_had_taken_is_dropped_with_it() {
+    let folder = Folder::new();
+    folder.write(
+        "scripts.yaml",
+        "\
+crosswalk: scripts
+from: { format: json }
+to: { format: marc21 }
+rules:
+  - id: title
+    to: \"245\"
+    from: $.title
+    map: [ { to: $a, from: text } ]
+    linked_880: { map: [ { to: $a, from: original }, { to: $b, from: more, on_missing: skip } ] }
+",
+    );
+    folder.write("titles.jsonl", "{\"title\": {\"text\": \"Hay\", \"original\": \"干し草\"}}\n");
+    let loss = ["crosswalk", "loss", "scripts.yaml", "--against", "titles.jsonl"];
+    let ended = end(&mut folder.windrow(&loss));
+    assert!(ended.stdout.contains("title.original        1       1  dropped"), "{}", ended.stdout);
+}

@@ -19,6 +19,7 @@ mod crosswalk_loss;
 mod crosswalk_misuse;
 mod crosswalk_proof;
 mod crosswalk_roundtrip;
+mod crosswalk_verbs;
 mod crosswalks;
 mod endpoint_on_sqlite;
 mod engine;

@@ -39,7 +39,7 @@ enum Verb {
     Convert(convert::Arguments),
     /// Serve OAI-PMH at /oai, and /health
     Serve(serve::Arguments),
-    /// Check and test crosswalks
+    /// Check, test, try and compare crosswalks
     Crosswalk(crosswalk::Arguments),
     /// Check a pipeline and all it names, before the first record
     Validate(validate::Arguments),

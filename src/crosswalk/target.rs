@@ -137,7 +137,8 @@ impl Output {
 fn model(file: &File, check: &mut Checker) -> (Model, Option<&'static Format>) {
     let word = file.to_format.value.as_str();
     match word {
-        "json" => return (Model::Json, None),
+        // The reader has said that nothing stands there.
+        "json" | "" => return (Model::Json, None),
         "xml" => return (Model::Xml, None),
         "marc21" => return (Model::Marc, by_name("iso2709")),
         _ => {}

@@ -67,7 +67,9 @@ impl Trace {
     pub(super) fn write(&mut self, to: &str, step: &Step, places: Vec<String>, value: &str) {
         let comes_of = |steps: &Vec<TraceStep>| steps.last().is_some_and(|s| s.value == value);
         let steps = self.pipes.iter().rposition(comes_of).map(|n| self.pipes.swap_remove(n));
-        let path: Vec<&str> = self.path.iter().map(String::as_str).chain([to]).collect();
+        // The text of an element has the path of the element.
+        let own = Some(to).filter(|to| *to != ".");
+        let path: Vec<&str> = self.path.iter().map(String::as_str).chain(own).collect();
         self.lines.push(TraceLine {
             path: path.join("."),
             rule: step.label.clone(),

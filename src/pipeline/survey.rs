@@ -133,7 +133,7 @@ impl Trial<'_> {
                     return Err(ConvertError::Policy(text));
                 }
                 (Err((code, message)), rule) => {
-                    let rule = rule.map(|(rule, _)| rule);
+                    let rule = rule.map(|(rule, _)| rule).filter(|rule| !rule.is_empty());
                     let rejection = Rejection { stage, rule, code, message, locator };
                     survey.findings.reject(&rejection);
                     survey.held += 1;

@@ -147,7 +147,7 @@ impl Bench<'_> {
                 let (rule, code, message) = (held.rule, held.code, held.message);
                 return Err(Stop::Failed(format!("{locator}: {message} [{code}, rule {rule}]")));
             }
-            let rule = Some(held.rule);
+            let rule = Some(held.rule).filter(|rule| !rule.is_empty());
             return Err(rejected(Stage::Crosswalk, rule, held.code, held.message, locator));
         }
         let is_known = self.definition.schema_is_the_crosswalks && self.runner.is_surely_valid();

@@ -33,7 +33,12 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     while let Some((source, locator)) = records.read()? {
         let result = source.map_err(|rejection| rejection.to_string()).and_then(|source| {
             runner.run(source, &mut json).map_err(|held| {
-                format!("{locator}: {} [{}, rule {}]", held.message, held.code, held.rule)
+                // What no rule is the reason for is held by none.
+                let rule = match held.rule.as_str() {
+                    "" => String::new(),
+                    rule => format!(", rule {rule}"),
+                };
+                format!("{locator}: {} [{}{rule}]", held.message, held.code)
             })
         });
         match result {

@@ -5,6 +5,7 @@ use crate::crosswalk::condition::Condition;
 use crate::crosswalk::expression::{self, Expression, ExpressionError, Form};
 use crate::crosswalk::plan::{Fallback, FieldTest, Input, When};
 use crate::crosswalk::syntax::Spanned;
+use crate::formats::{Model, by_name};
 
 /// Names that stand for something everywhere.
 const BUILT_IN: [&str; 3] = ["value", "header", "record"];
@@ -109,7 +110,10 @@ impl Compiler<'_> {
     fn names(&self, scope: &Scope<'_>) -> Vec<String> {
         let of_fields = OF_FIELDS.iter().filter(|_| matches!(self.input, Input::Marc));
         // The output so far is JSON.
-        let is_json = self.file.to_format.value == "json";
+        let is_json = match self.file.to_format.value.as_str() {
+            "json" => true,
+            name => by_name(name).is_some_and(|format| format.model == Model::Json),
+        };
         let built_in = BUILT_IN.iter().filter(|name| is_json || **name != "record");
         let all = built_in.chain(of_fields).map(|name| (*name).to_owned());
         scope.bindings.iter().cloned().chain(all).collect()

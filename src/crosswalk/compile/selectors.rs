@@ -19,6 +19,8 @@ impl Compiler<'_> {
                 record: file.from_record.as_ref().map(|record| record.value.clone()),
                 namespaces: Namespaces::new(file.from_namespaces.clone()),
             },
+            // The reader has said so.
+            "" => Input::Marc,
             other => {
                 let known = keys::words(keys::SOURCES);
                 self.check.unknown("E0106", file.from_format.span, "source format", other, known);

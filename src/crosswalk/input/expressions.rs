@@ -73,11 +73,13 @@ impl<'r> Run<'r> {
     ) -> Outcome<bool> {
         let origins = self.origins(expression, node);
         let value = |text, raw| Found { text, raw, origins };
-        match expression.evaluate(&|name| self.given(name, node)) {
-            Ok(Evaluated::Nothing) => {
-                self.mark(origins, State::Dropped);
-                Ok(true)
-            }
+        let evaluated = expression.evaluate(&|name| self.given(name, node));
+        if evaluated.is_ok() {
+            // Unless something of it is written, which counts for more.
+            self.mark(origins, State::Dropped);
+        }
+        match evaluated {
+            Ok(Evaluated::Nothing) => Ok(true),
             Ok(Evaluated::Text(text)) => self.emit(step, 0, value(text, false), sink),
             Ok(Evaluated::Json(text)) => self.emit(step, 0, value(Cow::Owned(text), true), sink),
             Ok(Evaluated::Texts(texts)) => {

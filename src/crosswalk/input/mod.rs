@@ -279,7 +279,6 @@ impl<'r> Run<'r> {
             ("tag", _) => node.field().map(|field| Found::of(self.tag_of(field))),
             ("ind1", _) => node.field().map(|field| Found::of(marc::indicator(field, 0))),
             ("ind2", _) => node.field().map(|field| Found::of(marc::indicator(field, 1))),
-            ("value", Node::Field(field)) => Some(Found::of(field.value())),
             ("value", _) => self.value_at(node),
             (_, Node::Json(value)) => self.json_member(name, value),
             (_, Node::Xml(node)) => self.xml_member(name, *node),

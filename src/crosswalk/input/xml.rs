@@ -150,7 +150,7 @@ impl<'r> Run<'r> {
         self.emit_all(step, values, sink)
     }
 
-    /// The child element of this name, when it is the only one, or the attribute `@name`.
+    /// The child element of this name, when it is the only one.
     pub(super) fn xml_member(&self, name: &str, current: XmlNode<'r>) -> Option<Found<'r>> {
         let XmlNode::Element(element) = current else { return None };
         let mut children = element.elements().filter(|child| child.name().local == name);

@@ -43,10 +43,10 @@ pub fn read(source: &Arc<SourceText>, folder: &Path) -> Result<(File, Checker), 
         source: Arc::clone(source),
         folders,
         name,
-        from_format: format(&mut check, from, "from"),
+        from_format: format(&mut check, from, "from", &root),
         from_record: optional_text(&mut check, from, "record"),
         from_namespaces: namespaces(&mut check, from.get("ns")),
-        to_format: format(&mut check, to, "to"),
+        to_format: format(&mut check, to, "to", &root),
         to_schema: optional_text(&mut check, to, "schema"),
         to_record: optional_text(&mut check, to, "record"),
         to_namespaces: pairs(&mut check, to.get("ns"), "ns"),
@@ -70,8 +70,12 @@ fn shaped<'n>(check: &mut Checker, node: &'n Node, shape: &Shape) -> Fields<'n> 
     check.fields(node, shape.what, &shape.names())
 }
 
-fn format(check: &mut Checker, fields: Fields<'_>, what: &str) -> Spanned<String> {
+/// `format` of `from` or `to`; empty where a mistake is noted already.
+fn format(check: &mut Checker, fields: Fields<'_>, what: &str, root: &Node) -> Spanned<String> {
     let missing = Spanned { value: String::new(), span: fields.span };
+    if fields.span == root.span {
+        return missing;
+    }
     let Some(node) = check.required(fields, "format", what) else { return missing };
     check.text(node, "format").map_or(missing, |value| Spanned { value, span: node.span })
 }
@@ -376,6 +380,9 @@ fn inline_test(check: &mut Checker, node: &Node) -> Option<InlineTest> {
         Some((rule, optional_text(check, hold, "code")?.value))
     });
     let exact = fields.get("exact").map(Node::to_json);
+    if let Some(header) = fields.get("header").filter(|_| !matches!(input, TestInput::Xml(_))) {
+        check.error("E0415", header.span, "`header` is for tests in XML only");
+    }
     Some(InlineTest {
         name,
         span: node.span,

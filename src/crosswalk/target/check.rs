@@ -3,7 +3,7 @@
 
 use super::Output;
 use crate::crosswalk::syntax::keys::{TARGETS, words};
-use crate::crosswalk::syntax::{File, Rule, Spanned};
+use crate::crosswalk::syntax::{File, Rule, Spanned, Unmapped};
 use crate::formats::Model;
 use crate::yaml::Checker;
 
@@ -23,6 +23,11 @@ pub fn check(file: &File, output: &Output, check: &mut Checker) {
         if let Some(given) = given.filter(|_| output.model != model) {
             check.error("E0415", given.span, format!("`{key}` is for targets in {name} only"));
         }
+    }
+    if let Unmapped::Keep(path) = &file.unmapped
+        && output.model != Model::Json
+    {
+        check.error("E0415", path.span, "`keep` is for targets in JSON only".to_owned());
     }
     if output.model == Model::Xml {
         let root = file.to_record.iter();

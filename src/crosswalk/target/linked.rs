@@ -1,5 +1,6 @@
 //! Paired 880 fields: the same data in another script, linked by `$6` (MARC 21, Appendix A).
 
+use super::super::account::State;
 use super::super::input::Node;
 use super::super::plan::{Object, Step};
 use super::super::run::{Outcome, Run};
@@ -51,12 +52,23 @@ impl<'r> Run<'r> {
         let shape = &linked.object.shape;
         let mut inner: Vec<Buffer> = Vec::new();
         inner.resize_with(shape.slots(), Buffer::default);
+        let first_mark = self.memory.marks.len();
+        let traced = self.memory.trace.as_ref().map_or(0, |trace| trace.lines.len());
+        if let Some(trace) = &mut self.memory.trace {
+            trace.enter("880", Some(buffers.get(linked.target.slot).map_or(0, Buffer::len)));
+        }
+        let mut kept = true;
         for item in &linked.object.items {
-            if !self.step(item, node, &mut inner, depth + 1)? {
-                return Ok(());
+            kept = self.step(item, node, &mut inner, depth + 1)?;
+            if !kept {
+                break;
             }
         }
-        if !shape.is_filled(&inner) {
+        if let Some(trace) = &mut self.memory.trace {
+            trace.leave();
+        }
+        if !kept || !shape.is_filled(&inner) {
+            self.give_up(first_mark, traced);
             return Ok(());
         }
         let script = match &linked.script {
@@ -78,6 +90,18 @@ impl<'r> Run<'r> {
             buffer.push(false, |out| out.extend_from_slice(&pair));
         }
         Ok(())
+    }
+
+    /// What an 880 that is not written had taken does not reach the output after all.
+    fn give_up(&mut self, first_mark: usize, traced: usize) {
+        if let Some(trace) = &mut self.memory.trace {
+            trace.lines.truncate(traced);
+        }
+        for (_, state) in self.memory.marks.iter_mut().skip(first_mark) {
+            if *state == State::Mapped {
+                *state = State::Dropped;
+            }
+        }
     }
 }
 

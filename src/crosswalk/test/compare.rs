@@ -34,12 +34,8 @@ fn compare_marc(case: &InlineTest, text: &str, failures: &mut Vec<String>) {
         let (tag, code) = path.value.split_once('$').unwrap_or((&path.value, "\0"));
         let fields = marc.fields().filter(|field| field.tag_text() == tag);
         let values = fields.flat_map(|field| field.subfields_of(|found| code.starts_with(found)));
-        let mut found: Vec<Value> = values.map(|subfield| subfield.value.into()).collect();
-        let found = match found.len() {
-            0 => Value::Null,
-            1 if !expected.is_array() => found.remove(0),
-            _ => Value::Array(found),
-        };
+        let found = values.map(|subfield| subfield.value.into()).collect();
+        let found = one_or_many(found, expected);
         expect_equal(&path.value, expected, Some(&found), failures);
     }
     let Some(exact) = &case.exact else { return };
@@ -88,11 +84,7 @@ fn compare_xml(crosswalk: &Crosswalk, case: &InlineTest, text: &str, failures: &
         selector.select(root, XmlNode::Element(root), &mut |node| {
             found.push(Value::String(node.text().into_owned()));
         });
-        let found = match found.len() {
-            0 => Value::Null,
-            1 if !expected.is_array() => found.remove(0),
-            _ => Value::Array(found),
-        };
+        let found = one_or_many(found, expected);
         expect_equal(&path.value, expected, Some(&found), failures);
     }
     let Some(exact) = &case.exact else { return };
@@ -100,6 +92,15 @@ fn compare_xml(crosswalk: &Crosswalk, case: &InlineTest, text: &str, failures: &
     if !matches!(expected, Some(Ok(expected)) if expected == output) {
         let exact = exact.as_str().unwrap_or("no text");
         failures.push(format!("expected exactly\n{}\n, found\n{text}", exact.trim()));
+    }
+}
+
+/// Nothing, one value or a list; one in a list where that is expected.
+fn one_or_many(mut found: Vec<Value>, expected: &Value) -> Value {
+    match found.len() {
+        0 => Value::Null,
+        1 if !expected.is_array() => found.remove(0),
+        _ => Value::Array(found),
     }
 }
 

@@ -181,7 +181,7 @@ impl Bench<'_> {
                         "{locator}: {message} [{code}, rule {rule}]"
                     )));
                 }
-                let rule = Some(held.rule);
+                let rule = Some(held.rule).filter(|rule| !rule.is_empty());
                 return Err(rejected(Stage::Crosswalk, rule, held.code, held.message, locator));
             }
             if let Some(crosswalk) = &conversion.crosswalk {

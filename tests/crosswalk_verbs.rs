@@ -1,0 +1,165 @@
+//! `windrow crosswalk run`, `test`, `explain` and `diff`: what each prints, and how it ends.
+
+use crate::support::{Ended, Folder, end};
+
+const CROSSWALK: &str = "\
+crosswalk: brief
+from: { format: marc21 }
+to: { format: json }
+rules:
+  - { id: recid, to: id, from: \"001\" }
+  - { id: title, to: title, from: 245$a, pipe: \"trim_isbd | upper\", on_missing: quarantine }
+  - { id: name, to: \"names[]\", from: \"700\", map: [ { to: name, from: $a }, { to: role, const: other } ] }
+  - { id: part, to: \"parts[]\", from: \"505\", value: \"{{ value | split('; ') | keep('^x') }}\" }
+tests:
+  - name: a title in capitals
+    marc: |
+      =001  1
+      =245  00$aHay /
+    exact: { id: \"1\", title: HAY }
+";
+
+const DUMP: &str = "\
+=LDR  00000nam a2200000 a 4500
+=001  1
+=245  00$aHay /
+=505  0\\$aone; two
+=700  1\\$aMower, Ada
+
+=LDR  00000nam a2200000 a 4500
+=001  2
+=700  1\\$aRake, Bea
+";
+
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder.write("brief.yaml", CROSSWALK);
+    folder.write("dump.mrk", DUMP);
+    folder
+}
+
+fn crosswalk(folder: &Folder, arguments: &[&str]) -> Ended {
+    end(&mut folder.windrow(&[&["crosswalk"], arguments].concat()))
+}
+
+#[test]
+fn records_are_mapped_and_held_ones_are_told() {
+    let ended = crosswalk(&folder(), &["run", "brief.yaml", "dump.mrk"]);
+    let expected = "{\"id\":\"1\",\"names\":[{\"name\":\"Mower, Ada\",\"role\":\"other\"}],\"title\":\"HAY\"}\n";
+    assert_eq!(ended.stdout, expected);
+    let held = "2: no value at 245$a [missing, rule title]\n2 records = 1 mapped + 1 held\n";
+    assert!(ended.stderr.ends_with(held), "{}", ended.stderr);
+    assert_eq!(ended.status, Some(1));
+}
+
+#[test]
+fn a_record_that_the_crosswalk_does_not_read_is_held_by_no_rule() {
+    let folder = folder();
+    folder.write("titles.jsonl", "{\"title\": \"Hay\"}\n");
+    let ended = crosswalk(&folder, &["run", "brief.yaml", "titles.jsonl"]);
+    assert!(ended.stderr.contains("that the crosswalk reads [format]\n"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_profile_names_every_rule_and_no_record() {
+    let ended = crosswalk(&folder(), &["run", "--profile", "brief.yaml", "dump.mrk"]);
+    for rule in ["recid (brief.yaml:5)", "title (brief.yaml:6)", "name (brief.yaml:7)"] {
+        assert!(ended.stdout.contains(rule), "{}", ended.stdout);
+    }
+    assert!(!ended.stdout.contains("HAY"), "{}", ended.stdout);
+}
+
+#[test]
+fn each_value_of_a_record_is_explained() {
+    let ended = crosswalk(&folder(), &["explain", "brief.yaml", "dump.mrk", "--id", "1"]);
+    let expected = "\
+dump.mrk #1 (byte 0) 1
+
+id = \"1\"
+    rule  recid  (brief.yaml:5)
+    from  001[0]
+
+title = \"HAY\"
+    rule  title  (brief.yaml:6)
+    from  245[0] $a
+    found        \"Hay /\"
+    trim_isbd    \"Hay\"
+    upper        \"HAY\"
+
+names[0].name = \"Mower, Ada\"
+    rule  name.name  (brief.yaml:7)
+    from  700[0] $a
+
+names[0].role = \"other\"
+    rule  name.role  (brief.yaml:7)
+    from  the crosswalk itself
+";
+    assert_eq!(ended.stdout, expected, "{}", ended.stdout);
+    let missing = crosswalk(&folder(), &["explain", "brief.yaml", "dump.mrk", "--id", "3"]);
+    assert_eq!(missing.stderr, "windrow: there is no record 3\n");
+}
+
+#[test]
+fn the_text_of_an_element_has_the_path_of_the_element() {
+    let folder = folder();
+    folder.write(
+        "xml.yaml",
+        "\
+crosswalk: elements
+from: { format: json }
+to: { format: xml, record: hay }
+rules:
+  - { id: title, to: \"title[]\", from: $.title, map: [ { to: ., from: . }, { to: \"@kind\", const: main } ] }
+",
+    );
+    folder.write("titles.jsonl", "{\"title\": \"Hay\"}\n");
+    let ended = crosswalk(&folder, &["explain", "xml.yaml", "titles.jsonl"]);
+    assert!(ended.stdout.contains("\ntitle[0] = \"Hay\"\n"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("\ntitle[0].@kind = \"main\"\n"), "{}", ended.stdout);
+}
+
+#[test]
+fn what_an_expression_reads_and_writes_nothing_of_is_dropped() {
+    let ended = crosswalk(&folder(), &["loss", "brief.yaml", "--against", "dump.mrk"]);
+    assert!(ended.stdout.contains("  505 0_ $a        1       1  dropped"), "{}", ended.stdout);
+}
+
+#[test]
+fn two_crosswalks_are_compared_by_path() {
+    let folder = folder();
+    let new = CROSSWALK.replace(" | upper", "").replace("const: other", "const: editor");
+    folder.write("new.yaml", &new.replace("on_missing: quarantine", "default: none"));
+    let ended = crosswalk(&folder, &["diff", "brief.yaml", "new.yaml", "--on", "dump.mrk"]);
+    let expected = "\
+2 records, 0 not read, 2 of the others differ
+   added  removed  changed  path
+       0        0        1  (record)
+                            2: \"title (missing)\" → \"mapped\"
+       0        0        1  names[].role
+                            1: \"other\" → \"editor\"
+       0        0        1  title
+                            1: \"HAY\" → \"Hay\"
+";
+    assert_eq!(ended.stdout, expected, "{}", ended.stdout);
+    assert_eq!(ended.status, Some(1), "they differ");
+    let same = crosswalk(&folder, &["diff", "brief.yaml", "brief.yaml", "--on", "dump.mrk"]);
+    assert_eq!(same.stdout, "2 records, 0 not read, 0 of the others differ\n");
+    assert_eq!(same.status, Some(0));
+}
+
+#[test]
+fn rules_that_no_test_uses_are_named_and_fail_only_when_all_shall_be_used() {
+    let ended = crosswalk(&folder(), &["test", "brief.yaml"]);
+    let expected = "\
+ok      brief.yaml:10  a title in capitals
+unused  brief.yaml:7  name
+unused  brief.yaml:7  name.name
+unused  brief.yaml:7  name.role
+unused  brief.yaml:8  part
+brief: 2 of 6 rules, items and cases used
+1 passed, 0 failed, 4 rules and cases not used
+";
+    assert_eq!(ended.stdout, expected, "{}", ended.stdout);
+    assert_eq!(ended.status, Some(0));
+    assert_eq!(crosswalk(&folder(), &["test", "--complete", "brief.yaml"]).status, Some(1));
+}
