@@ -70,7 +70,26 @@ fn real_records_come_back_from_datacite_xml() {
         back: "datacite-xml-to-record.yaml",
         files: &["datacite-xml/**/*"],
         largest: 100_000,
-        may_differ: &[],
+        may_differ: &[
+            // Pages that are numbered by articles, and first and last page the same.
+            "custom_fields.journal:journal.pages",
+            // A word for Crossref's registry that DataCite does not have.
+            "metadata.funding[].funder.identifiers[].scheme",
+            // An alternate identifier has a type.
+            "metadata.identifiers[].scheme",
+            // DataCite has one language.
+            "metadata.languages[]",
+            // Kernel 4.6 does not know relation types and types of resources of later ones, and
+            // identifiers of unknown schemes are related items, which need a type.
+            "metadata.related_identifiers[].identifier",
+            "metadata.related_identifiers[].relation_type.id",
+            "metadata.related_identifiers[].resource_type",
+            "metadata.related_identifiers[].resource_type.id",
+            "metadata.related_identifiers[].scheme",
+            // DataCite requires a type, and has one for both kinds of dissertation.
+            "metadata.resource_type",
+            "metadata.resource_type.id",
+        ],
     });
 }
 
@@ -81,7 +100,14 @@ fn real_records_come_back_from_datacite_json() {
         back: "datacite-json-to-record.yaml",
         files: &["datacite-json/**/*"],
         largest: 300_000,
-        may_differ: &[],
+        may_differ: &[
+            // Numbers that are no ORCID get the address of one, an address twice loses one.
+            "metadata.creators[].person_or_org.identifiers[].identifier",
+            "metadata.funding[].funder.identifiers[].identifier",
+            // Polygons come back as words of the place.
+            "metadata.locations.features[].description",
+            "metadata.locations.features[].place",
+        ],
     });
 }
 
@@ -91,8 +117,16 @@ fn real_records_come_back_from_oai_dc() {
         there: "record-to-oai_dc.yaml",
         back: "oai_dc-to-record.yaml",
         files: &["oai/**/*"],
-        largest: 200_000,
-        may_differ: &[],
+        largest: 100_000,
+        may_differ: &[
+            // Both stand in the header of OAI-PMH.
+            "collections",
+            "id",
+            // A control character that XML cannot hold.
+            "metadata.additional_descriptions[].description",
+            // Their order changes: DOIs come first.
+            "metadata.related_identifiers[]",
+        ],
     });
 }
 
@@ -103,7 +137,15 @@ fn real_records_come_back_from_mods() {
         back: "mods-to-record.yaml",
         files: &["mods/**/*"],
         largest: 300_000,
-        may_differ: &[],
+        may_differ: &[
+            // Kinds of notes that MODS does not tell apart.
+            "metadata.additional_descriptions[].type.id",
+            "metadata.related_identifiers[]",
+            // The type of the record is a genre and comes back as a subject, too.
+            "metadata.resource_type.id",
+            "metadata.subjects",
+            "metadata.subjects[]",
+        ],
     });
 }
 
@@ -114,7 +156,14 @@ fn real_records_come_back_from_marc() {
         back: "marc21-to-record.yaml",
         files: &["marc/gpo-cataloging-records/**/*_utf8.mrc"],
         largest: 200_000,
-        may_differ: &[],
+        may_differ: &[
+            // Notes of many tags come back from 500: their order changes.
+            "metadata.additional_descriptions[]",
+            // Words behind the name (100$c) come back as part of it.
+            "metadata.creators[].person_or_org.given_name",
+            // Other dates of issue are notes.
+            "metadata.dates",
+        ],
     });
 }
 
@@ -132,7 +181,24 @@ fn records_of_the_library_of_congress_come_back_from_marc() {
         back: "marc21-to-record.yaml",
         files: &[],
         largest: 0,
-        may_differ: &[],
+        may_differ: &[
+            "custom_fields.meeting:meeting.place",
+            // Notes of many tags come back from 500: their order changes.
+            "metadata.additional_descriptions[]",
+            // Words behind the name (100$c) come back as part of it; a name with a comma is one of
+            // a family.
+            "metadata.contributors[].person_or_org.family_name",
+            "metadata.contributors[].person_or_org.given_name",
+            "metadata.creators[].person_or_org.family_name",
+            "metadata.creators[].person_or_org.given_name",
+            // A meeting is an agent, too.
+            "metadata.creators[]",
+            // The number of a reference comes back as that of a related work.
+            "metadata.references[].identifier",
+            "metadata.references[].reference",
+            "metadata.references[].scheme",
+            "metadata.related_identifiers[]",
+        ],
     };
     check_files(&pair, vec![few]);
 }
