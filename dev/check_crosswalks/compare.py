@@ -163,7 +163,8 @@ def name_differences(theirs, metadata, element):
         if whole in folded or any(text in whole for text in folded):
             continue
         if given is None:
-            paths = [f"*[@tag='{tag}']/*[@code='a']/text()" for tag in AGENTS]
+            # An 880 that is paired with no field is one of the tag that its $6 names.
+            paths = [f"*[@tag='{tag}' or *[@code='6' and starts-with(., '{tag}')]]/*[@code='a']/text()" for tag in AGENTS]
             given = {fold(text) for path in paths for text in element.xpath(path)} - {""}
         is_there = any(text in whole for text in given)
         yield ("name: dojson leaves it out" if is_there else "name: invented"), name
