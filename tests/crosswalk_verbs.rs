@@ -128,7 +128,7 @@ fn what_an_expression_reads_and_writes_nothing_of_is_dropped() {
 fn two_crosswalks_are_compared_by_path() {
     let folder = folder();
     let new = CROSSWALK.replace(" | upper", "").replace("const: other", "const: editor");
-    folder.write("new.yaml", &new.replace("on_missing: quarantine", "default: none"));
+    folder.write("new.yaml", new.replace("on_missing: quarantine", "default: none"));
     let ended = crosswalk(&folder, &["diff", "brief.yaml", "new.yaml", "--on", "dump.mrk"]);
     let expected = "\
 2 records, 0 not read, 2 of the others differ

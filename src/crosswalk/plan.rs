@@ -144,6 +144,8 @@ pub struct Step {
     pub tags: Vec<u64>,
     /// It builds nothing without a linked 880.
     pub only_linked: bool,
+    /// A leaf that takes the value at hand as it is.
+    pub copies: bool,
     /// What the target's schema asks of the values that it writes.
     pub check: Check,
     /// A leaf whose values can be written as they come, without a list to sort or choose from.
@@ -262,6 +264,15 @@ impl Step {
                 && cases.iter().all(CasePlan::is_only_linked);
         }
         self
+    }
+
+    /// Whether [`Step::copies`] may be set.
+    #[must_use]
+    pub fn may_copy(&self) -> bool {
+        matches!(self.from.as_slice(), [(Selector::Current, _)])
+            && self.direct
+            && self.pipe.steps.is_empty()
+            && self.constant.is_none()
     }
 
     /// Whether [`Step::direct`] may be set.

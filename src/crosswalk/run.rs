@@ -205,6 +205,14 @@ impl<'r> Run<'r> {
             self.write(&value, step, target, buffers);
             return Ok(true);
         }
+        if let (true, Node::Value(found, _)) = (step.copies, node) {
+            // The value at hand as it is, which has been through a pipe or a join.
+            if found.is_blank() {
+                return self.missing(step, target, node, buffers);
+            }
+            self.write(found, step, target, buffers);
+            return Ok(true);
+        }
         if step.direct {
             let mut sink = Sink { count: 0, to: Place::Leaf(target, buffers) };
             let kept = match (step.from.as_slice(), node) {

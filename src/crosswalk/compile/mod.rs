@@ -223,14 +223,7 @@ impl Compiler<'_> {
             on_error: rule.on_error.clone().or_else(|| scope.on_error.clone()),
             context: Context::Current,
         };
-        let mut lets = Vec::new();
-        for (name, binding) in &rule.lets {
-            let label = format!("{label}.{}", name.value);
-            if let Some(step) = self.step(binding, &label, &inner, None, depth) {
-                lets.push((name.value.clone(), step));
-            }
-            inner.bindings.push(name.value.clone());
-        }
+        let lets = self.lets(rule, label, &mut inner, depth);
         let when = rule.when.as_ref().and_then(|when| self.condition(when, &inner, has_policy));
         if let Some(text) = &rule.expression {
             let expression = self.expression(text, Form::Template, &inner, has_policy)?;
@@ -261,6 +254,7 @@ impl Compiler<'_> {
             direct: false,
             tags: Vec::new(),
             only_linked: false,
+            copies: false,
             check: Check::default(),
             codes: if plain { codes(&from) } else { None },
             constant: rule.constant.as_ref().map(|constant| match &constant.value {
@@ -285,7 +279,27 @@ impl Compiler<'_> {
             unique: rule.unique.unwrap_or(self.default_unique),
         };
         step.direct = step.may_be_direct();
+        step.copies = step.may_copy();
         Some(step)
+    }
+
+    /// The bindings of a rule, each of which sees those before it.
+    fn lets(
+        &mut self,
+        rule: &Rule,
+        label: &str,
+        scope: &mut Scope<'_>,
+        depth: usize,
+    ) -> Vec<(String, Step)> {
+        let mut lets = Vec::new();
+        for (name, binding) in &rule.lets {
+            let label = format!("{label}.{}", name.value);
+            if let Some(step) = self.step(binding, &label, scope, None, depth) {
+                lets.push((name.value.clone(), step));
+            }
+            scope.bindings.push(name.value.clone());
+        }
+        lets
     }
 
     /// A pipe that fails only where an `on_error` says what becomes of it.
