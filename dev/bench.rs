@@ -29,6 +29,16 @@ use windrow::validate::SchemaValidator;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// What is generated, and the parts that run on it.
+const KINDS: [(&str, &[&str]); 3] =
+    [("marc", &["read", "map", "load", "convert"]), ("oai_dc", &["map"]), ("datacite", &["map"])];
+/// The crosswalk of each format that is mapped.
+const CROSSWALKS: [(&str, &str); 3] = [
+    ("iso2709", "marc21-to-record"),
+    ("oai_dc", "oai_dc-to-record"),
+    ("datacite_xml", "datacite-xml-to-record"),
+];
+
 const LIMIT: BatchLimit = BatchLimit { records: 1000, bytes: 4 << 20 };
 
 fn main() -> Result<()> {
@@ -36,7 +46,8 @@ fn main() -> Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => all(100_000),
         ["all", count] => all(count.parse()?),
-        ["generate", count, file] => generate(count.parse()?, Path::new(file)),
+        ["generate", count, file] => generate(count.parse()?, Path::new(file), "marc"),
+        ["generate", count, file, kind] => generate(count.parse()?, Path::new(file), kind),
         ["read", file] => read(Path::new(file)),
         ["marcxml", file] => marcxml(Path::new(file)),
         ["map", file] => map(Path::new(file)),
@@ -44,7 +55,7 @@ fn main() -> Result<()> {
         ["xml", file] => xml::compare(Path::new(file)),
         ["convert", file] => convert::convert(Path::new(file)),
         _ => bail!(
-            "usage: bench [all COUNT | generate COUNT FILE | read FILE | marcxml FILE | map FILE \
+            "usage: bench [all COUNT | generate COUNT FILE [KIND] | read FILE | marcxml FILE | map FILE \
              | load FILE | xml FILE | convert FILE]"
         ),
     }
@@ -53,25 +64,50 @@ fn main() -> Result<()> {
 fn all(count: u64) -> Result<()> {
     let folder = std::env::temp_dir().join(format!("windrow-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    let file = folder.join("records.mrc");
-    generate(count, &file)?;
-    let size = std::fs::metadata(&file)?.len();
-    say(&format!("{count} records, {} bytes each on average", size / count))?;
-    for part in ["read", "map", "load", "convert"] {
-        let status = Command::new(std::env::current_exe()?).arg(part).arg(&file).status()?;
-        if !status.success() {
-            bail!("bench {part} failed");
+    for (kind, parts) in KINDS {
+        let file = folder.join(format!("{kind}.records"));
+        generate(count, &file, kind)?;
+        let size = std::fs::metadata(&file)?.len();
+        say(&format!("{kind}: {count} records, {} bytes each on average", size / count.max(1)))?;
+        for part in parts {
+            let status = Command::new(std::env::current_exe()?).arg(part).arg(&file).status()?;
+            if !status.success() {
+                bail!("bench {part} failed");
+            }
         }
+        std::fs::remove_file(&file)?;
     }
     std::fs::remove_dir_all(&folder).context("cannot remove the benchmark's folder")
 }
 
-fn generate(count: u64, path: &Path) -> Result<()> {
+fn generate(count: u64, path: &Path, kind: &str) -> Result<()> {
     let mut out = BufWriter::with_capacity(1 << 20, std::fs::File::create(path)?);
+    let one = match kind {
+        "marc" => {
+            for n in 0..count {
+                let marc = generator::record(1, n);
+                let bytes = generator::write::iso2709(&marc).context("a record of 99,999 bytes")?;
+                out.write_all(&bytes)?;
+            }
+            return Ok(out.flush()?);
+        }
+        "marcxml" => {
+            out.write_all(generator::write::XML_HEAD.as_bytes())?;
+            for n in 0..count {
+                out.write_all(generator::write::marcxml(&generator::record(1, n)).as_bytes())?;
+            }
+            out.write_all(generator::write::XML_TAIL.as_bytes())?;
+            return Ok(out.flush()?);
+        }
+        "oai_dc" => generator::xml::oai_dc,
+        "datacite" => generator::xml::datacite,
+        _ => bail!("no kind {kind}, expected one of marc, marcxml, oai_dc, datacite"),
+    };
+    out.write_all(generator::xml::HEAD.as_bytes())?;
     for n in 0..count {
-        let marc = generator::record(1, n);
-        out.write_all(&generator::write::iso2709(&marc).context("a record of 99,999 bytes")?)?;
+        out.write_all(one(1, n).as_bytes())?;
     }
+    out.write_all(generator::xml::TAIL.as_bytes())?;
     Ok(out.flush()?)
 }
 
@@ -113,9 +149,14 @@ fn marcxml(file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Read, mapped by `marc21-to-record` and validated, to JSON bytes; one thread.
+/// Read, mapped by the crosswalk of its format and validated, to JSON bytes; one thread.
 fn map(file: &Path) -> Result<()> {
-    let crosswalk = Crosswalk::load(&repository().join("crosswalks/marc21-to-record.yaml"))?;
+    let format = DumpReader::open(file, "bench", None)?.format().name;
+    let (_, name) = CROSSWALKS
+        .into_iter()
+        .find(|(name, _)| *name == format)
+        .with_context(|| format!("no crosswalk for {format}"))?;
+    let crosswalk = Crosswalk::load(&repository().join(format!("crosswalks/{name}.yaml")))?;
     let schema = SchemaValidator::load(crosswalk.schema().context("no schema")?)?;
     let mut runner = Runner::new(crosswalk.plan());
     let mut json = Vec::new();

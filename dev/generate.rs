@@ -1,4 +1,4 @@
-//! Writes invented MARC 21 records, the same for the same seed: `cargo run --example generate`.
+//! Writes invented records, the same for the same seed: `cargo run --example generate`.
 
 #[path = "generator/mod.rs"]
 mod generator;
@@ -10,15 +10,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 
-use generator::{quickstart, record, write};
+use generator::{quickstart, record, write, xml};
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
     Iso2709,
     Marcxml,
+    OaiDc,
+    DataciteXml,
 }
 
-/// Writes invented MARC 21 records, the same for the same seed.
+/// Writes invented records, the same for the same seed.
 #[derive(Parser)]
 struct Arguments {
     /// How many records.
@@ -60,6 +62,15 @@ fn main() -> Result<()> {
                 out.write_all(write::marcxml(&record(arguments.seed, n)).as_bytes())?;
             }
             out.write_all(write::XML_TAIL.as_bytes())?;
+        }
+        Format::OaiDc | Format::DataciteXml => {
+            let is_dublin_core = matches!(arguments.format, Format::OaiDc);
+            let one = if is_dublin_core { xml::oai_dc } else { xml::datacite };
+            out.write_all(xml::HEAD.as_bytes())?;
+            for n in numbers {
+                out.write_all(one(arguments.seed, n).as_bytes())?;
+            }
+            out.write_all(xml::TAIL.as_bytes())?;
         }
     }
     Ok(out.flush()?)

@@ -16,6 +16,7 @@ const CASES: &[&str] = &[
     "epoch_junk",
     "fallible_without_policy",
     "glob_without_match",
+    "limit_without_percent",
     "pipeline_several_mistakes",
     "pipeline_unknown_key",
     "pipeline_without_source",

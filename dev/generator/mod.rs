@@ -13,6 +13,7 @@
 pub mod quickstart;
 mod words;
 pub mod write;
+pub mod xml;
 
 use windrow::formats::marc21::{Leader, Marc, Tag};
 
@@ -72,6 +73,17 @@ impl Random {
 
 fn below(random: &mut Random, limit: usize) -> usize {
     (random.next() % limit as u64) as usize
+}
+
+fn orcid_digits(random: &mut Random) -> String {
+    let digits = format!("00000002{}", random.digits(7));
+    let total = digits.bytes().fold(0, |total, digit| (total + u32::from(digit - b'0')) * 2 % 11);
+    let check = match (12 - total) % 11 {
+        10 => 'X',
+        value => char::from(b'0' + value as u8),
+    };
+    let (a, b, c) = (&digits[4..8], &digits[8..12], &digits[12..]);
+    format!("0000-{a}-{b}-{c}{check}")
 }
 
 struct Build {
@@ -137,15 +149,7 @@ impl Build {
     }
 
     fn orcid(&mut self) -> String {
-        let digits = format!("00000002{}", self.random.digits(7));
-        let total =
-            digits.bytes().fold(0, |total, digit| (total + u32::from(digit - b'0')) * 2 % 11);
-        let check = match (12 - total) % 11 {
-            10 => 'X',
-            value => char::from(b'0' + value as u8),
-        };
-        let (a, b, c) = (&digits[4..8], &digits[8..12], &digits[12..]);
-        format!("(orcid)0000-{a}-{b}-{c}{check}")
+        format!("(orcid){}", orcid_digits(&mut self.random))
     }
 
     fn name(&mut self) -> String {

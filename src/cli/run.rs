@@ -43,15 +43,19 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         let watcher = Watcher::new(Arc::clone(&progress));
         let result = pipeline::run(definition, options, progress).await;
         drop(watcher);
-        result.map_err(|error| failure(&error))
+        result.map_err(|error| failure(&error, arguments.dry_run))
     })?;
     print(arguments, &report)?;
     let clean = report.counts.quarantined == 0;
     Ok(if clean { Outcome::Clean } else { Outcome::Quarantined })
 }
 
-fn failure(error: &RunError) -> Failure {
-    let again = "what was loaded stays; the same command goes on from there";
+fn failure(error: &RunError, dry_run: bool) -> Failure {
+    let again = match error {
+        RunError::Limit(_) if dry_run => "nothing was loaded; `crosswalk loss` shows all fields",
+        RunError::Limit(_) => "what was loaded stays; `runs show` has the run's report",
+        _ => "what was loaded stays; the same command goes on from there",
+    };
     Failure::Failed(anyhow::anyhow!("{error}\n{again}"))
 }
 

@@ -9,7 +9,9 @@ use crate::xml::tree::Element;
 pub type Differ<'d> = &'d mut dyn FnMut(&str, Option<&Value>, Option<&Value>);
 
 /// Calls `differ` with every path below `path` at which two values differ, positions written
-/// out: `creators[0].name`.
+/// out: `creators[0].name`. Of lists the elements that are in both, in one order, are no
+/// difference; of the others each is compared with its like. An element that only moved is told
+/// twice, as lost and as new.
 pub fn differences(path: &str, first: Option<&Value>, second: Option<&Value>, differ: Differ<'_>) {
     match (first, second) {
         (Some(Value::Object(first)), Some(Value::Object(second))) => {
@@ -22,13 +24,67 @@ pub fn differences(path: &str, first: Option<&Value>, second: Option<&Value>, di
             }
         }
         (Some(Value::Array(first)), Some(Value::Array(second))) => {
-            for n in 0..first.len().max(second.len()) {
-                differences(&format!("{path}[{n}]"), first.get(n), second.get(n), differ);
+            let (lost, new) = unpaired(first, second);
+            for n in 0..lost.len().max(new.len()) {
+                let (before, after) = (lost.get(n), new.get(n));
+                let position = before.or(after).map_or(n, |(position, _)| *position);
+                let path = format!("{path}[{position}]");
+                match (before.map(|before| before.1), after.map(|after| after.1)) {
+                    (Some(before), Some(after)) if before == after => {
+                        differ(&path, Some(before), None);
+                        differ(&path, None, Some(after));
+                    }
+                    (before, after) => differences(&path, before, after, differ),
+                }
             }
         }
         (first, second) if first == second => {}
         (first, second) => differ(path, first, second),
     }
+}
+
+/// Elements of a list, each with its position.
+type Positioned<'v> = Vec<(usize, &'v Value)>;
+
+/// What is left of two lists without the longest series of elements that both have, in one order.
+fn unpaired<'v>(first: &'v [Value], second: &'v [Value]) -> (Positioned<'v>, Positioned<'v>) {
+    let same = first.iter().zip(second).take_while(|(a, b)| a == b).count();
+    let mut first: Positioned<'_> = first.iter().enumerate().skip(same).collect();
+    let mut second: Positioned<'_> = second.iter().enumerate().skip(same).collect();
+    let pairs = first.iter().rev().zip(second.iter().rev());
+    let same = pairs.take_while(|(a, b)| a.1 == b.1).count();
+    first.truncate(first.len() - same);
+    second.truncate(second.len() - same);
+    let width = second.len() + 1;
+    // longest[i * width + j]: of first[i..] and second[j..]
+    let mut longest = vec![0_u32; (first.len() + 1) * width];
+    let at = |longest: &[u32], i: usize, j: usize| longest.get(i * width + j).copied().unwrap_or(0);
+    for (i, (_, before)) in first.iter().enumerate().rev() {
+        for (j, (_, after)) in second.iter().enumerate().rev() {
+            let length = match before == after {
+                true => at(&longest, i + 1, j + 1) + 1,
+                false => at(&longest, i + 1, j).max(at(&longest, i, j + 1)),
+            };
+            if let Some(place) = longest.get_mut(i * width + j) {
+                *place = length;
+            }
+        }
+    }
+    let (mut lost, mut new, mut i, mut j) = (Vec::new(), Vec::new(), 0, 0);
+    while let (Some(before), Some(after)) = (first.get(i), second.get(j)) {
+        if before.1 == after.1 {
+            (i, j) = (i + 1, j + 1);
+        } else if at(&longest, i + 1, j) >= at(&longest, i, j + 1) {
+            lost.push(*before);
+            i += 1;
+        } else {
+            new.push(*after);
+            j += 1;
+        }
+    }
+    lost.extend(first.into_iter().skip(i));
+    new.extend(second.into_iter().skip(j));
+    (lost, new)
 }
 
 /// `creators[0].name` as `creators[].name`.
@@ -91,6 +147,12 @@ mod tests {
         let mut found = Vec::new();
         differences("", Some(&first), Some(&second), &mut |path, _, _| found.push(path.to_owned()));
         assert_eq!(found, ["a[1].b", "a[1].d", "c", "e"]);
+        let (first, second) = (serde_json::json!([1, 2, 3]), serde_json::json!([0, 2, 3, 1]));
+        let mut found = Vec::new();
+        differences("", Some(&first), Some(&second), &mut |path, before, after| {
+            found.push(format!("{path} {before:?} {after:?}"));
+        });
+        assert_eq!(found, ["[0] Some(Number(1)) Some(Number(0))", "[3] None Some(Number(1))"]);
         assert_eq!(without_positions("a[1].b[12].c"), "a[].b[].c");
     }
 }

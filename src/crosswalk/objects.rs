@@ -59,6 +59,9 @@ impl<'r> Run<'r> {
         }
         let mut nodes = std::mem::take(&mut self.nodes);
         for (selector, _) in &step.from {
+            if !self.may_find(selector) {
+                continue;
+            }
             if step.take == Take::FirstMatch && nodes.len() > start {
                 break;
             }
@@ -176,6 +179,11 @@ impl<'r> Run<'r> {
                 // No subfield of this field is meant: no need to look for values.
                 (Body::Leaf(target), Some(wanted)) if !wanted.meets(codes) => {
                     self.missing(item, *target, node, &mut inner)
+                }
+                (Body::Cases(cases), Some(wanted))
+                    if !wanted.meets(codes) && !is_dressed(cases) =>
+                {
+                    self.missing_policy(item, &item.on_missing)
                 }
                 _ => self.step(item, node, &mut inner, depth + 1),
             };

@@ -12,7 +12,7 @@ use super::syntax::{Policy, Take};
 use super::target::{Linked, Output};
 use super::transforms::Pipe;
 use crate::formats::Model;
-use crate::formats::marc21::Tag;
+use crate::formats::marc21::{Field, Tag};
 use crate::record::ContentHash;
 
 /// What the crosswalk reads.
@@ -139,6 +139,11 @@ pub struct Step {
     pub unique: bool,
     /// The subfields of the current field that it reads, when it reads nothing else and has no condition: without one of them there is no value.
     pub codes: Option<CodeSet>,
+    /// Of a rule that reads nothing but fields of certain tags: the bits of their slots. Without
+    /// such a field there is nothing to do; empty when that cannot be said.
+    pub tags: Vec<u64>,
+    /// It builds nothing without a linked 880.
+    pub only_linked: bool,
     /// What the target's schema asks of the values that it writes.
     pub check: Check,
     /// A leaf whose values can be written as they come, without a list to sort or choose from.
@@ -152,8 +157,70 @@ pub struct Step {
 pub enum When {
     /// One that needs no interpreter.
     Native(Condition),
+    /// One that asks only for tag and indicators of the field at hand.
+    Field(FieldTest, Condition),
     /// Any other.
     Expression(Box<Expression>),
+}
+
+/// A condition over tag and indicators.
+#[derive(Debug)]
+pub enum FieldTest {
+    /// `tag in […]`
+    Tag(Vec<Tag>),
+    /// `ind1 in […]`, `ind2 in […]` (0 and 1); a blank is a space.
+    Indicator(usize, Vec<char>),
+    /// `not …`
+    Not(Box<FieldTest>),
+    /// `… and …`
+    All(Vec<FieldTest>),
+    /// `… or …`
+    Any(Vec<FieldTest>),
+}
+
+impl FieldTest {
+    /// The same condition over fields; `None` when it asks for anything else, or when one of
+    /// `bindings` hides a name.
+    #[must_use]
+    pub fn of(condition: &Condition, bindings: &[String]) -> Option<FieldTest> {
+        let all = |parts: &[Condition]| {
+            parts.iter().map(|part| FieldTest::of(part, bindings)).collect::<Option<Vec<_>>>()
+        };
+        Some(match condition {
+            Condition::OneOf(name, _) if bindings.contains(name) => return None,
+            Condition::OneOf(name, words) if name == "tag" => {
+                let tags = words.iter().map(|word| Tag::new(word.as_bytes()));
+                FieldTest::Tag(tags.collect::<Option<_>>()?)
+            }
+            Condition::OneOf(name, words) if name == "ind1" || name == "ind2" => {
+                let one = |word: &String| {
+                    let mut chars = word.chars();
+                    let first = chars.next().filter(|_| chars.next().is_none())?;
+                    Some(if first == '_' { ' ' } else { first })
+                };
+                let found = words.iter().map(one).collect::<Option<_>>()?;
+                FieldTest::Indicator(usize::from(name == "ind2"), found)
+            }
+            Condition::Not(inner) => FieldTest::Not(Box::new(FieldTest::of(inner, bindings)?)),
+            Condition::All(parts) => FieldTest::All(all(parts)?),
+            Condition::Any(parts) => FieldTest::Any(all(parts)?),
+            Condition::OneOf(..) | Condition::Present(_) | Condition::Same(..) => return None,
+        })
+    }
+
+    /// Whether it holds for a field, whose tag is its own (not that of an 880 that stands alone).
+    #[must_use]
+    pub fn holds(&self, field: Field<'_>) -> bool {
+        match self {
+            FieldTest::Tag(tags) => tags.contains(&field.tag()),
+            FieldTest::Indicator(n, chars) => {
+                field.indicators().get(*n).is_some_and(|found| chars.contains(found))
+            }
+            FieldTest::Not(inner) => !inner.holds(field),
+            FieldTest::All(parts) => parts.iter().all(|part| part.holds(field)),
+            FieldTest::Any(parts) => parts.iter().any(|part| part.holds(field)),
+        }
+    }
 }
 
 /// What stands in for a value that is missing.
@@ -166,6 +233,37 @@ pub enum Fallback {
 }
 
 impl Step {
+    /// What is known of a rule of the record before it runs, once all tags have their slots.
+    #[must_use]
+    pub fn known_ahead(mut self) -> Step {
+        let slots = self.from.iter().map(|(selector, _)| match selector {
+            Selector::Marc { slot, .. } => *slot,
+            _ => None,
+        });
+        let slots: Option<Vec<u16>> = slots.collect();
+        let plain = self.constant.is_none() && self.when.is_none() && !self.from.is_empty();
+        let Some(slots) = slots.filter(|_| plain) else { return self };
+        for slot in slots {
+            let word = usize::from(slot / 64);
+            if self.tags.len() <= word {
+                self.tags.resize(word + 1, 0);
+            }
+            if let Some(bits) = self.tags.get_mut(word) {
+                *bits |= 1 << (slot % 64);
+            }
+        }
+        let unread = |(selector, _): &(Selector, String)| match selector {
+            Selector::Marc { selector, .. } => selector.conditions.is_empty(),
+            _ => false,
+        };
+        if let (Body::Cases(cases), true) = (&self.body, self.from.iter().all(unread)) {
+            self.only_linked = self.lets.is_empty()
+                && self.pipe.steps.is_empty()
+                && cases.iter().all(CasePlan::is_only_linked);
+        }
+        self
+    }
+
     /// Whether [`Step::direct`] may be set.
     #[must_use]
     pub fn may_be_direct(&self) -> bool {
@@ -227,6 +325,26 @@ pub struct CasePlan {
     pub object: Option<Object>,
     /// The MARC field in another script.
     pub linked_880: Option<Linked>,
+}
+
+impl CasePlan {
+    /// Whether the first thing that it does is to look for a linked 880, without which it leaves
+    /// the object out.
+    fn is_only_linked(&self) -> bool {
+        let first = self.object.as_ref().and_then(|object| object.items.first());
+        let linked = |(selector, _): &(Selector, String)| match selector {
+            Selector::Marc { selector, .. } => selector.linked,
+            _ => false,
+        };
+        self.when.is_none()
+            && first.is_some_and(|item| {
+                matches!(item.on_missing, Policy::Skip(false))
+                    && matches!(item.body, Body::Leaf(_))
+                    && (item.when.is_none() && item.default.is_none() && item.lets.is_empty())
+                    && !item.from.is_empty()
+                    && item.from.iter().all(linked)
+            })
+    }
 }
 
 /// An object that is built from one field or value.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::account::{Account, State};
 use super::compile::Check;
-use super::input::{MarcInput, Node, Source};
+use super::input::{Node, Source};
 use super::objects::{has_default, is_dressed};
 use super::plan::{Body, Plan, Selector, Step};
 use super::runner::Memory;
@@ -86,7 +86,7 @@ pub(super) struct Run<'r> {
 impl<'r> Run<'r> {
     pub(super) fn buffers(&mut self, depth: usize, slots: usize) -> Vec<Buffer> {
         let mut buffers = self.memory.pool.get_mut(depth).map(std::mem::take).unwrap_or_default();
-        buffers.iter_mut().for_each(Buffer::clear);
+        buffers.iter_mut().take(slots).for_each(Buffer::clear);
         if buffers.len() < slots {
             buffers.resize_with(slots, Buffer::default);
         }
@@ -129,14 +129,9 @@ impl<'r> Run<'r> {
     }
 
     fn rule(&mut self, rule: &'r Step, buffers: &mut [Buffer]) -> Outcome<()> {
-        let has = |input: MarcInput<'_>, selector: &Selector| match selector {
-            Selector::Marc { slot: Some(slot), .. } => input.has(*slot),
-            _ => true,
-        };
-        let plain = rule.constant.is_none() && rule.when.is_none() && !rule.from.is_empty();
         let absent = match self.source {
-            Source::Marc(input) if plain => {
-                !rule.from.iter().any(|(selector, _)| has(input, selector))
+            Source::Marc(input) if !rule.tags.is_empty() => {
+                !input.has_any(&rule.tags) || (rule.only_linked && !input.has_alternates())
             }
             _ => false,
         };
@@ -153,6 +148,15 @@ impl<'r> Run<'r> {
                 self.missing_policy(rule, &rule.on_missing).map(|_| ())
             }
             _ => self.step(rule, &Node::Root, buffers, 0).map(|_| ()),
+        }
+    }
+
+    /// Whether a selector can find anything in the record at all.
+    #[inline]
+    pub(super) fn may_find(&self, selector: &Selector) -> bool {
+        match (selector, self.source) {
+            (Selector::Marc { slot: Some(slot), .. }, Source::Marc(input)) => input.has(*slot),
+            _ => true,
         }
     }
 

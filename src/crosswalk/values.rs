@@ -57,6 +57,9 @@ impl<'r> Run<'r> {
         sink: &mut Sink<'_, 'r>,
     ) -> Outcome<bool> {
         for (selector, _) in &step.from {
+            if !self.may_find(selector) {
+                continue;
+            }
             if step.take == Take::FirstMatch && sink.count > 0 {
                 break;
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::limits::{Limits, percent};
 use crate::crosswalk::{Crosswalk, CrosswalkError};
 use crate::formats::{Encoding, FORMATS, Format, Model, Policy, ReadOptions};
 use crate::record::content_hash;
@@ -44,6 +45,8 @@ pub struct Definition {
     pub datestamps: Datestamps,
     /// `load.keep_source`
     pub keep_source: bool,
+    /// `limits`
+    pub limits: Limits,
     /// `batch`
     pub batch: BatchLimit,
     /// `in_flight_bytes`: raw bytes between reader and store at most.
@@ -108,8 +111,17 @@ pub enum DefinitionError {
     },
 }
 
-const KEYS: &[&str] =
-    &["pipeline", "note", "source", "crosswalk", "validate", "load", "batch", "in_flight_bytes"];
+const KEYS: &[&str] = &[
+    "pipeline",
+    "note",
+    "source",
+    "crosswalk",
+    "validate",
+    "load",
+    "limits",
+    "batch",
+    "in_flight_bytes",
+];
 const MEBIBYTE: usize = 1024 * 1024;
 
 struct Written {
@@ -125,6 +137,7 @@ struct Written {
     schema_line: usize,
     datestamps: Datestamps,
     keep_source: bool,
+    limits: Limits,
     batch: BatchLimit,
     in_flight_bytes: usize,
 }
@@ -190,6 +203,7 @@ impl Definition {
             schema_is_the_crosswalks,
             datestamps: written.datestamps,
             keep_source: written.keep_source,
+            limits: written.limits,
             batch: written.batch,
             in_flight_bytes: written.in_flight_bytes,
             hash,
@@ -261,6 +275,7 @@ fn read(source: &Arc<SourceText>) -> Result<Written, Diagnostics> {
             .get("keep_source")
             .and_then(|node| check.boolean(node, "keep_source"))
             .unwrap_or(true),
+        limits: limits(&mut check, fields),
         batch: BatchLimit {
             records: number(&mut check, batch, "records", 1000),
             bytes: number(&mut check, batch, "bytes", 4 * MEBIBYTE),
@@ -289,6 +304,19 @@ fn number(check: &mut Checker, fields: Fields<'_>, key: &str, default: usize) ->
         Some(number) => number,
         None => default,
     }
+}
+
+fn limits(check: &mut Checker, fields: Fields<'_>) -> Limits {
+    let Some(node) = fields.get("limits") else { return Limits::default() };
+    let fields = check.fields(node, "limits", &["unmapped_values"]);
+    let Some(node) = fields.get("unmapped_values") else { return Limits::default() };
+    let text = check.text(node, "unmapped_values").unwrap_or_default();
+    let unmapped_values = percent(&text);
+    if unmapped_values.is_none() {
+        let expected = "expected a share such as 2%";
+        check.error("E0103", node.span, format!("unmapped_values is `{text}`, {expected}"));
+    }
+    Limits { unmapped_values }
 }
 
 fn format(check: &mut Checker, fields: Fields<'_>) -> Option<&'static Format> {

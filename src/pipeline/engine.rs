@@ -10,6 +10,7 @@ use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::definition::Definition;
+use super::limits::Overstepped;
 use super::report::{Findings, Report, SplitReport};
 use super::worker::{Worked, work};
 use crate::record::{Clock, RawBatch};
@@ -53,6 +54,10 @@ pub enum RunError {
     /// A crosswalk's policy said `fail`.
     #[error("{0}")]
     Policy(String),
+    /// The run came to its end and lost more than `limits` of the pipeline allow; its report is
+    /// kept, and it is not gone on with.
+    #[error("{0}")]
+    Limit(#[from] Overstepped),
     /// The counts do not balance: a defect of windrow.
     #[error("the counts do not balance: {0:?}")]
     Unbalanced(Box<Counts>),
@@ -313,9 +318,13 @@ impl Engine {
         }
         self.report.balanced = self.report.counts.balance();
         self.report.seconds = begun.elapsed().as_secs_f64();
+        let within = self.definition.limits.check(&self.report.account);
         if let (Some(store), Some(run)) = (&self.options.store, &self.run) {
-            let limited = self.left == Some(0);
-            let state = if limited { RunState::Limited } else { RunState::Done };
+            let state = match (&within, self.left) {
+                (Err(_), _) => RunState::Failed,
+                (Ok(()), Some(0)) => RunState::Limited,
+                (Ok(()), _) => RunState::Done,
+            };
             let json = serde_json::to_string(&self.report)
                 .map_err(|error| RunError::Broken(error.to_string()))?;
             store.end_run(run.id, state, &json, self.options.clock.now()).await?;
@@ -323,6 +332,7 @@ impl Engine {
         if !self.report.balanced {
             return Err(RunError::Unbalanced(Box::new(self.report.counts)));
         }
+        within?;
         Ok(self.report)
     }
 }

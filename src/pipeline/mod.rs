@@ -6,6 +6,7 @@
 mod convert;
 mod definition;
 mod engine;
+mod limits;
 mod output;
 mod records;
 mod report;
@@ -15,6 +16,7 @@ mod worker;
 pub use convert::{Conversion, ConvertError, Converted, Inputs, convert};
 pub use definition::{Datestamps, Definition, DefinitionError};
 pub use engine::{Options, Progress, RunError, run};
+pub use limits::{Limits, Overstepped};
 pub use output::Output;
 pub use records::{Read, Records};
 pub use report::{Findings, Report, SKIPPED_MEMBER, SplitReport};

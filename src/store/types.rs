@@ -265,6 +265,8 @@ pub enum RunState {
     Done,
     /// Ended early because it was told to (`--limit`); it is never resumed.
     Limited,
+    /// Read to its end, and lost more than its pipeline allows; it is never resumed.
+    Failed,
     /// Replaced by a later run before it ended.
     Abandoned,
 }
@@ -277,6 +279,7 @@ impl RunState {
             RunState::Running => "running",
             RunState::Done => "done",
             RunState::Limited => "limited",
+            RunState::Failed => "failed",
             RunState::Abandoned => "abandoned",
         }
     }

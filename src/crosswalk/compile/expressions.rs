@@ -3,7 +3,7 @@
 use super::{Compiler, Scope};
 use crate::crosswalk::condition::Condition;
 use crate::crosswalk::expression::{self, Expression, ExpressionError, Form};
-use crate::crosswalk::plan::{Fallback, Input, When};
+use crate::crosswalk::plan::{Fallback, FieldTest, Input, When};
 use crate::crosswalk::syntax::Spanned;
 use crate::formats::{Model, by_name};
 
@@ -51,7 +51,10 @@ impl Compiler<'_> {
                 self.check.unknown("E0207", span, "name", name, known.iter().map(String::as_str));
             }
         }
-        Some(When::Native(condition))
+        Some(match FieldTest::of(&condition, &scope.bindings) {
+            Some(test) => When::Field(test, condition),
+            None => When::Native(condition),
+        })
     }
 
     /// An expression, its mistakes reported.

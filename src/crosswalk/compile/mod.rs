@@ -69,6 +69,7 @@ pub fn compile(file: &File, check: Checker) -> Result<Plan, Diagnostics> {
     let unmapped = compiler.unmapped(&file.unmapped, &scope, &mut shape);
     shape.finish(output.by_tag);
     let (ignore, ignore_paths) = compiler.ignored(file, &scope);
+    rules = rules.into_iter().map(Step::known_ahead).collect();
     let mut demands = None;
     if let (Some(root), Model::Json) = (root, output.model) {
         proof::prove(&mut rules, root);
@@ -258,6 +259,8 @@ impl Compiler<'_> {
             number,
             to: rule.to.as_ref().map(|to| plain_path(&to.value)),
             direct: false,
+            tags: Vec::new(),
+            only_linked: false,
             check: Check::default(),
             codes: if plain { codes(&from) } else { None },
             constant: rule.constant.as_ref().map(|constant| match &constant.value {

@@ -12,6 +12,7 @@ use crate::crosswalk::run::{Found, Held, Origins, Outcome, Run};
 use crate::crosswalk::syntax::Policy;
 use crate::crosswalk::values::{Sink, position};
 use crate::formats::envelope;
+use crate::formats::marc21::Field;
 use crate::xml::tree::Element;
 
 impl<'r> Run<'r> {
@@ -24,7 +25,10 @@ impl<'r> Run<'r> {
     ) -> Outcome<bool> {
         let (holds, names) = match when {
             None => return Ok(true),
-            Some(When::Native(condition)) => {
+            Some(When::Field(test, _)) if let Some(field) = self.plain_field(node) => {
+                return Ok(test.holds(field));
+            }
+            Some(When::Native(condition) | When::Field(_, condition)) => {
                 let named = |name: &str| self.named(name, node).map(|found| found.text);
                 let mut names = Vec::new();
                 // The values of MARC are marked where bindings read them.
@@ -51,6 +55,12 @@ impl<'r> Run<'r> {
             }
         }
         Ok(holds)
+    }
+
+    /// The field at hand, if it counts as one of its own tag.
+    fn plain_field(&self, node: &Node<'r>) -> Option<Field<'r>> {
+        let field = node.field()?;
+        self.marc().filter(|input| !input.has_strays()).map(|_| field)
     }
 
     /// The values of an expression, which come from all that it reads, into the sink.

@@ -20,6 +20,10 @@ pub struct FieldIndex {
     /// The number of the tag of each class, or [`NO_SLOT`].
     slots: Vec<u16>,
     strays: Vec<Stray>,
+    /// A bit for each number of a tag that a field has, or counts as.
+    present: Vec<u64>,
+    /// The first 880.
+    alternates: u32,
 }
 
 /// An 880 that is paired with no field: it counts as a field of the tag that it names.
@@ -62,14 +66,19 @@ impl<'r> MarcInput<'r> {
         index.heads.resize(tags.slots(), END);
         index.nexts.clear();
         index.nexts.resize(marc.len(), END);
+        index.present.clear();
+        index.present.resize(tags.slots().div_ceil(64), 0);
         for (at, class) in index.classes.iter().enumerate().rev() {
             let slot = index.slots.get(*class).copied().unwrap_or(NO_SLOT);
+            set_bit(&mut index.present, slot);
             let head = index.heads.get_mut(usize::from(slot));
             if let (Some(head), Some(next)) = (head, index.nexts.get_mut(at)) {
                 *next = *head;
                 *head = u32::try_from(at).unwrap_or(END);
             }
         }
+        let slot = tags.get(ALTERNATE).map(usize::from);
+        index.alternates = slot.and_then(|slot| index.heads.get(slot)).copied().unwrap_or(END);
         index.find_strays(marc, tags);
         MarcInput { marc, index }
     }
@@ -89,9 +98,26 @@ impl<'r> MarcInput<'r> {
     }
 
     /// Whether a field has the tag of this number.
+    #[inline]
     pub fn has(&self, slot: u16) -> bool {
-        self.index.heads.get(usize::from(slot)).is_some_and(|head| *head != END)
-            || self.index.strays.iter().any(|stray| stray.slot == slot)
+        let word = self.index.present.get(usize::from(slot / 64)).copied().unwrap_or(0);
+        word >> (slot % 64) & 1 == 1
+    }
+
+    /// Whether a field has one of the tags whose bits these are.
+    #[inline]
+    pub fn has_any(&self, tags: &[u64]) -> bool {
+        tags.iter().zip(&self.index.present).any(|(wanted, present)| wanted & present != 0)
+    }
+
+    /// Whether any 880 counts as a field of another tag.
+    pub fn has_strays(&self) -> bool {
+        !self.index.strays.is_empty()
+    }
+
+    /// Whether there is an 880 that a field could be linked to.
+    pub fn has_alternates(&self) -> bool {
+        self.index.alternates != END
     }
 
     /// Field, occurrence of its tag from 0, and subfield of a value: `700[1] $a`.
@@ -175,6 +201,9 @@ impl<'r> MarcInput<'r> {
 
     /// The 880 that is paired with `field` by `$6` (MARC 21, Appendix A).
     pub fn linked(&self, field: Field<'r>) -> Option<Field<'r>> {
+        if !self.has_alternates() {
+            return None;
+        }
         let (tag, occurrence) = linkage(field.subfield('6')?)?;
         if tag != "880" || occurrence == "00" {
             return None;
@@ -191,8 +220,7 @@ impl FieldIndex {
     // Of a plan that names 880, as every plan with tags does.
     fn find_strays(&mut self, marc: &Marc, tags: &TagIndex) {
         self.strays.clear();
-        let slot = tags.get(ALTERNATE).map(usize::from);
-        let mut at = slot.and_then(|slot| self.heads.get(slot)).copied().unwrap_or(END);
+        let mut at = self.alternates;
         while let Some(field) = marc.field(at as usize) {
             if let Some((tag, number)) = field.subfield('6').and_then(linkage)
                 && let Ok(tag) = <[u8; 3]>::try_from(tag.as_bytes()).map(Tag)
@@ -200,9 +228,16 @@ impl FieldIndex {
             {
                 let slot = tags.get(tag).unwrap_or(NO_SLOT);
                 self.strays.push(Stray { tag, slot, at });
+                set_bit(&mut self.present, slot);
             }
             at = self.nexts.get(at as usize).copied().unwrap_or(END);
         }
+    }
+}
+
+fn set_bit(bits: &mut [u64], slot: u16) {
+    if let Some(word) = bits.get_mut(usize::from(slot / 64)) {
+        *word |= 1 << (slot % 64);
     }
 }
 

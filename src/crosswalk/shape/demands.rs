@@ -10,7 +10,10 @@ use crate::json::plain_schema::only;
 ///
 /// Leaves are bits of a number: a shape with more than 64 has no demands that are known.
 #[derive(Debug, Default)]
-pub struct Demands(Vec<Demand>);
+pub struct Demands {
+    slots: usize,
+    all: Vec<Demand>,
+}
 
 #[derive(Debug)]
 struct Demand {
@@ -25,8 +28,9 @@ impl Demands {
     #[must_use]
     pub fn hold(&self, buffers: &[Buffer]) -> bool {
         let bit = |(n, buffer): (usize, &Buffer)| u64::from(!buffer.is_empty()) << n;
-        let filled = buffers.iter().take(64).enumerate().map(bit).fold(0, |all, bit| all | bit);
-        self.0.iter().all(|demand| {
+        let filled =
+            buffers.iter().take(self.slots).enumerate().map(bit).fold(0, |all, bit| all | bit);
+        self.all.iter().all(|demand| {
             filled & demand.of == 0 || demand.members.iter().all(|member| filled & member != 0)
         })
     }
@@ -37,7 +41,7 @@ impl Shape {
     /// it holds anything; `None` when it says more than is known.
     #[must_use]
     pub fn demands(&self, place: Place<'_>) -> Option<Demands> {
-        let mut demands = Demands::default();
+        let mut demands = Demands { slots: self.slots, all: Vec::new() };
         if self.slots > 64 {
             return None;
         }
@@ -61,7 +65,7 @@ fn level(entries: &[Entry], place: Place<'_>, demands: &mut Demands) -> Option<(
         members.push(leaves(entry));
     }
     let of = entries.iter().map(leaves).fold(0, |all, entry| all | entry);
-    demands.0.push(Demand { of, members });
+    demands.all.push(Demand { of, members });
     for entry in entries {
         if let Part::Branch(below) = &entry.part {
             level(below, place.at(&entry.name)?, demands)?;

@@ -7,9 +7,10 @@ pub type Dated<'a> = Result<Cow<'a, str>, &'static str>;
 
 /// EDTF of level 0, with unspecified digits, `?`, `~` and open intervals of level 1.
 ///
-/// `c1999` is `1999`, `[1999?]` is `1999?`, `ca. 1999` is `1999~`, `19--` is `19XX`, `1999-2001`
-/// is `1999/2001`, `May 1999` is `1999-05`, `1999, c1998` is `1999`; of `1999 [i.e. 2000]` the
-/// correction counts. A time of day is left off.
+/// `c1999` is `1999`, `[1999?]` is `1999?`, `ca. 1999` is `1999~`, `19--` is `19XX`, `1950s` is
+/// `195X`, `1900s`, which may be a decade or a century, is `19XX`, `1999-2001` is `1999/2001`,
+/// `May 1999` is `1999-05`, `1999, c1998` is `1999`; of `1999 [i.e. 2000]` the correction counts.
+/// A time of day is left off.
 ///
 /// # Errors
 /// `edtf.empty`, `edtf.unknown` (`9999`, `uuuu`), `edtf.month`, `edtf.day`, `edtf.order` (an
@@ -178,6 +179,9 @@ fn without_prefix(text: &str) -> (&str, bool) {
 fn years(text: &str) -> Option<(&str, String)> {
     let (from, to) = text.split_once(['-', '–', '—'])?;
     let (from, to) = (from.trim(), to.trim().trim_start_matches(['c', 'p']));
+    if is_decade(from) && is_decade(to) {
+        return Some((from, to.to_owned()));
+    }
     if from.len() != 4 || !from.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
@@ -193,6 +197,12 @@ fn years(text: &str) -> Option<(&str, String)> {
         2 if digits > "12" => Some((from, format!("{}{to}", from.get(..2)?))),
         _ => None,
     }
+}
+
+/// `1950s`
+fn is_decade(text: &str) -> bool {
+    text.strip_suffix("0s")
+        .is_some_and(|rest| rest.len() == 3 && rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn interval(from: &str, to: &str) -> Result<String, &'static str> {
@@ -237,6 +247,8 @@ fn numeric(text: &str) -> Option<Result<String, &'static str>> {
         "0000" => Err("edtf.unknown"),
         "000-" | "000u" | "000x" => Ok(format!("{}X", part(0, 3))),
         "00--" | "00uu" | "00xx" | "00-" => Ok(format!("{}XX", part(0, 2))),
+        "0000s" | "0000's" | "0000’s" if part(2, 4) == "00" => Ok(format!("{}XX", part(0, 2))),
+        "0000s" | "0000's" | "0000’s" if part(3, 4) == "0" => Ok(format!("{}X", part(0, 3))),
         "000000" => month(part(0, 4), part(4, 6)),
         "0000-00" => month(part(0, 4), part(5, 7)),
         "00000000" => day(part(0, 4), part(4, 6), part(6, 8)),
@@ -354,6 +366,11 @@ mod tests {
             ("[19--?]", "19XX?"),
             ("199-?", "199X?"),
             ("19uu", "19XX"),
+            ("1950s", "195X"),
+            ("[1950's?]", "195X?"),
+            ("ca. 1950s", "195X~"),
+            ("1900s", "19XX"),
+            ("1950s-1970s", "195X/197X"),
             ("199u", "199X"),
             ("1999-2001", "1999/2001"),
             ("1999–2001", "1999/2001"),
@@ -404,6 +421,7 @@ mod tests {
             ("01/31/1999", "edtf.shape"),
             ("the year 1999", "edtf.shape"),
             ("99", "edtf.shape"),
+            ("1955s", "edtf.shape"),
             ("Marmalade 1999", "edtf.shape"),
         ] {
             assert_eq!(edtf(value), Err(code), "{value}");
