@@ -1,5 +1,6 @@
 //! Reading a crosswalk file: every key known, every value of its kind, all mistakes collected.
 
+mod idle;
 mod target;
 
 use std::path::Path;
@@ -188,9 +189,16 @@ fn rules(check: &mut Checker, fields: Fields<'_>) -> Vec<Rule> {
     found
 }
 
+/// What a rule in `let` is called in messages.
+const BINDING: &str = "a binding";
+
 fn rule(check: &mut Checker, node: &Node, what: &str) -> Option<Rule> {
     let fields = check.fields(node, what, &keys::ITEM.names());
     let Kind::Map(_) = node.kind else { return None };
+    match what {
+        BINDING => idle::idle_keys_of_binding(check, fields),
+        _ => idle::idle_keys(check, fields),
+    }
     let id = optional_text(check, fields, "id").map(|id| id.value).unwrap_or_default();
     optional_text(check, fields, "note");
     let items = |check: &mut Checker, key: &str| -> Vec<Rule> {
@@ -210,7 +218,7 @@ fn rule(check: &mut Checker, node: &Node, what: &str) -> Option<Rule> {
             .map(|node| Spanned { value: node.to_json(), span: node.span }),
         expression: optional_text(check, fields, "value"),
         when: optional_text(check, fields, "when"),
-        lets: named_rules(check, fields, "let", "a binding"),
+        lets: named_rules(check, fields, "let", BINDING),
         cases: cases(check, fields),
         map,
         set,
@@ -249,7 +257,9 @@ fn named_rules(
 fn cases(check: &mut Checker, fields: Fields<'_>) -> Vec<Case> {
     let Some(node) = fields.get("cases") else { return Vec::new() };
     let mut found = Vec::new();
-    for node in check.list(node, "cases") {
+    let list = check.list(node, "cases");
+    idle::unreachable_cases(check, list);
+    for node in list {
         let case = shaped(check, node, &keys::CASE);
         let when = optional_text(check, case, "when");
         if when.is_none() && boolean(check, case, "else") != Some(true) {
