@@ -108,6 +108,9 @@ impl<'r> Run<'r> {
             Piped::Nothing => {}
             Piped::Many(many) => {
                 let (next, texts) = *many;
+                if texts.iter().all(|text| text::trimmed(text).is_empty()) {
+                    self.mark(found.origins, State::Dropped);
+                }
                 for text in texts {
                     let found = Found { text, raw: false, origins: found.origins };
                     if !self.emit(step, next, found, sink)? {
