@@ -132,7 +132,7 @@ mod tests {
     fn mistakes(file: &str, rule: &str, source: &str, target: &str) -> String {
         let text = format!(
             "crosswalk: x\nfrom: {{ format: {source} }}\nto: {{ format: {target} }}\n\
-             {file}\nrules: [ {{ id: x, to: x, const: x, {rule} }} ]\n"
+             {file}\nrules: [ {{ id: x, to: x, from: \"$.x\", {rule} }} ]\n"
         );
         let folder = std::path::Path::new("");
         let parsed = Crosswalk::parse("x.yaml".to_owned(), text, folder);
