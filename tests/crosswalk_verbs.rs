@@ -163,3 +163,23 @@ brief: 2 of 6 rules, items and cases used
     assert_eq!(ended.status, Some(0));
     assert_eq!(crosswalk(&folder(), &["test", "--complete", "brief.yaml"]).status, Some(1));
 }
+
+#[test]
+fn a_repeated_value_or_object_is_explained_once() {
+    let folder = folder();
+    let twice = "
+crosswalk: twice
+from: { format: marc21 }
+to: { format: json }
+defaults: { unique: true }
+rules:
+  - { id: word, to: \"words[]\", from: \"653$a\" }
+  - { id: name, to: \"names[]\", from: \"700\", map: [ { to: name, from: $a } ] }
+";
+    folder.write("twice.yaml", twice);
+    let fields = "=653  \\\\$ahay$ahay\n=700  1\\$aRake, Bea\n=700  1\\$aRake, Bea\n";
+    folder.write("twice.mrk", format!("=LDR  00000nam a2200000 a 4500\n=001  1\n{fields}"));
+    let ended = crosswalk(&folder, &["explain", "twice.yaml", "twice.mrk"]);
+    let paths: Vec<_> = ended.stdout.lines().filter(|line| line.contains(" = ")).collect();
+    assert_eq!(paths, ["words[0] = \"hay\"", "names[0].name = \"Rake, Bea\""]);
+}

@@ -116,17 +116,37 @@ impl<'r> Run<'r> {
         let kept = self.object_inner(step, cases, nodes, buffers, depth);
         self.bindings.truncate(bound);
         if matches!(kept, Ok(false)) {
-            if let Some(trace) = &mut self.memory.trace {
-                trace.lines.truncate(traced);
-            }
-            // What the object had taken does not reach the output after all.
-            for (_, state) in self.memory.marks.iter_mut().skip(first_mark) {
-                if *state == State::Mapped {
-                    *state = State::Dropped;
-                }
-            }
+            self.give_up(first_mark, traced);
         }
         kept
+    }
+
+    /// The first case that holds.
+    fn case_of(
+        &mut self,
+        step: &'r Step,
+        cases: &'r [CasePlan],
+        node: &Node<'r>,
+    ) -> Outcome<Option<&'r CasePlan>> {
+        for case in cases {
+            if self.holds(step, case.when.as_ref(), node)? {
+                return Ok(Some(case));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What an object that is not written had taken does not reach the output after all; marks and
+    /// lines of the trace from these numbers on are its own.
+    pub(in crate::crosswalk) fn give_up(&mut self, first_mark: usize, traced: usize) {
+        if let Some(trace) = &mut self.memory.trace {
+            trace.lines.truncate(traced);
+        }
+        for (_, state) in self.memory.marks.iter_mut().skip(first_mark) {
+            if *state == State::Mapped {
+                *state = State::Dropped;
+            }
+        }
     }
 
     fn object_inner(
@@ -144,14 +164,7 @@ impl<'r> Run<'r> {
         if step.when.is_some() && !self.holds(step, step.when.as_ref(), asked)? {
             return Ok(false);
         }
-        let mut chosen = None;
-        for case in cases {
-            if self.holds(step, case.when.as_ref(), node)? {
-                chosen = Some(case);
-                break;
-            }
-        }
-        let Some(case) = chosen else { return Ok(false) };
+        let Some(case) = self.case_of(step, cases, node)? else { return Ok(false) };
         let occupied =
             buffers.get(case.target.slot).is_some_and(|b| !case.target.many && !b.is_empty());
         if occupied {
@@ -166,6 +179,7 @@ impl<'r> Run<'r> {
             self.used(case.number);
             return Ok(true);
         };
+        let traced = self.memory.trace.as_ref().map_or(0, |trace| trace.lines.len());
         if let Some(trace) = &mut self.memory.trace {
             let at = buffers.get(case.target.slot).map_or(0, Buffer::len);
             trace.enter(&case.to, case.target.many.then_some(at));
@@ -203,7 +217,11 @@ impl<'r> Run<'r> {
             keep = self.pair(linked, field, node, buffers, depth).map(|()| true);
         } else if let (Ok(true), Some(buffer)) = (&keep, buffers.get_mut(case.target.slot)) {
             let unique = step.unique && case.target.many;
-            buffer.push(unique, |out| object.shape.stitch(&inner, out));
+            let stayed = buffer.push(unique, |out| object.shape.stitch(&inner, out));
+            // A repeated object is in the output already; its values are not there twice.
+            if let (false, Some(trace)) = (stayed, &mut self.memory.trace) {
+                trace.lines.truncate(traced);
+            }
         }
         if let Ok(true) = keep {
             self.used(step.number);

@@ -323,13 +323,14 @@ impl<'r> Run<'r> {
         if !target.many && !buffer.is_empty() {
             return self.mark(value.origins, State::Dropped);
         }
-        if self.memory.trace.is_some() {
-            self.trace_write(value, step, target, buffer.len());
-        }
+        let at = buffer.len();
         let mut replaced = 0;
-        buffer.push(step.unique && target.many, |out| {
+        let stayed = buffer.push(step.unique && target.many, |out| {
             replaced = target.form.write(&value.text, value.raw, out);
         });
+        if stayed && self.memory.trace.is_some() {
+            self.trace_write(value, step, target, at);
+        }
         if replaced > 0 {
             self.account.problem(&step.label, "target.character", self.id, &value.text);
         }

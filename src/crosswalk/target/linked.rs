@@ -1,6 +1,5 @@
 //! Paired 880 fields: the same data in another script, linked by `$6` (MARC 21, Appendix A).
 
-use super::super::account::State;
 use super::super::input::Node;
 use super::super::plan::{Object, Step};
 use super::super::run::{Outcome, Run};
@@ -90,18 +89,6 @@ impl<'r> Run<'r> {
             buffer.push(false, |out| out.extend_from_slice(&pair));
         }
         Ok(())
-    }
-
-    /// What an 880 that is not written had taken does not reach the output after all.
-    fn give_up(&mut self, first_mark: usize, traced: usize) {
-        if let Some(trace) = &mut self.memory.trace {
-            trace.lines.truncate(traced);
-        }
-        for (_, state) in self.memory.marks.iter_mut().skip(first_mark) {
-            if *state == State::Mapped {
-                *state = State::Dropped;
-            }
-        }
     }
 }
 
