@@ -4,6 +4,8 @@
 //! Invenio has no table for lives in tables named `windrow_*`.
 
 mod types;
+mod columns;
+mod plan;
 mod sqlite;
 
 use std::path::Path;

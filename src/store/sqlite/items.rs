@@ -4,8 +4,8 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, Row, query, query_scalar, query_with};
 use uuid::Uuid;
 
-use super::sql::{decompress, unsigned};
 use crate::record::{Datestamp, SetSpec};
+use crate::store::columns::{decompress, unsigned};
 use crate::store::{Item, ItemContent, ItemHeader, ItemQuery, Set, SourceBytes, StoreError};
 
 // Parameters of every list: ?1, ?2 the position to go on from, ?3 until, ?4 whether items without

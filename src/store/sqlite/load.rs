@@ -6,10 +6,11 @@ use std::sync::Arc;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Arguments, Connection, query, query_scalar};
 
-use super::plan::{Plan, plan};
 use super::sets::SetNumbers;
-use super::sql::{Insert, Text, json_array, signed, timestamp_text};
+use super::sql::{Insert, Text, json_array, timestamp_text};
 use super::{Writer, lookup, write};
+use crate::store::columns::signed;
+use crate::store::plan::{Plan, plan};
 use crate::store::{
     Checkpoint, Counts, LoadBatch, LoadOutcome, LoadRecord, Quarantined, StoreError,
 };

@@ -6,9 +6,9 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Row, query};
 use uuid::Uuid;
 
-use super::plan::{LedgerEntry, Lookup, RecordState, fingerprint};
-use super::sql::json_array;
+use super::sql::{json_array, parse_timestamp};
 use crate::record::ContentHash;
+use crate::store::plan::{LedgerEntry, Lookup, RecordState, fingerprint};
 use crate::store::{LoadRecord, StoreError};
 
 // `cross join` keeps SQLite from reading the whole ledger to find the few.
@@ -98,7 +98,7 @@ async fn read_records(
 fn state(row: &SqliteRow) -> Result<RecordState, StoreError> {
     Ok(RecordState {
         version_id: row.try_get(1)?,
-        created: row.try_get(2)?,
+        created: parse_timestamp(row.try_get(2)?)?,
         deleted: row.try_get(3)?,
         datestamp: row.try_get(4)?,
         sets: row.try_get::<Option<String>, _>(5)?.unwrap_or_default(),

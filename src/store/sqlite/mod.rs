@@ -7,7 +7,6 @@
 mod schema;
 mod sql;
 mod sets;
-mod plan;
 mod lookup;
 mod write;
 mod load;

@@ -5,9 +5,9 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection, Row, query};
 use uuid::Uuid;
 
-use super::plan::{Change, Plan, RecordState};
 use super::sql::{Text, parse_timestamp, timestamp_text};
 use super::{Writer, load, lookup};
+use crate::store::plan::{Change, Plan, RecordState};
 use crate::store::{NewRecord, StoreError, StoredRecord};
 
 // A redirected PID's object_uuid is a row of pidstore_redirect; a chain longer than 8 is a circle.
@@ -126,7 +126,7 @@ fn change(
         })?)),
     };
     let mut change = Change::new(record.id, record.pid_value.clone(), before, now);
-    change.push(json, (now, timestamp_text(now)), &record.memberships);
+    change.push(json, now, &record.memberships);
     Ok(change)
 }
 
@@ -148,7 +148,7 @@ fn written(plan: &Plan, now: Timestamp) -> Result<StoredRecord, StoreError> {
         id: change.id,
         revision_id: revision.version_id - 1,
         json: revision.json.as_deref().map(|json| json.as_bytes().to_vec()),
-        created: parse_timestamp(&change.created)?,
+        created: change.created,
         updated: now,
     })
 }

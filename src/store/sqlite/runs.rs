@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Row, query, query_as};
 
-use super::sql::{decompress, timestamp_text, unsigned};
+use super::sql::timestamp_text;
+use crate::store::columns::{decompress, unsigned};
 use crate::store::{
     Checkpoint, Counts, QuarantineEntry, Run, RunState, RunSummary, SplitState, StoreError,
 };

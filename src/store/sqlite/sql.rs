@@ -32,7 +32,7 @@ impl Insert {
         &self,
         connection: &mut SqliteConnection,
         rows: Vec<T>,
-        bind: impl Fn(&mut SqliteArguments, T) -> Result<(), BoxDynError> + Send,
+        mut bind: impl FnMut(&mut SqliteArguments, T) -> Result<(), BoxDynError> + Send,
     ) -> Result<(), StoreError> {
         let mut rows = rows.into_iter();
         while let Some(&size) = CHUNKS.iter().find(|&&size| size <= rows.len()) {
@@ -66,6 +66,26 @@ pub(super) fn timestamp_text(timestamp: Timestamp) -> Text {
     timestamp.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string().into()
 }
 
+/// [`timestamp_text`] of many, of which most are the same: formatted once, shared after that.
+#[derive(Debug, Default)]
+pub(super) struct TimestampTexts {
+    last: Option<(Timestamp, Text)>,
+}
+
+impl TimestampTexts {
+    /// The text of a timestamp.
+    pub(super) fn of(&mut self, timestamp: Timestamp) -> Text {
+        match &self.last {
+            Some((last, text)) if *last == timestamp => Text::clone(text),
+            _ => {
+                let text = timestamp_text(timestamp);
+                self.last = Some((timestamp, Text::clone(&text)));
+                text
+            }
+        }
+    }
+}
+
 /// Reads what [`timestamp_text`] writes, with or without the fraction.
 pub(super) fn parse_timestamp(text: &str) -> Result<Timestamp, StoreError> {
     let damaged = |error| StoreError::Damaged(format!("timestamp is {text:?}: {error}"));
@@ -85,21 +105,6 @@ pub(super) fn json_array<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result
     json.push(b']');
     let json = String::from_utf8(json).map_err(|error| StoreError::Failed(error.to_string()))?;
     Ok(json.into())
-}
-
-/// SQLite's integers have a sign.
-pub(super) fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// A count as it was before [`signed`].
-pub(super) fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
-}
-
-/// The bytes in one zstd frame.
-pub(super) fn decompress(zstd: &[u8]) -> Result<Vec<u8>, StoreError> {
-    zstd::decode_all(zstd).map_err(|error| StoreError::Damaged(format!("source bytes: {error}")))
 }
 
 #[cfg(test)]

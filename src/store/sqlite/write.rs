@@ -3,10 +3,10 @@
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Arguments, query, query_scalar};
 
-use super::plan::{Change, LedgerRow, Plan, SourceChange};
 use super::sets::SetNumbers;
-use super::sql::{Insert, Text, json_array};
+use super::sql::{Insert, Text, TimestampTexts, json_array};
 use crate::store::StoreError;
+use crate::store::plan::{Change, LedgerRow, Plan, SourceChange};
 
 // "or fail": SQLite needs no second journal to take back the first rows of a statement whose later
 // row fails, which costs a third of the rate. Whoever gets an error here rolls everything back.
@@ -160,13 +160,14 @@ async fn end_versions(
 
 async fn metadata(connection: &mut SqliteConnection, changes: &[Change]) -> Result<(), StoreError> {
     let rows = changes.iter().filter_map(|change| Some((change, change.revisions.last()?)));
+    let mut texts = TimestampTexts::default();
     METADATA
         .all(connection, rows.collect(), |arguments, (change, revision)| {
             arguments.add(change.id)?;
             arguments.add(revision.json.clone())?;
             arguments.add(revision.version_id)?;
-            arguments.add(Text::clone(&change.created))?;
-            arguments.add(Text::clone(&revision.updated))
+            arguments.add(texts.of(change.created))?;
+            arguments.add(texts.of(revision.updated))
         })
         .await
 }
@@ -184,13 +185,14 @@ async fn versions(
             rows.push((change, revision, *transaction, end));
         }
     }
+    let mut texts = TimestampTexts::default();
     VERSION
         .all(connection, rows, |arguments, (change, revision, transaction, end)| {
             arguments.add(change.id)?;
             arguments.add(revision.json.clone())?;
             arguments.add(revision.version_id)?;
-            arguments.add(Text::clone(&change.created))?;
-            arguments.add(Text::clone(&revision.updated))?;
+            arguments.add(texts.of(change.created))?;
+            arguments.add(texts.of(revision.updated))?;
             arguments.add(transaction)?;
             arguments.add(end)?;
             // 0 insert, 1 update. A soft deletion is an update, too: Continuum's 2 is a row
@@ -209,12 +211,13 @@ async fn new_pids(connection: &mut SqliteConnection, plan: &mut Plan) -> Result<
         .filter_map(|(text, _)| text.parse().ok().filter(|recid| is_minted(recid, text)))
         .collect();
     let rows = pids.into_iter().filter_map(|(pid, at)| Some((pid, plan.changes.get(at)?)));
+    let mut texts = TimestampTexts::default();
     PID.all(connection, rows.collect(), |arguments, (pid_value, change)| {
         arguments.add(pid_value)?;
         arguments.add(if change.is_live() { "R" } else { "D" })?;
         arguments.add(change.id)?;
-        arguments.add(Text::clone(&change.created))?;
-        arguments.add(change.revisions.last().map(|revision| Text::clone(&revision.updated)))
+        arguments.add(texts.of(change.created))?;
+        arguments.add(change.revisions.last().map(|revision| texts.of(revision.updated)))
     })
     .await?;
     RECID.all(connection, recids, Arguments::add).await

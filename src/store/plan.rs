@@ -1,17 +1,17 @@
 //! What a batch means for the store: which records it creates, changes, deletes or leaves alone.
 //!
-//! Pure: from what the store holds ([`Lookup`]) and what comes (`LoadRecord`s, in source order)
-//! to the rows that must be written ([`Plan`]).
+//! Pure, and the same for every keeper: from what the store holds ([`Lookup`]) and what comes
+//! (`LoadRecord`s, in source order) to the rows that must be written ([`Plan`]).
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::sql::{Text, timestamp_text};
+use super::{Counts, LoadRecord, Membership, Quarantined, SourceCopy};
 use crate::record::{ContentHash, Datestamp, Rejection, Stage};
-use crate::store::{Counts, LoadRecord, Membership, Quarantined, SourceCopy};
 
 // pidstore_pid.pid_value is varchar(255): SQLite would not mind, PostgreSQL would.
 const PID_LENGTH: usize = 255;
@@ -36,10 +36,10 @@ pub(super) struct LedgerEntry {
 }
 
 /// The current revision of a stored record, as far as a change needs it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct RecordState {
     pub(super) version_id: i64,
-    pub(super) created: String,
+    pub(super) created: Timestamp,
     pub(super) deleted: bool,
     /// Its datestamp in `windrow_oai`, if it is there.
     pub(super) datestamp: Option<i64>,
@@ -53,9 +53,9 @@ pub(super) struct RecordState {
 #[derive(Debug)]
 pub(super) struct Revision {
     pub(super) version_id: i64,
-    /// `None` deletes.
-    pub(super) json: Option<Text>,
-    pub(super) updated: Text,
+    /// `None` deletes. Shared, since it is written twice.
+    pub(super) json: Option<Arc<str>>,
+    pub(super) updated: Timestamp,
 }
 
 /// All that happens to one record in one transaction.
@@ -63,7 +63,7 @@ pub(super) struct Revision {
 pub(super) struct Change {
     pub(super) id: Uuid,
     pub(super) pid_value: String,
-    pub(super) created: Text,
+    pub(super) created: Timestamp,
     /// The record as the store has it; `None` when it is new.
     pub(super) before: Option<RecordState>,
     /// At least one, oldest first.
@@ -94,10 +94,7 @@ impl Change {
         before: Option<RecordState>,
         created: Timestamp,
     ) -> Change {
-        let created = match &before {
-            Some(state) => Text::from(state.created.as_str()),
-            None => timestamp_text(created),
-        };
+        let created = before.as_ref().map_or(created, |state| state.created);
         let sets = before.as_ref().map(|state| state.sets.clone()).unwrap_or_default();
         Change {
             id,
@@ -115,8 +112,8 @@ impl Change {
     /// learns of the deletion.
     pub(super) fn push(
         &mut self,
-        json: Option<Text>,
-        updated: (Timestamp, Text),
+        json: Option<Arc<str>>,
+        updated: Timestamp,
         memberships: &[Membership],
     ) {
         if json.is_some() || !memberships.is_empty() {
@@ -124,8 +121,8 @@ impl Change {
         }
         let before = self.before.as_ref().map_or(0, |state| state.version_id);
         let version_id = self.revisions.last().map_or(before, |last| last.version_id) + 1;
-        self.datestamp = Datestamp::from(updated.0).as_second();
-        self.revisions.push(Revision { version_id, json, updated: updated.1 });
+        self.datestamp = Datestamp::from(updated).as_second();
+        self.revisions.push(Revision { version_id, json, updated });
     }
 
     /// Whether the record has content once the change is made.
@@ -173,7 +170,6 @@ pub(super) fn plan(
     keep_source: bool,
     now: Timestamp,
 ) -> Plan {
-    let now = (now, timestamp_text(now));
     let mut planner =
         Planner { lookup, keep_source, now, by_id: HashMap::new(), plan: Plan::default() };
     planner.plan.changes.reserve(records.len());
@@ -200,7 +196,7 @@ pub(super) fn fingerprint(record: &LoadRecord) -> Option<ContentHash> {
 struct Planner {
     lookup: Lookup,
     keep_source: bool,
-    now: (Timestamp, Text),
+    now: Timestamp,
     /// Where in `plan.changes` a record is.
     by_id: HashMap<Uuid, usize>,
     plan: Plan,
@@ -267,11 +263,8 @@ impl Planner {
             (true, Some(_)) => self.plan.counts.updated += 1,
         }
         // `obstacle` has seen that it is UTF-8, and then this does not copy.
-        let json = record.json.map(|json| Text::from(String::from_utf8_lossy(&json)));
-        let (created, updated) = match stamps {
-            Some((created, updated)) => (created, (updated, timestamp_text(updated))),
-            None => (self.now.0, self.now.clone()),
-        };
+        let json = record.json.map(|json| Arc::from(String::from_utf8_lossy(&json)));
+        let (created, updated) = stamps.unwrap_or((self.now, self.now));
         self.plan.name_sets(&record.memberships);
         let at = self.by_id.get(&id).copied().unwrap_or(self.plan.changes.len());
         if at == self.plan.changes.len() {

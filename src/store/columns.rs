@@ -1,0 +1,18 @@
+//! Values as the columns of every keeper hold them.
+
+use super::StoreError;
+
+/// A count; the integers of databases have a sign.
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A count as it was before [`signed`].
+pub(super) fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+/// The bytes in one zstd frame.
+pub(super) fn decompress(zstd: &[u8]) -> Result<Vec<u8>, StoreError> {
+    zstd::decode_all(zstd).map_err(|error| StoreError::Damaged(format!("source bytes: {error}")))
+}
