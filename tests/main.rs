@@ -38,6 +38,8 @@ mod real_xml;
 mod reference;
 mod run_limits;
 mod source;
+mod store_changes;
+mod store_pids;
 mod store_records;
 mod store_sqlite;
 mod store_suite;

@@ -56,6 +56,7 @@ pub fn new_record(name: &str, title: Option<&str>, sets: &[&str]) -> NewRecord {
     NewRecord {
         id: id(name),
         pid_value: name.to_owned(),
+        pids: Vec::new(),
         json: title.map(|title| format!(r#"{{"title":"{title}"}}"#).into_bytes()),
         memberships: sets.iter().map(|spec| membership(spec)).collect(),
     }
@@ -130,3 +131,20 @@ pub async fn load(store: &dyn Store, second: i64, records: Vec<LoadRecord>) -> L
 pub async fn sqlite(folder: &Folder) -> Arc<dyn Store> {
     windrow::store::open(&folder.url()).await.unwrap()
 }
+
+/// Runs laws, functions over `&dyn Store`, on every keeper; a keeper is one module here.
+macro_rules! on_every_keeper {
+    ($($law:ident)*) => {
+        mod on_sqlite {
+            $(
+                #[tokio::test]
+                async fn $law() {
+                    let folder = crate::store_records::Folder::new();
+                    let store = windrow::store::open(&folder.url()).await.unwrap();
+                    super::$law(&*store).await;
+                }
+            )*
+        }
+    };
+}
+pub(crate) use on_every_keeper;

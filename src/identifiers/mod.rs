@@ -3,6 +3,8 @@
 //! Each function takes the identifier as sources write it (bare, with a prefix, as a URL) and
 //! returns its normal form, borrowed where nothing had to change.
 
+pub mod recid;
+
 #[cfg(test)]
 mod tests;
 

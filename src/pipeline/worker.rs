@@ -172,6 +172,7 @@ impl Bench<'_> {
         let record = NewRecord {
             id: record_uuid(&self.definition.source_name, &keys.id),
             pid_value: keys.id.to_string(),
+            pids: Vec::new(),
             memberships: memberships(&keys.collections),
             json: Some(self.json.clone()),
         };

@@ -15,7 +15,7 @@ pub use canonical::{
 pub use clock::Clock;
 pub use datestamp::{Datestamp, DatestampError, Granularity};
 pub use locator::Locator;
-pub use pid::{Pid, PidStatus};
+pub use pid::{Pid, PidChange, PidError, PidName, PidNameError, PidStatus, PidTarget};
 pub use problem::{Rejection, Stage, Warning};
 pub use raw::{Cut, Damage, Insert, RawBatch, RawRecord};
 pub use set_spec::{SetSpec, SetSpecError};

@@ -4,6 +4,7 @@
 //! Invenio has no table for lives in tables named `windrow_*`.
 
 mod types;
+mod extension;
 mod columns;
 mod plan;
 mod sqlite;
@@ -16,13 +17,15 @@ use jiff::Timestamp;
 use thiserror::Error;
 use uuid::Uuid;
 
+pub use extension::{Draft, Event, Extension, Refusal, Transaction, standard};
+pub use plan::{Change, RecordState, Revision, SourceChange};
 pub use types::{
     Checkpoint, Counts, Item, ItemContent, ItemHeader, ItemQuery, LoadBatch, LoadOutcome,
-    LoadRecord, Membership, NewRecord, QuarantineEntry, Quarantined, Run, RunState, RunSummary,
-    Set, SourceBytes, SourceCopy, SplitState, StoredRecord,
+    LoadRecord, Membership, NewRecord, OutboxRow, QuarantineEntry, Quarantined, RecordChange, Run,
+    RunState, RunSummary, Set, SourceBytes, SourceCopy, SplitState, StoredRecord,
 };
 
-use crate::record::Datestamp;
+use crate::record::{Datestamp, Pid, PidChange, PidError, PidName};
 
 /// What a keeper could not do, by meaning.
 #[derive(Debug, Error)]
@@ -64,12 +67,53 @@ pub enum StoreError {
         /// Its value.
         pid_value: String,
     },
+    /// A record has or had this UUID; it is not given twice.
+    #[error("UUID {0} is or was another record's")]
+    IdTaken(Uuid),
+    /// The record is a tombstone, which the change does not expect.
+    #[error("record {0} is deleted")]
+    Deleted(Uuid),
+    /// A PID of this name is there already.
+    #[error("PID {0} exists already")]
+    PidExists(PidName),
+    /// The state of a PID does not allow the change.
+    #[error("{0}")]
+    Pid(#[from] PidError),
+    /// An extension does not let the change in.
+    #[error("{message} [{code}]")]
+    Refused {
+        /// The extension's code.
+        code: String,
+        /// What it found and expected.
+        message: String,
+    },
     /// The database holds something it must not.
     #[error("store is damaged: {0}")]
     Damaged(String),
     /// The keeper failed.
     #[error("store failed: {0}")]
     Failed(String),
+}
+
+impl StoreError {
+    /// A stable code.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            StoreError::Open { .. } => "open",
+            StoreError::NewerSchema { .. } => "newer_schema",
+            StoreError::NotFound(_) => "not_found",
+            StoreError::Stale { .. } => "stale",
+            StoreError::PidTaken { .. } => "pid_taken",
+            StoreError::IdTaken(_) => "id_taken",
+            StoreError::Deleted(_) => "deleted",
+            StoreError::PidExists(_) => "pid_exists",
+            StoreError::Pid(error) => error.code(),
+            StoreError::Refused { code, .. } => code,
+            StoreError::Damaged(_) => "damaged",
+            StoreError::Failed(_) => "failed",
+        }
+    }
 }
 
 /// Opens the store that `url` names, `sqlite:PATH`, and makes what is missing: the file, Invenio's
@@ -79,6 +123,17 @@ pub enum StoreError {
 /// [`StoreError::Open`] when there is no such keeper or it cannot open the database;
 /// [`StoreError::NewerSchema`] when a newer windrow wrote it.
 pub async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
+    open_with(url, standard()).await
+}
+
+/// Opens a store with these extensions in place of the [`standard`] ones.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_with(
+    url: &str,
+    extensions: Vec<Arc<dyn Extension>>,
+) -> Result<Arc<dyn Store>, StoreError> {
     let (scheme, path) = url.split_once(':').unwrap_or((url, ""));
     let refused = |message: &str| StoreError::Open {
         // What follows another scheme may hold a password.
@@ -88,13 +143,14 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
     let path = path.strip_prefix("//").unwrap_or(path);
     match (scheme, path) {
         ("sqlite", "" | ":memory:") => Err(refused("a store is a file, expected sqlite:PATH")),
-        ("sqlite", path) => sqlite::open(url, Path::new(path)).await,
+        ("sqlite", path) => sqlite::open(url, Path::new(path), extensions.into()).await,
         _ => Err(refused("no keeper for this scheme, expected sqlite:PATH")),
     }
 }
 
 /// A keeper of records. Reads see committed data only; every write is one transaction.
 #[async_trait]
+#[allow(unused_variables, reason = "a keeper that cannot do something says so")]
 pub trait Store: Send + Sync {
     // --- what a pipeline writes ------------------------------------------------------------
 
@@ -143,24 +199,109 @@ pub trait Store: Send + Sync {
 
     // --- single records --------------------------------------------------------------------
 
-    /// Creates a record with its `recid` PID. Fails with `PidTaken` when the PID or the UUID is
-    /// in use already.
+    /// Creates a record with its PIDs. Fails with `PidTaken` when one of them names another
+    /// record, with `IdTaken` when a record has or had the UUID.
     async fn create(&self, record: &NewRecord, now: Timestamp) -> Result<StoredRecord, StoreError>;
 
-    /// Writes a new revision (`json` set) or a soft deletion (`json` is `None`) of a record that
-    /// is at `expected_revision`; else `Stale`.
+    /// Writes a new revision, a soft deletion (`json` is `None`; `Deleted` when it is one already)
+    /// or new content for a tombstone; `Stale` when the record is not at the expected revision.
+    /// With the record its PIDs become deleted, or are registered again.
+    async fn change(
+        &self,
+        id: Uuid,
+        change: &RecordChange,
+        now: Timestamp,
+    ) -> Result<StoredRecord, StoreError> {
+        Err(unkept())
+    }
+
+    /// As [`Store::change`], of the record that `record` names.
     async fn update(
         &self,
         record: &NewRecord,
         expected_revision: i64,
         now: Timestamp,
-    ) -> Result<StoredRecord, StoreError>;
+    ) -> Result<StoredRecord, StoreError> {
+        let joins = record.json.is_some() || !record.memberships.is_empty();
+        let change = RecordChange {
+            json: record.json.clone(),
+            memberships: joins.then(|| record.memberships.clone()),
+            pids: record.pids.clone(),
+            reverts: false,
+            expected_revision,
+        };
+        self.change(record.id, &change, now).await
+    }
 
-    /// The current revision of the record that a PID names; a tombstone has no JSON.
+    /// Removes a record, live or tombstone, for good: its revisions stay, its PIDs are deleted, its
+    /// UUID is not given again, and it is still listed as deleted.
+    async fn erase(
+        &self,
+        id: Uuid,
+        expected_revision: i64,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        Err(unkept())
+    }
+
+    /// The current revision of the record that a PID names, whatever its status; redirects are
+    /// followed. A tombstone has no JSON.
     async fn record(&self, pid_type: &str, pid_value: &str) -> Result<StoredRecord, StoreError>;
+
+    /// The current revision of the record with this UUID; a tombstone has no JSON.
+    async fn record_by_id(&self, id: Uuid) -> Result<StoredRecord, StoreError> {
+        Err(unkept())
+    }
 
     /// All revisions of a record, oldest first.
     async fn revisions(&self, id: Uuid) -> Result<Vec<StoredRecord>, StoreError>;
+
+    // --- PIDs ------------------------------------------------------------------------------
+
+    /// One PID.
+    async fn pid(&self, name: &PidName) -> Result<Option<Pid>, StoreError> {
+        Err(unkept())
+    }
+
+    /// The PIDs that name a record, by type and value.
+    async fn pids(&self, id: Uuid) -> Result<Vec<Pid>, StoreError> {
+        Err(unkept())
+    }
+
+    /// Makes a PID; `PidExists` when there is one of its name, `NotFound` when what it leads to
+    /// is not there.
+    async fn create_pid(&self, pid: &Pid, now: Timestamp) -> Result<(), StoreError> {
+        Err(unkept())
+    }
+
+    /// Changes a PID by the rules of [`Pid::changed`] and gives what it is then, `None` when it is
+    /// gone. Chains of redirects never close to a circle.
+    async fn change_pid(
+        &self,
+        name: &PidName,
+        change: &PidChange,
+        now: Timestamp,
+    ) -> Result<Option<Pid>, StoreError> {
+        Err(unkept())
+    }
+
+    /// The next number of Invenio's sequence of recids, above all that it has and that no PID is.
+    /// It is not given again.
+    async fn next_recid(&self) -> Result<i64, StoreError> {
+        Err(unkept())
+    }
+
+    // --- what an index reads ---------------------------------------------------------------
+
+    /// The oldest changes that no index has taken notice of, in order.
+    async fn outbox(&self, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
+        Err(unkept())
+    }
+
+    /// Forgets the changes up to a number: they are indexed.
+    async fn clear_outbox(&self, number: i64) -> Result<(), StoreError> {
+        Err(unkept())
+    }
 
     // --- what the endpoint reads -----------------------------------------------------------
 
@@ -185,4 +326,8 @@ pub trait Store: Send + Sync {
 
     /// Fails when the store cannot be read.
     async fn ping(&self) -> Result<(), StoreError>;
+}
+
+fn unkept() -> StoreError {
+    StoreError::Failed("this keeper cannot do that".to_owned())
 }

@@ -10,11 +10,9 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Counts, LoadRecord, Membership, Quarantined, SourceCopy};
-use crate::record::{ContentHash, Datestamp, Rejection, Stage};
-
-// pidstore_pid.pid_value is varchar(255): SQLite would not mind, PostgreSQL would.
-const PID_LENGTH: usize = 255;
+use super::extension::{Draft, Event, Extension, refusal};
+use super::{Counts, LoadRecord, Membership, NewRecord, Quarantined, SourceCopy};
+use crate::record::{ContentHash, Datestamp, PidName, PidStatus, Rejection, Stage};
 
 /// What the store holds of the records of a batch.
 #[derive(Debug, Default)]
@@ -25,6 +23,38 @@ pub(super) struct Lookup {
     pub(super) records: HashMap<Uuid, RecordState>,
     /// By value of the `recid` PID: the object it names, if it names one yet.
     pub(super) pids: HashMap<String, Option<Uuid>>,
+    /// The PIDs of other types, those that are there.
+    pub(super) further_pids: HashMap<PidName, PidOwner>,
+}
+
+/// Whose a PID is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum PidOwner {
+    /// Nobody's yet.
+    Free,
+    /// A record's, with the value of its recid if it is known.
+    Record(Uuid, Option<String>),
+    /// Another PID's, to which it leads, or nobody's any more.
+    Gone(PidStatus),
+}
+
+impl PidOwner {
+    /// Why the record `id` cannot have the PID `name`; `None` when it can.
+    pub(super) fn obstacle(&self, name: &PidName, id: Uuid, recid: &str) -> Option<String> {
+        match self {
+            PidOwner::Free => None,
+            PidOwner::Record(owner, _) if *owner == id => None,
+            PidOwner::Record(owner, owner_recid) => {
+                let called = |recid: &str| format!(" (recid:{recid})");
+                let owners = owner_recid.as_deref().map(called).unwrap_or_default();
+                let own = called(recid);
+                Some(format!("PID {name} belongs to record {owner}{owners}, not to {id}{own}"))
+            }
+            PidOwner::Gone(status) => {
+                Some(format!("PID {name} has status {} and can name no record", status.as_str()))
+            }
+        }
+    }
 }
 
 /// What a source id was last loaded as.
@@ -37,47 +67,60 @@ pub(super) struct LedgerEntry {
 
 /// The current revision of a stored record, as far as a change needs it.
 #[derive(Debug)]
-pub(super) struct RecordState {
-    pub(super) version_id: i64,
-    pub(super) created: Timestamp,
-    pub(super) deleted: bool,
+pub struct RecordState {
+    /// 1 for the first revision.
+    pub version_id: i64,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Whether it is a tombstone.
+    pub deleted: bool,
     /// Its datestamp in `windrow_oai`, if it is there.
-    pub(super) datestamp: Option<i64>,
+    pub datestamp: Option<i64>,
     /// Its setSpecs, with spaces between them.
-    pub(super) sets: String,
+    pub sets: String,
     /// Its row in `windrow_source`.
-    pub(super) source: Option<i64>,
+    pub source: Option<i64>,
 }
 
 /// One revision to write.
 #[derive(Debug)]
-pub(super) struct Revision {
-    pub(super) version_id: i64,
+pub struct Revision {
+    /// 1 for the first revision.
+    pub version_id: i64,
     /// `None` deletes. Shared, since it is written twice.
-    pub(super) json: Option<Arc<str>>,
-    pub(super) updated: Timestamp,
+    pub json: Option<Arc<str>>,
+    /// When it is made.
+    pub updated: Timestamp,
+    /// What it means for the record.
+    pub event: Event,
 }
 
 /// All that happens to one record in one transaction.
 #[derive(Debug)]
-pub(super) struct Change {
-    pub(super) id: Uuid,
-    pub(super) pid_value: String,
-    pub(super) created: Timestamp,
+pub struct Change {
+    /// Its UUID.
+    pub id: Uuid,
+    /// The value of the `recid` PID it is listed by; empty when it has none.
+    pub pid_value: String,
+    /// When the record was made.
+    pub created: Timestamp,
     /// The record as the store has it; `None` when it is new.
-    pub(super) before: Option<RecordState>,
+    pub before: Option<RecordState>,
     /// At least one, oldest first.
-    pub(super) revisions: Vec<Revision>,
+    pub revisions: Vec<Revision>,
     /// In seconds, of the last revision.
-    pub(super) datestamp: i64,
+    pub datestamp: i64,
     /// setSpecs after the last revision, with spaces between them.
-    pub(super) sets: String,
-    pub(super) source: SourceChange,
+    pub sets: String,
+    /// What becomes of its source bytes.
+    pub source: SourceChange,
+    /// The row in `windrow_source` once `source` is written.
+    pub source_row: Option<i64>,
 }
 
 /// What becomes of the source bytes of a changed record.
 #[derive(Debug)]
-pub(super) enum SourceChange {
+pub enum SourceChange {
     /// They stay: the change came from elsewhere.
     Keep,
     /// They no longer tell what the record is, and none are kept instead.
@@ -105,6 +148,7 @@ impl Change {
             datestamp: 0,
             sets,
             source: SourceChange::Keep,
+            source_row: None,
         }
     }
 
@@ -117,17 +161,48 @@ impl Change {
         memberships: &[Membership],
     ) {
         if json.is_some() || !memberships.is_empty() {
-            self.sets = set_specs(memberships);
+            self.join(memberships);
         }
+        self.append(self.next_event(json.is_some()), json, updated);
+    }
+
+    /// Puts the record into these sets and no others.
+    pub(super) fn join(&mut self, memberships: &[Membership]) {
+        self.sets = set_specs(memberships);
+    }
+
+    /// Adds a revision and leaves the record in its sets.
+    pub(super) fn append(&mut self, event: Event, json: Option<Arc<str>>, updated: Timestamp) {
         let before = self.before.as_ref().map_or(0, |state| state.version_id);
         let version_id = self.revisions.last().map_or(before, |last| last.version_id) + 1;
         self.datestamp = Datestamp::from(updated).as_second();
-        self.revisions.push(Revision { version_id, json, updated });
+        self.revisions.push(Revision { version_id, json, updated, event });
+    }
+
+    /// What a further revision means for the record.
+    pub(super) fn next_event(&self, has_json: bool) -> Event {
+        let was_live = match (self.revisions.last(), &self.before) {
+            (Some(last), _) => Some(last.json.is_some()),
+            (None, Some(before)) => Some(!before.deleted),
+            (None, None) => None,
+        };
+        event(was_live, has_json)
     }
 
     /// Whether the record has content once the change is made.
-    pub(super) fn is_live(&self) -> bool {
+    #[must_use]
+    pub fn is_live(&self) -> bool {
         self.revisions.last().is_some_and(|revision| revision.json.is_some())
+    }
+}
+
+/// What it means that a record, which is live or not or not there, gets a revision.
+fn event(was_live: Option<bool>, has_json: bool) -> Event {
+    match (was_live, has_json) {
+        (_, false) => Event::Delete,
+        (None, true) => Event::Insert,
+        (Some(true), true) => Event::Update,
+        (Some(false), true) => Event::Undelete,
     }
 }
 
@@ -145,6 +220,8 @@ pub(super) struct Plan {
     pub(super) changes: Vec<Change>,
     /// Values of `recid` PIDs to mint, each with the index of its change.
     pub(super) new_pids: Vec<(String, usize)>,
+    /// PIDs of other types to mint.
+    pub(super) further_pids: Vec<(PidName, usize)>,
     pub(super) ledger: Vec<LedgerRow>,
     /// setSpec to name, of all sets that the changes name.
     pub(super) set_names: HashMap<String, String>,
@@ -164,14 +241,26 @@ impl Plan {
 }
 
 /// Plans a batch.
+#[allow(dead_code, reason = "for keepers that have no extensions yet")]
 pub(super) fn plan(
     records: Vec<LoadRecord>,
     lookup: Lookup,
     keep_source: bool,
     now: Timestamp,
 ) -> Plan {
-    let mut planner =
-        Planner { lookup, keep_source, now, by_id: HashMap::new(), plan: Plan::default() };
+    plan_with(records, lookup, keep_source, now, &[])
+}
+
+/// Plans a batch; what an extension refuses goes to quarantine.
+pub(super) fn plan_with(
+    records: Vec<LoadRecord>,
+    lookup: Lookup,
+    keep_source: bool,
+    now: Timestamp,
+    extensions: &[Arc<dyn Extension>],
+) -> Plan {
+    let (by_id, plan) = (HashMap::new(), Plan::default());
+    let mut planner = Planner { lookup, keep_source, now, extensions, by_id, plan };
     planner.plan.changes.reserve(records.len());
     planner.plan.ledger.reserve(records.len());
     for record in records {
@@ -193,16 +282,17 @@ pub(super) fn fingerprint(record: &LoadRecord) -> Option<ContentHash> {
     Some(digest.finalize().into())
 }
 
-struct Planner {
+struct Planner<'e> {
     lookup: Lookup,
     keep_source: bool,
     now: Timestamp,
+    extensions: &'e [Arc<dyn Extension>],
     /// Where in `plan.changes` a record is.
     by_id: HashMap<Uuid, usize>,
     plan: Plan,
 }
 
-impl Planner {
+impl Planner<'_> {
     fn take(&mut self, record: LoadRecord) {
         let entry = self.lookup.ledger.get(&record.source_id);
         // Once loaded, a source id stays with its record, whatever the pipeline calls it later.
@@ -221,32 +311,51 @@ impl Planner {
         self.change(id, hash, record);
     }
 
-    fn obstacle(&self, record: &LoadRecord, id: Uuid) -> Option<(&'static str, String)> {
-        let pid_value = &record.record.pid_value;
+    fn obstacle(&self, record: &LoadRecord, id: Uuid) -> Option<(String, String)> {
+        let obstacle = |code: &str, message: String| Some((code.to_owned(), message));
+        let erased = self.lookup.ledger.contains_key(&record.source_id) && !self.exists(id);
+        if erased {
+            return obstacle("erased", format!("record {id} was deleted for good"));
+        }
+        let NewRecord { pid_value, pids, json, .. } = &record.record;
         if let Some(Some(owner)) = self.lookup.pids.get(pid_value)
             && *owner != id
         {
             let message = format!("PID recid:{pid_value} belongs to record {owner}, not to {id}");
-            return Some(("pid_taken", message));
+            return obstacle("pid_taken", message);
         }
-        let length = pid_value.chars().count();
-        if length > PID_LENGTH {
-            let message = format!("PID has {length} characters, expected at most {PID_LENGTH}");
-            return Some(("pid_too_long", message));
+        if let Err(error) = PidName::recid(pid_value.as_str()) {
+            return obstacle(error.code(), error.to_string());
         }
-        if let Some(Err(error)) = record.record.json.as_deref().map(std::str::from_utf8) {
-            return Some(("json_not_utf8", format!("JSON is not UTF-8: {error}")));
+        for pid in pids {
+            let owner = self.lookup.further_pids.get(pid);
+            if let Some(message) = owner.and_then(|owner| owner.obstacle(pid, id, pid_value)) {
+                return obstacle("pid_taken", message);
+            }
         }
-        None
+        let json = match json.as_deref().map(std::str::from_utf8).transpose() {
+            Ok(json) => json,
+            Err(error) => return obstacle("json_not_utf8", format!("JSON is not UTF-8: {error}")),
+        };
+        if self.extensions.is_empty() {
+            return None;
+        }
+        let event = event(self.exists(id).then(|| self.is_live(id)), json.is_some());
+        let refusal = refusal(self.extensions, Draft { id, event, json })?;
+        Some((refusal.code, refusal.message))
     }
 
-    fn reject(&mut self, record: LoadRecord, code: &str, message: String) {
+    fn exists(&self, id: Uuid) -> bool {
+        self.by_id.contains_key(&id) || self.lookup.records.contains_key(&id)
+    }
+
+    fn reject(&mut self, record: LoadRecord, code: String, message: String) {
         self.plan.counts.quarantined += 1;
         self.plan.rejected.push(Quarantined {
             rejection: Rejection {
                 stage: Stage::Load,
                 rule: None,
-                code: code.to_owned(),
+                code,
                 message,
                 locator: record.locator,
             },
@@ -256,8 +365,7 @@ impl Planner {
 
     fn change(&mut self, id: Uuid, hash: Option<ContentHash>, record: LoadRecord) {
         let LoadRecord { source_id, record, source, stamps, .. } = record;
-        let exists = self.by_id.contains_key(&id) || self.lookup.records.contains_key(&id);
-        match (exists, hash) {
+        match (self.exists(id), hash) {
             (_, None) => self.plan.counts.deleted += 1,
             (false, Some(_)) => self.plan.counts.created += 1,
             (true, Some(_)) => self.plan.counts.updated += 1,
@@ -271,6 +379,13 @@ impl Planner {
             let before = self.lookup.records.remove(&id);
             self.plan.changes.push(Change::new(id, record.pid_value.clone(), before, created));
             self.by_id.insert(id, at);
+        }
+        for pid in record.pids {
+            let owner = PidOwner::Record(id, Some(record.pid_value.clone()));
+            let before = self.lookup.further_pids.insert(pid.clone(), owner);
+            if !matches!(before, Some(PidOwner::Record(..))) {
+                self.plan.further_pids.push((pid, at));
+            }
         }
         if !matches!(self.lookup.pids.get(&record.pid_value), Some(Some(_))) {
             self.lookup.pids.insert(record.pid_value.clone(), Some(id));

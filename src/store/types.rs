@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::record::{ContentHash, Datestamp, Rejection, SetSpec};
+use crate::record::{ContentHash, Datestamp, PidName, Rejection, SetSpec};
 
 /// An item as OAI-PMH lists it: the header's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,10 +110,40 @@ pub struct NewRecord {
     pub id: Uuid,
     /// The value of its `recid` PID.
     pub pid_value: String,
+    /// Its PIDs of other types; each is registered for it, or the record is refused.
+    pub pids: Vec<PidName>,
     /// Canonical JSON; `None` deletes.
     pub json: Option<Vec<u8>>,
     /// The sets it is in.
     pub memberships: Vec<Membership>,
+}
+
+/// A further revision of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordChange {
+    /// Canonical JSON; `None` deletes.
+    pub json: Option<Vec<u8>>,
+    /// The sets it is in from now on; `None` leaves it where it is.
+    pub memberships: Option<Vec<Membership>>,
+    /// PIDs that it has beside those it had.
+    pub pids: Vec<PidName>,
+    /// The content is that of an earlier revision: extensions are told of a revert.
+    pub reverts: bool,
+    /// The revision that the change was made from.
+    pub expected_revision: i64,
+}
+
+/// A change that an index has yet to take notice of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxRow {
+    /// Its place in the order of changes.
+    pub number: i64,
+    /// The record.
+    pub record_id: Uuid,
+    /// The revision that it got.
+    pub revision_id: i64,
+    /// Whether it has content.
+    pub live: bool,
 }
 
 /// The bytes a record came from, as they are kept.

@@ -8,9 +8,10 @@ use sqlx::{Arguments, Connection, query, query_scalar};
 
 use super::sets::SetNumbers;
 use super::sql::{Insert, Text, json_array, timestamp_text};
-use super::{Writer, lookup, write};
+use super::{Writer, lookup, projection, write};
 use crate::store::columns::signed;
-use crate::store::plan::{Plan, plan};
+use crate::store::extension::{self, Extension, Transaction};
+use crate::store::plan::{Plan, plan_with};
 use crate::store::{
     Checkpoint, Counts, LoadBatch, LoadOutcome, LoadRecord, Quarantined, StoreError,
 };
@@ -42,11 +43,13 @@ pub(super) async fn load(writer: &mut Writer, batch: LoadBatch) -> Result<LoadOu
     let mut transaction = writer.connection.begin_with("begin immediate").await?;
     let lookup = lookup::of_batch(&mut transaction, &source_name, &records).await?;
     let places = Places::of(&records);
-    let mut plan = plan(records, lookup, keep_source, now);
+    let extensions = Arc::clone(&writer.extensions);
+    let mut plan = plan_with(records, lookup, keep_source, now, &extensions);
     let now = timestamp_text(now);
     // Taken, so that numbers of a transaction that fails are forgotten.
     let mut sets = std::mem::take(&mut writer.sets);
-    write_changes(&mut transaction, &mut plan, &mut sets, &now).await?;
+    write::current(&mut transaction, &plan.changes).await?;
+    write_behind(&mut transaction, &mut plan, &mut sets, &extensions, &now).await?;
     write::ledger(&mut transaction, &source_name, plan.ledger).await?;
     let rejections: Vec<_> =
         plan.rejected.iter().map(|rejected| rejected.rejection.clone()).collect();
@@ -68,19 +71,18 @@ pub(super) async fn load(writer: &mut Writer, batch: LoadBatch) -> Result<LoadOu
     Ok(LoadOutcome { counts, rejections })
 }
 
-/// Writes a plan's changes, and before them the sets that they leave and enter.
-pub(super) async fn write_changes(
+/// Writes what goes with current revisions that are written, and tells the extensions.
+pub(super) async fn write_behind(
     connection: &mut SqliteConnection,
     plan: &mut Plan,
     sets: &mut SetNumbers,
+    extensions: &[Arc<dyn Extension>],
     now: &Text,
 ) -> Result<(), StoreError> {
-    let before = plan.changes.iter().filter_map(|change| change.before.as_ref());
-    let left = before.flat_map(|state| state.sets.split(' '));
-    let entered = plan.changes.iter().flat_map(|change| change.sets.split(' '));
-    sets.number(connection, left.chain(entered)).await?;
-    sets.announce(connection, &plan.set_names, now).await?;
-    write::changes(connection, plan, sets, now).await
+    write::behind(connection, plan, now).await?;
+    let set_names = &plan.set_names;
+    let transaction = projection::Transaction { connection, sets, set_names, now };
+    extension::tell(extensions, &plan.changes, &mut Transaction::Sqlite(transaction)).await
 }
 
 /// Where the records of a batch came from: file and numbers.

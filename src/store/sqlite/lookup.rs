@@ -1,14 +1,14 @@
 //! What the store holds of the records of a batch, asked in two statements.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Row, query};
 use uuid::Uuid;
 
 use super::sql::{json_array, parse_timestamp};
-use crate::record::ContentHash;
-use crate::store::plan::{LedgerEntry, Lookup, RecordState, fingerprint};
+use crate::record::{ContentHash, PidName, PidStatus};
+use crate::store::plan::{LedgerEntry, Lookup, PidOwner, RecordState, fingerprint};
 use crate::store::{LoadRecord, StoreError};
 
 // `cross join` keeps SQLite from reading the whole ledger to find the few.
@@ -27,6 +27,12 @@ const PIDS: &str = "\
     select p.pid_value, p.object_uuid \
     from json_each(?1) j \
     cross join pidstore_pid p on p.pid_type = 'recid' and p.pid_value = j.value";
+
+const FURTHER_PIDS: &str = "\
+    select p.pid_type, p.pid_value, p.status, p.object_uuid, o.pid_value \
+    from json_each(?1) j \
+    cross join pidstore_pid p on p.pid_type = j.value ->> 0 and p.pid_value = j.value ->> 1 \
+    left join windrow_oai o on o.id = p.object_uuid";
 
 /// Looks up the ledger, and of the records that differ from it the current revision and PID.
 pub(super) async fn of_batch(
@@ -66,20 +72,52 @@ pub(super) async fn of_batch(
     if !ids.is_empty() {
         read_records(connection, &mut lookup, ids).await?;
         read_pids(connection, &mut lookup, pids).await?;
+        let further: HashSet<&PidName> =
+            changing().flat_map(|record| record.record.pids.iter()).collect();
+        lookup.further_pids = further_pids(connection, further).await?;
     }
     Ok(lookup)
 }
 
-/// Looks up one record and one `recid` PID.
+/// Looks up one record.
 pub(super) async fn of_record(
     connection: &mut SqliteConnection,
     id: Uuid,
-    pid_value: &str,
-) -> Result<Lookup, StoreError> {
+) -> Result<Option<RecordState>, StoreError> {
     let mut lookup = Lookup::default();
     read_records(connection, &mut lookup, HashSet::from([id])).await?;
-    read_pids(connection, &mut lookup, HashSet::from([pid_value])).await?;
-    Ok(lookup)
+    Ok(lookup.records.remove(&id))
+}
+
+/// Whose PIDs are, of those that are there.
+pub(super) async fn further_pids(
+    connection: &mut SqliteConnection,
+    names: impl IntoIterator<Item = &PidName>,
+) -> Result<HashMap<PidName, PidOwner>, StoreError> {
+    let mut json = Vec::from(*b"[");
+    for name in names {
+        if json.len() > 1 {
+            json.push(b',');
+        }
+        json.extend_from_slice(json_array([name.pid_type(), name.pid_value()])?.as_bytes());
+    }
+    json.push(b']');
+    let mut owners = HashMap::new();
+    // Most records have no PID but their recid.
+    if json.len() == 2 {
+        return Ok(owners);
+    }
+    let json = String::from_utf8(json).map_err(|error| StoreError::Failed(error.to_string()))?;
+    for row in query(FURTHER_PIDS).bind(json).fetch_all(&mut *connection).await? {
+        let status: PidStatus = row.try_get::<&str, _>(2)?.parse().map_err(StoreError::Damaged)?;
+        let owner = match (status, row.try_get(3)?) {
+            (PidStatus::Redirected, _) | (PidStatus::Deleted, None) => PidOwner::Gone(status),
+            (_, Some(owner)) => PidOwner::Record(owner, row.try_get(4)?),
+            (_, None) => PidOwner::Free,
+        };
+        owners.insert(PidName::stored(row.try_get(0)?, row.try_get(1)?), owner);
+    }
+    Ok(owners)
 }
 
 async fn read_records(

@@ -9,8 +9,10 @@ mod sql;
 mod sets;
 mod lookup;
 mod write;
+mod projection;
 mod load;
 mod records;
+mod pids;
 mod runs;
 mod items;
 
@@ -29,10 +31,12 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::{
-    Item, ItemContent, ItemQuery, LoadBatch, LoadOutcome, NewRecord, QuarantineEntry, Run,
-    RunState, RunSummary, Set, SplitState, Store, StoreError, StoredRecord,
+    Item, ItemContent, ItemQuery, LoadBatch, LoadOutcome, NewRecord, OutboxRow, QuarantineEntry,
+    RecordChange, Run, RunState, RunSummary, Set, SplitState, Store, StoreError, StoredRecord,
 };
-use crate::record::Datestamp;
+use crate::record::{Datestamp, Pid, PidChange, PidName};
+use crate::store::extension::Extensions;
+pub use projection::Transaction;
 use sets::SetNumbers;
 
 const READERS: u32 = 4;
@@ -47,6 +51,7 @@ pub(super) struct SqliteStore {
 struct Writer {
     connection: SqliteConnection,
     sets: SetNumbers,
+    extensions: Extensions,
 }
 
 /// Opens the SQLite file at `path`, and creates it and windrow's tables where they are missing.
@@ -54,7 +59,11 @@ struct Writer {
 /// # Errors
 /// [`StoreError::Open`] when the file cannot be made or is no database;
 /// [`StoreError::NewerSchema`] when a newer windrow wrote it.
-pub(super) async fn open(url: &str, path: &Path) -> Result<Arc<dyn Store>, StoreError> {
+pub(super) async fn open(
+    url: &str,
+    path: &Path,
+    extensions: Extensions,
+) -> Result<Arc<dyn Store>, StoreError> {
     let refused = |message: String| StoreError::Open { url: url.to_owned(), message };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
@@ -84,7 +93,7 @@ pub(super) async fn open(url: &str, path: &Path) -> Result<Arc<dyn Store>, Store
         .max_connections(READERS)
         .test_before_acquire(false)
         .connect_lazy_with(options.pragma("query_only", "on"));
-    let writer = Mutex::new(Writer { connection, sets: SetNumbers::default() });
+    let writer = Mutex::new(Writer { connection, sets: SetNumbers::default(), extensions });
     Ok(Arc::new(SqliteStore { readers, writer }))
 }
 
@@ -169,18 +178,68 @@ impl Store for SqliteStore {
         records::create(&mut *self.writer.lock().await, record, now).await
     }
 
-    async fn update(
+    async fn change(
         &self,
-        record: &NewRecord,
-        expected_revision: i64,
+        id: Uuid,
+        change: &RecordChange,
         now: Timestamp,
     ) -> Result<StoredRecord, StoreError> {
-        records::update(&mut *self.writer.lock().await, record, expected_revision, now).await
+        records::change(&mut *self.writer.lock().await, id, change, now).await
+    }
+
+    async fn erase(
+        &self,
+        id: Uuid,
+        expected_revision: i64,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        records::erase(&mut *self.writer.lock().await, id, expected_revision, now).await
     }
 
     async fn record(&self, pid_type: &str, pid_value: &str) -> Result<StoredRecord, StoreError> {
         let mut reader = self.readers.acquire().await?;
         records::by_pid(&mut reader, pid_type, pid_value).await
+    }
+
+    async fn record_by_id(&self, id: Uuid) -> Result<StoredRecord, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        records::by_id(&mut reader, id).await
+    }
+
+    async fn pid(&self, name: &PidName) -> Result<Option<Pid>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        pids::one(&mut reader, name).await
+    }
+
+    async fn pids(&self, id: Uuid) -> Result<Vec<Pid>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        pids::of_record(&mut reader, id).await
+    }
+
+    async fn create_pid(&self, pid: &Pid, now: Timestamp) -> Result<(), StoreError> {
+        pids::create(&mut *self.writer.lock().await, pid, now).await
+    }
+
+    async fn change_pid(
+        &self,
+        name: &PidName,
+        change: &PidChange,
+        now: Timestamp,
+    ) -> Result<Option<Pid>, StoreError> {
+        pids::change(&mut *self.writer.lock().await, name, change, now).await
+    }
+
+    async fn next_recid(&self) -> Result<i64, StoreError> {
+        pids::next_recid(&mut *self.writer.lock().await).await
+    }
+
+    async fn outbox(&self, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        projection::outbox(&mut reader, limit).await
+    }
+
+    async fn clear_outbox(&self, number: i64) -> Result<(), StoreError> {
+        projection::clear_outbox(&mut self.writer.lock().await.connection, number).await
     }
 
     async fn revisions(&self, id: Uuid) -> Result<Vec<StoredRecord>, StoreError> {

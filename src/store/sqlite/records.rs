@@ -1,84 +1,143 @@
-//! Single records: created, changed, read by PID and by revision.
+//! Single records: created, changed, erased, read by PID, by UUID and by revision.
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Connection, Row, query};
+use sqlx::{Connection, Row, query, query_scalar};
 use uuid::Uuid;
 
-use super::sql::{Text, parse_timestamp, timestamp_text};
-use super::{Writer, load, lookup};
-use crate::store::plan::{Change, Plan, RecordState};
-use crate::store::{NewRecord, StoreError, StoredRecord};
+use super::sql::{parse_timestamp, timestamp_text};
+use super::{Writer, load, lookup, write};
+use crate::record::PidName;
+use crate::store::extension::{Draft, Extension, refusal};
+use crate::store::plan::{Change, PidOwner, Plan, RecordState, SourceChange};
+use crate::store::{Event, NewRecord, RecordChange, StoreError, StoredRecord};
 
-// A redirected PID's object_uuid is a row of pidstore_redirect; a chain longer than 8 is a circle.
+// A redirected PID's object_uuid is a row of pidstore_redirect. `union` leaves out what was met
+// before, so that a circle ends.
 const BY_PID: &str = "\
-    with recursive chain (status, object_uuid, hops) as ( \
-        select status, object_uuid, 0 from pidstore_pid where pid_type = ?1 and pid_value = ?2 \
-        union all \
-        select p.status, p.object_uuid, c.hops + 1 from chain c \
+    with recursive chain (status, object_uuid) as ( \
+        select status, object_uuid from pidstore_pid where pid_type = ?1 and pid_value = ?2 \
+        union \
+        select p.status, p.object_uuid from chain c \
         join pidstore_redirect r on r.id = c.object_uuid \
         join pidstore_pid p on p.id = r.pid_id \
-        where c.status = 'M' and c.hops < 8 \
+        where c.status = 'M' \
     ) \
     select m.id, m.version_id, m.json, m.created, m.updated from chain c \
-    join records_metadata m on m.id = c.object_uuid \
-    where c.status <> 'M' order by c.hops limit 1";
+    join records_metadata m on m.id = c.object_uuid where c.status <> 'M'";
+
+const BY_ID: &str =
+    "select id, version_id, json, created, updated from records_metadata where id = ?";
 
 const REVISIONS: &str = "\
     select id, version_id, json, created, updated from records_metadata_version \
-    where id = ? order by version_id";
+    where id = ? order by version_id, transaction_id";
 
-/// Creates a record with its `recid` PID.
+const LISTED_AS: &str = "\
+    select coalesce( \
+        (select pid_value from windrow_oai where id = ?1), \
+        (select min(pid_value) from pidstore_pid \
+         where object_type = 'rec' and object_uuid = ?1 and +pid_type = 'recid'), '')";
+
+/// Creates a record with its PIDs.
 pub(super) async fn create(
     writer: &mut Writer,
     record: &NewRecord,
     now: Timestamp,
 ) -> Result<StoredRecord, StoreError> {
     let mut transaction = writer.connection.begin_with("begin immediate").await?;
-    let found = lookup::of_record(&mut transaction, record.id, &record.pid_value).await?;
-    let owner = found.pids.get(&record.pid_value).copied().flatten();
-    if owner.is_some() || found.records.contains_key(&record.id) {
-        return Err(taken(record));
+    let is_known: bool = query_scalar(
+        "select exists(select 1 from records_metadata where id = ?1) \
+         or exists(select 1 from records_metadata_version where id = ?1)",
+    )
+    .bind(record.id)
+    .fetch_one(&mut *transaction)
+    .await?;
+    if is_known {
+        return Err(StoreError::IdTaken(record.id));
     }
-    let change = change(record, None, now)?;
-    let mut plan = one(record, change, true);
+    let mut change = Change::new(record.id, record.pid_value.clone(), None, now);
+    push(&mut change, record.json.as_deref(), None, &writer.extensions, now)?;
+    change.join(&record.memberships);
+    let mut plan = Plan { changes: vec![change], ..Plan::default() };
+    plan.name_sets(&record.memberships);
+    let recid = PidName::recid(record.pid_value.as_str()).map_err(|error| StoreError::Refused {
+        code: error.code().into(),
+        message: error.to_string(),
+    })?;
+    take_pids(&mut transaction, &mut plan, [&recid].into_iter().chain(&record.pids)).await?;
+    write::current(&mut transaction, &plan.changes).await?;
     let mut sets = std::mem::take(&mut writer.sets);
-    load::write_changes(&mut transaction, &mut plan, &mut sets, &timestamp_text(now)).await?;
+    let (extensions, now) = (&writer.extensions, timestamp_text(now));
+    load::write_behind(&mut transaction, &mut plan, &mut sets, extensions, &now).await?;
     transaction.commit().await?;
     writer.sets = sets;
-    written(&plan, now)
+    written(&plan)
 }
 
-/// Writes a new revision or a soft deletion; a deleted record with new content is undeleted.
-pub(super) async fn update(
+/// Writes a new revision, a soft deletion, or new content for a tombstone.
+pub(super) async fn change(
     writer: &mut Writer,
-    record: &NewRecord,
-    expected_revision: i64,
+    id: Uuid,
+    change: &RecordChange,
     now: Timestamp,
 ) -> Result<StoredRecord, StoreError> {
     let mut transaction = writer.connection.begin_with("begin immediate").await?;
-    let mut found = lookup::of_record(&mut transaction, record.id, &record.pid_value).await?;
-    let before = found.records.remove(&record.id);
-    let before = before.ok_or_else(|| StoreError::NotFound(record.id.to_string()))?;
-    let revision = before.version_id - 1;
-    if revision != expected_revision {
-        let (id, expected) = (record.id, expected_revision);
-        return Err(StoreError::Stale { id, found: revision, expected });
+    let before = expected(&mut transaction, id, change.expected_revision).await?;
+    if before.deleted && change.json.is_none() {
+        return Err(StoreError::Deleted(id));
     }
-    if before.deleted && record.json.is_none() {
-        return Err(StoreError::NotFound(record.id.to_string()));
+    let listed_as = query_scalar(LISTED_AS).bind(id).fetch_one(&mut *transaction).await?;
+    let mut written_change = Change::new(id, listed_as, Some(before), now);
+    let event = change.reverts.then_some(Event::Revert);
+    push(&mut written_change, change.json.as_deref(), event, &writer.extensions, now)?;
+    let mut plan = Plan::default();
+    if let Some(memberships) = &change.memberships {
+        written_change.join(memberships);
+        plan.name_sets(memberships);
     }
-    let owner = found.pids.get(&record.pid_value).copied().flatten();
-    if owner.is_some_and(|owner| owner != record.id) {
-        return Err(taken(record));
-    }
-    let change = change(record, Some(before), now)?;
-    let mut plan = one(record, change, owner.is_none());
+    plan.changes.push(written_change);
+    take_pids(&mut transaction, &mut plan, &change.pids).await?;
+    replace(&mut transaction, &plan, change.expected_revision).await?;
     let mut sets = std::mem::take(&mut writer.sets);
-    load::write_changes(&mut transaction, &mut plan, &mut sets, &timestamp_text(now)).await?;
+    let (extensions, now) = (&writer.extensions, timestamp_text(now));
+    load::write_behind(&mut transaction, &mut plan, &mut sets, extensions, &now).await?;
     transaction.commit().await?;
     writer.sets = sets;
-    written(&plan, now)
+    written(&plan)
+}
+
+/// Removes a record for good. Its revisions, its PIDs (deleted) and its header stay.
+pub(super) async fn erase(
+    writer: &mut Writer,
+    id: Uuid,
+    expected_revision: i64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut transaction = writer.connection.begin_with("begin immediate").await?;
+    let before = expected(&mut transaction, id, expected_revision).await?;
+    let listed_as = query_scalar(LISTED_AS).bind(id).fetch_one(&mut *transaction).await?;
+    let mut change = Change::new(id, listed_as, Some(before), now);
+    refused(&writer.extensions, Draft { id, event: Event::Erase, json: None })?;
+    change.append(Event::Erase, None, now);
+    change.source = SourceChange::Forget;
+    let gone = query("delete from records_metadata where id = ? and version_id = ?")
+        .bind(id)
+        .bind(expected_revision + 1)
+        .execute(&mut *transaction)
+        .await?;
+    if gone.rows_affected() != 1 {
+        return Err(StoreError::NotFound(format!("record {id}")));
+    }
+    let mut plan = Plan { changes: vec![change], ..Plan::default() };
+    let mut sets = std::mem::take(&mut writer.sets);
+    let (extensions, now) = (&writer.extensions, timestamp_text(now));
+    load::write_behind(&mut transaction, &mut plan, &mut sets, extensions, &now).await?;
+    transaction.commit().await?;
+    writer.sets = sets;
+    Ok(())
 }
 
 /// The current revision of the record that a PID names, or that it redirects to.
@@ -88,8 +147,17 @@ pub(super) async fn by_pid(
     pid_value: &str,
 ) -> Result<StoredRecord, StoreError> {
     let row = query(BY_PID).bind(pid_type).bind(pid_value).fetch_optional(connection).await?;
-    let row = row.ok_or_else(|| StoreError::NotFound(format!("{pid_type}:{pid_value}")))?;
+    let row = row.ok_or_else(|| StoreError::NotFound(format!("record {pid_type}:{pid_value}")))?;
     stored(&row)
+}
+
+/// The current revision of the record with this UUID.
+pub(super) async fn by_id(
+    connection: &mut SqliteConnection,
+    id: Uuid,
+) -> Result<StoredRecord, StoreError> {
+    let row = query(BY_ID).bind(id).fetch_optional(connection).await?;
+    stored(&row.ok_or_else(|| StoreError::NotFound(format!("record {id}")))?)
 }
 
 /// All revisions of a record, oldest first.
@@ -99,7 +167,7 @@ pub(super) async fn revisions(
 ) -> Result<Vec<StoredRecord>, StoreError> {
     let rows = query(REVISIONS).bind(id).fetch_all(connection).await?;
     if rows.is_empty() {
-        return Err(StoreError::NotFound(id.to_string()));
+        return Err(StoreError::NotFound(format!("record {id}")));
     }
     rows.iter().map(stored).collect()
 }
@@ -114,32 +182,95 @@ fn stored(row: &SqliteRow) -> Result<StoredRecord, StoreError> {
     })
 }
 
-fn change(
-    record: &NewRecord,
-    before: Option<RecordState>,
-    now: Timestamp,
-) -> Result<Change, StoreError> {
-    let json = match &record.json {
-        None => None,
-        Some(json) => Some(Text::from(std::str::from_utf8(json).map_err(|error| {
-            StoreError::Failed(format!("JSON of record {} is not UTF-8: {error}", record.id))
-        })?)),
-    };
-    let mut change = Change::new(record.id, record.pid_value.clone(), before, now);
-    change.push(json, now, &record.memberships);
-    Ok(change)
+/// The record as it is, which must be at this revision.
+async fn expected(
+    connection: &mut SqliteConnection,
+    id: Uuid,
+    expected: i64,
+) -> Result<RecordState, StoreError> {
+    let before = lookup::of_record(connection, id).await?;
+    let before = before.ok_or_else(|| StoreError::NotFound(format!("record {id}")))?;
+    let found = before.version_id - 1;
+    if found == expected { Ok(before) } else { Err(StoreError::Stale { id, found, expected }) }
 }
 
-fn one(record: &NewRecord, change: Change, new_pid: bool) -> Plan {
-    let mut plan = Plan { changes: vec![change], ..Plan::default() };
-    plan.name_sets(&record.memberships);
-    if new_pid {
-        plan.new_pids.push((record.pid_value.clone(), 0));
+/// Writes the current revision in place of the one it was made from, and of no other.
+async fn replace(
+    connection: &mut SqliteConnection,
+    plan: &Plan,
+    expected: i64,
+) -> Result<(), StoreError> {
+    for change in &plan.changes {
+        let Some(revision) = change.revisions.last() else { continue };
+        let sql = "update records_metadata set json = ?, version_id = ?, updated = ? \
+                   where id = ? and version_id = ?";
+        let replaced = query(sql)
+            .bind(revision.json.clone())
+            .bind(revision.version_id)
+            .bind(timestamp_text(revision.updated))
+            .bind(change.id)
+            .bind(expected + 1)
+            .execute(&mut *connection)
+            .await?;
+        if replaced.rows_affected() != 1 {
+            let found = revision.version_id - 1;
+            return Err(StoreError::Stale { id: change.id, found, expected });
+        }
     }
-    plan
+    Ok(())
 }
 
-fn written(plan: &Plan, now: Timestamp) -> Result<StoredRecord, StoreError> {
+/// Adds a revision, if no extension minds.
+fn push(
+    change: &mut Change,
+    json: Option<&[u8]>,
+    event: Option<Event>,
+    extensions: &[Arc<dyn Extension>],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let json = json.map(std::str::from_utf8).transpose().map_err(|error| StoreError::Refused {
+        code: "json_not_utf8".to_owned(),
+        message: format!("JSON is not UTF-8: {error}"),
+    })?;
+    let event = event.unwrap_or_else(|| change.next_event(json.is_some()));
+    refused(extensions, Draft { id: change.id, event, json })?;
+    change.append(event, json.map(Arc::from), now);
+    Ok(())
+}
+
+fn refused(extensions: &[Arc<dyn Extension>], draft: Draft<'_>) -> Result<(), StoreError> {
+    match refusal(extensions, draft) {
+        None => Ok(()),
+        Some(refusal) => Err(StoreError::Refused { code: refusal.code, message: refusal.message }),
+    }
+}
+
+/// Gives the plan's one record these PIDs, unless they are others'.
+async fn take_pids(
+    connection: &mut SqliteConnection,
+    plan: &mut Plan,
+    names: impl IntoIterator<Item = &PidName> + Clone,
+) -> Result<(), StoreError> {
+    let owners = lookup::further_pids(connection, names.clone()).await?;
+    let Some(change) = plan.changes.first() else { return Ok(()) };
+    for name in names {
+        let owner = owners.get(name);
+        let obstacle = owner.and_then(|owner| owner.obstacle(name, change.id, &change.pid_value));
+        if obstacle.is_some() {
+            return Err(StoreError::PidTaken {
+                pid_type: name.pid_type().to_owned(),
+                pid_value: name.pid_value().to_owned(),
+            });
+        }
+        let has_it = matches!(owner, Some(PidOwner::Record(..)));
+        if !has_it && !plan.further_pids.iter().any(|(taken, _)| taken == name) {
+            plan.further_pids.push((name.clone(), 0));
+        }
+    }
+    Ok(())
+}
+
+fn written(plan: &Plan) -> Result<StoredRecord, StoreError> {
     let change = plan.changes.first();
     let (change, revision) = change
         .and_then(|change| Some((change, change.revisions.last()?)))
@@ -149,10 +280,6 @@ fn written(plan: &Plan, now: Timestamp) -> Result<StoredRecord, StoreError> {
         revision_id: revision.version_id - 1,
         json: revision.json.as_deref().map(|json| json.as_bytes().to_vec()),
         created: change.created,
-        updated: now,
+        updated: revision.updated,
     })
-}
-
-fn taken(record: &NewRecord) -> StoreError {
-    StoreError::PidTaken { pid_type: "recid".to_owned(), pid_value: record.pid_value.clone() }
 }

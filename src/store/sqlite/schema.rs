@@ -20,7 +20,10 @@ const INVENIO: [(&str, &str); 7] = [
 ];
 
 // Step n brings windrow's tables from version n to n + 1.
-const STEPS: [&str; 1] = [include_str!("../migrations/sqlite/0001_windrow.sql")];
+const STEPS: [&str; 2] = [
+    include_str!("../migrations/sqlite/0001_windrow.sql"),
+    include_str!("../migrations/sqlite/0002_outbox.sql"),
+];
 
 const KNOWN: i64 = STEPS.len() as i64;
 

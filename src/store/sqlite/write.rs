@@ -1,12 +1,13 @@
 //! Writes planned changes, table by table, many rows to a statement.
 
+use std::borrow::Cow;
+
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Arguments, query, query_scalar};
 
-use super::sets::SetNumbers;
 use super::sql::{Insert, Text, TimestampTexts, json_array};
-use crate::store::StoreError;
 use crate::store::plan::{Change, LedgerRow, Plan, SourceChange};
+use crate::store::{Event, StoreError};
 
 // "or fail": SQLite needs no second journal to take back the first rows of a statement whose later
 // row fails, which costs a third of the rate. Whoever gets an error here rolls everything back.
@@ -29,7 +30,7 @@ const VERSION: Insert = Insert {
 const PID: Insert = Insert {
     head: "insert or fail into pidstore_pid \
            (pid_type, pid_value, status, object_type, object_uuid, created, updated) values ",
-    row: "('recid',?,?,'rec',?,?,?)",
+    row: "(?,?,?,'rec',?,?,?)",
     tail: " on conflict (pid_type, pid_value) do update set status = excluded.status, \
            object_type = excluded.object_type, object_uuid = excluded.object_uuid, \
            updated = excluded.updated",
@@ -42,26 +43,6 @@ const SOURCE: Insert = Insert {
     head: "insert or replace into windrow_source (id, format, locator, hash, zstd) values ",
     row: "(?,?,?,?,?)",
     tail: "",
-};
-
-const OAI: Insert = Insert {
-    head: "insert or fail into windrow_oai (id, pid_value, datestamp, deleted, source, sets) values ",
-    row: "(?,?,?,?,?,?)",
-    // The OAI identifier is for ever: pid_value stays what it was first.
-    tail: " on conflict (id) do update set datestamp = excluded.datestamp, \
-           deleted = excluded.deleted, source = excluded.source, sets = excluded.sets",
-};
-
-const OAI_SET: Insert = Insert {
-    head: "insert or fail into windrow_oai_set (set_id, datestamp, id) values ",
-    row: "(?,?,?)",
-    tail: "",
-};
-
-const OAI_SET_LEFT: Insert = Insert {
-    head: "delete from windrow_oai_set where (set_id, datestamp, id) in (values ",
-    row: "(?,?,?)",
-    tail: ")",
 };
 
 const LEDGER: Insert = Insert {
@@ -80,6 +61,12 @@ const DELETE_PIDS: &str = "\
     update pidstore_pid set status = 'D', updated = ?1 where object_type = 'rec' \
     and object_uuid in (select unhex(value) from json_each(?2)) and +status <> 'D'";
 
+// What nobody knew of goes, unless a PID leads to it.
+const REMOVE_PIDS: &str = "\
+    delete from pidstore_pid where object_type = 'rec' and +status = 'N' \
+    and object_uuid in (select unhex(value) from json_each(?1)) \
+    and not exists (select 1 from pidstore_redirect r where r.pid_id = pidstore_pid.id)";
+
 const REGISTER_PIDS: &str = "\
     update pidstore_pid set status = 'R', updated = ?1 where object_type = 'rec' \
     and object_uuid in (select unhex(value) from json_each(?2)) and +status = 'D'";
@@ -87,11 +74,28 @@ const REGISTER_PIDS: &str = "\
 const FORGET_SOURCES: &str =
     "delete from windrow_source where id in (select value from json_each(?))";
 
-/// Writes a plan's changes; `sets` must know all their setSpecs.
-pub(super) async fn changes(
+/// Writes the current revisions of a plan's changes, whatever was there.
+pub(super) async fn current(
+    connection: &mut SqliteConnection,
+    changes: &[Change],
+) -> Result<(), StoreError> {
+    let rows = changes.iter().filter_map(|change| Some((change, change.revisions.last()?)));
+    let mut texts = TimestampTexts::default();
+    METADATA
+        .all(connection, rows.collect(), |arguments, (change, revision)| {
+            arguments.add(change.id)?;
+            arguments.add(revision.json.clone())?;
+            arguments.add(revision.version_id)?;
+            arguments.add(texts.of(change.created))?;
+            arguments.add(texts.of(revision.updated))
+        })
+        .await
+}
+
+/// Writes what goes with the current revisions: all revisions, PIDs, source bytes.
+pub(super) async fn behind(
     connection: &mut SqliteConnection,
     plan: &mut Plan,
-    sets: &SetNumbers,
     now: &Text,
 ) -> Result<(), StoreError> {
     if plan.changes.is_empty() {
@@ -99,13 +103,10 @@ pub(super) async fn changes(
     }
     let transactions = transactions(connection, &plan.changes, now).await?;
     end_versions(connection, &plan.changes, &transactions).await?;
-    metadata(connection, &plan.changes).await?;
     versions(connection, &plan.changes, &transactions).await?;
     new_pids(connection, plan).await?;
     pid_states(connection, &plan.changes, now).await?;
-    let sources = sources(connection, &mut plan.changes).await?;
-    oai(connection, &plan.changes, sources).await?;
-    oai_sets(connection, &plan.changes, sets).await
+    sources(connection, &mut plan.changes).await
 }
 
 /// Writes what each source id was loaded as.
@@ -158,20 +159,6 @@ async fn end_versions(
     Ok(())
 }
 
-async fn metadata(connection: &mut SqliteConnection, changes: &[Change]) -> Result<(), StoreError> {
-    let rows = changes.iter().filter_map(|change| Some((change, change.revisions.last()?)));
-    let mut texts = TimestampTexts::default();
-    METADATA
-        .all(connection, rows.collect(), |arguments, (change, revision)| {
-            arguments.add(change.id)?;
-            arguments.add(revision.json.clone())?;
-            arguments.add(revision.version_id)?;
-            arguments.add(texts.of(change.created))?;
-            arguments.add(texts.of(revision.updated))
-        })
-        .await
-}
-
 async fn versions(
     connection: &mut SqliteConnection,
     changes: &[Change],
@@ -195,24 +182,43 @@ async fn versions(
             arguments.add(texts.of(revision.updated))?;
             arguments.add(transaction)?;
             arguments.add(end)?;
-            // 0 insert, 1 update. A soft deletion is an update, too: Continuum's 2 is a row
-            // that is gone.
-            arguments.add(i64::from(revision.version_id > 1))
+            // 0 insert, 1 update; a soft deletion is an update, too. 2 is a row that is gone.
+            arguments.add(match (revision.event, revision.version_id) {
+                (Event::Erase, _) => 2,
+                (_, 1) => 0,
+                _ => 1,
+            })
         })
         .await
 }
 
+/// The number of a recid that Invenio would mint itself: `007` is a recid, but no number of its
+/// sequence.
+pub(super) fn minted(recid: &str) -> Option<i64> {
+    recid.parse().ok().filter(|number: &i64| *number > 0 && number.to_string() == recid)
+}
+
 async fn new_pids(connection: &mut SqliteConnection, plan: &mut Plan) -> Result<(), StoreError> {
-    let pids = std::mem::take(&mut plan.new_pids);
-    // Only what Invenio would mint itself: `007` is a recid, but no number of its sequence.
-    let is_minted = |recid: &i64, text: &str| *recid > 0 && recid.to_string() == text;
-    let recids: Vec<i64> = pids
+    let recids = std::mem::take(&mut plan.new_pids);
+    let further = std::mem::take(&mut plan.further_pids);
+    let further_recids = further.iter().filter(|(name, _)| name.pid_type() == "recid");
+    let minted: Vec<i64> = recids
         .iter()
-        .filter_map(|(text, _)| text.parse().ok().filter(|recid| is_minted(recid, text)))
+        .map(|(value, _)| value.as_str())
+        .chain(further_recids.map(|(name, _)| name.pid_value()))
+        .filter_map(minted)
         .collect();
-    let rows = pids.into_iter().filter_map(|(pid, at)| Some((pid, plan.changes.get(at)?)));
+    let recids = recids.into_iter().map(|(value, at)| (Cow::Borrowed("recid"), value, at));
+    let further = further.into_iter().map(|(name, at)| {
+        let (pid_type, pid_value) = name.into_parts();
+        (Cow::Owned(pid_type), pid_value, at)
+    });
+    let rows = recids
+        .chain(further)
+        .filter_map(|(pid_type, value, at)| Some((pid_type, value, plan.changes.get(at)?)));
     let mut texts = TimestampTexts::default();
-    PID.all(connection, rows.collect(), |arguments, (pid_value, change)| {
+    PID.all(connection, rows.collect(), |arguments, (pid_type, pid_value, change)| {
+        arguments.add(pid_type)?;
         arguments.add(pid_value)?;
         arguments.add(if change.is_live() { "R" } else { "D" })?;
         arguments.add(change.id)?;
@@ -220,7 +226,7 @@ async fn new_pids(connection: &mut SqliteConnection, plan: &mut Plan) -> Result<
         arguments.add(change.revisions.last().map(|revision| texts.of(revision.updated)))
     })
     .await?;
-    RECID.all(connection, recids, Arguments::add).await
+    RECID.all(connection, minted, Arguments::add).await
 }
 
 async fn pid_states(
@@ -234,42 +240,38 @@ async fn pid_states(
             change.is_live() == live && was_deleted == Some(live)
         })
     };
-    for (sql, ids) in
-        [(DELETE_PIDS, hex_ids(turned(false))?), (REGISTER_PIDS, hex_ids(turned(true))?)]
-    {
-        if let Some(ids) = ids {
-            query(sql).bind(Text::clone(now)).bind(ids).execute(&mut *connection).await?;
-        }
+    if let Some(ids) = hex_ids(turned(false))? {
+        query(REMOVE_PIDS).bind(Text::clone(&ids)).execute(&mut *connection).await?;
+        query(DELETE_PIDS).bind(Text::clone(now)).bind(ids).execute(&mut *connection).await?;
+    }
+    if let Some(ids) = hex_ids(turned(true))? {
+        query(REGISTER_PIDS).bind(Text::clone(now)).bind(ids).execute(&mut *connection).await?;
     }
     Ok(())
 }
 
-// Returns the source row of each change, in order.
+// Notes the source row of each change in it.
 async fn sources(
     connection: &mut SqliteConnection,
     changes: &mut [Change],
-) -> Result<Vec<Option<i64>>, StoreError> {
+) -> Result<(), StoreError> {
     let mut last: i64 = query_scalar("select coalesce(max(id), 0) from windrow_source")
         .fetch_one(&mut *connection)
         .await?;
-    let mut numbers = Vec::with_capacity(changes.len());
     let mut rows = Vec::with_capacity(changes.len());
     let mut forgotten = Vec::new();
     for change in changes {
         let before = change.before.as_ref().and_then(|state| state.source);
         match std::mem::replace(&mut change.source, SourceChange::Keep) {
-            SourceChange::Keep => numbers.push(before),
-            SourceChange::Forget => {
-                forgotten.extend(before.map(|number| number.to_string()));
-                numbers.push(None);
-            }
+            SourceChange::Keep => change.source_row = before,
+            SourceChange::Forget => forgotten.extend(before.map(|number| number.to_string())),
             SourceChange::Replace(copy) => {
                 let number = before.unwrap_or_else(|| {
                     last += 1;
                     last
                 });
                 rows.push((number, copy));
-                numbers.push(Some(number));
+                change.source_row = Some(number);
             }
         }
     }
@@ -285,56 +287,6 @@ async fn sources(
     if !forgotten.is_empty() {
         let forgotten = json_array(forgotten.iter().map(String::as_str))?;
         query(FORGET_SOURCES).bind(forgotten).execute(connection).await?;
-    }
-    Ok(numbers)
-}
-
-// A harvester that polls with `from` = its last responseDate relies on two things: no datestamp
-// is older than a response that did not have it yet, and none goes back. With one writer,
-// batches become visible in the order in which they are written; but a batch that is stamped
-// `now` commits a little later, and with preserved dates a record may come in with any date.
-// The endpoint must allow for that (a margin before `now`); the store writes what it is given.
-async fn oai(
-    connection: &mut SqliteConnection,
-    changes: &[Change],
-    sources: Vec<Option<i64>>,
-) -> Result<(), StoreError> {
-    OAI.all(connection, changes.iter().zip(sources).collect(), |arguments, (change, source)| {
-        arguments.add(change.id)?;
-        arguments.add(change.pid_value.as_str())?;
-        arguments.add(change.datestamp)?;
-        arguments.add(i64::from(!change.is_live()))?;
-        arguments.add(source)?;
-        arguments.add(change.sets.as_str())
-    })
-    .await
-}
-
-async fn oai_sets(
-    connection: &mut SqliteConnection,
-    changes: &[Change],
-    sets: &SetNumbers,
-) -> Result<(), StoreError> {
-    let mut left = Vec::new();
-    let mut entered = Vec::new();
-    for change in changes {
-        if let Some((state, datestamp)) =
-            change.before.as_ref().and_then(|state| Some((state, state.datestamp?)))
-        {
-            let numbers = sets.of(&state.sets).into_iter();
-            left.extend(numbers.map(|number| (number, datestamp, change.id)));
-        }
-        let numbers = sets.of(&change.sets).into_iter();
-        entered.extend(numbers.map(|number| (number, change.datestamp, change.id)));
-    }
-    for (insert, rows) in [(&OAI_SET_LEFT, left), (&OAI_SET, entered)] {
-        insert
-            .all(connection, rows, |arguments, (number, datestamp, id)| {
-                arguments.add(number)?;
-                arguments.add(datestamp)?;
-                arguments.add(id)
-            })
-            .await?;
     }
     Ok(())
 }

@@ -1,0 +1,171 @@
+//! What extensions write in a transaction: the OAI projection and the outbox.
+
+use std::collections::HashMap;
+
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{Arguments, Connection, Row, query, query_scalar};
+
+use super::sets::SetNumbers;
+use super::sql::{Insert, Text};
+use crate::store::plan::Change;
+use crate::store::{OutboxRow, StoreError};
+
+const OAI: Insert = Insert {
+    head: "insert or fail into windrow_oai (id, pid_value, datestamp, deleted, source, sets) values ",
+    row: "(?,?,?,?,?,?)",
+    // The OAI identifier is for ever: pid_value stays what it was first.
+    tail: " on conflict (id) do update set datestamp = excluded.datestamp, \
+           deleted = excluded.deleted, source = excluded.source, sets = excluded.sets",
+};
+
+const OAI_SET: Insert = Insert {
+    head: "insert or fail into windrow_oai_set (set_id, datestamp, id) values ",
+    row: "(?,?,?)",
+    tail: "",
+};
+
+const OAI_SET_LEFT: Insert = Insert {
+    head: "delete from windrow_oai_set where (set_id, datestamp, id) in (values ",
+    row: "(?,?,?)",
+    tail: ")",
+};
+
+const OUTBOX: Insert = Insert {
+    head: "insert or fail into windrow_outbox (number, record_id, version_id, live) values ",
+    row: "(?,?,?,?)",
+    tail: "",
+};
+
+/// A transaction of the one writer.
+pub struct Transaction<'t> {
+    pub(super) connection: &'t mut SqliteConnection,
+    pub(super) sets: &'t mut SetNumbers,
+    /// setSpec to name, of all sets that the changes name.
+    pub(super) set_names: &'t HashMap<String, String>,
+    pub(super) now: &'t Text,
+}
+
+impl Transaction<'_> {
+    /// Brings `windrow_oai` and its sets to where the changes have brought the records.
+    pub(in crate::store) async fn project(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        let before = changes.iter().filter_map(|change| change.before.as_ref());
+        let left = before.flat_map(|state| state.sets.split(' '));
+        let entered = changes.iter().flat_map(|change| change.sets.split(' '));
+        self.sets.number(self.connection, left.chain(entered)).await?;
+        self.sets.announce(self.connection, self.set_names, self.now).await?;
+        listed(self.connection, changes).await?;
+        members(self.connection, changes, self.sets).await
+    }
+
+    /// Notes in `windrow_outbox` which records have changed.
+    pub(in crate::store) async fn announce(
+        &mut self,
+        changes: &[Change],
+    ) -> Result<(), StoreError> {
+        let last: i64 = query_scalar(
+            "select max(coalesce((select max(number) from windrow_outbox), 0), coalesce( \
+             (select value from windrow_setting where name = 'outbox_cleared'), 0))",
+        )
+        .fetch_one(&mut *self.connection)
+        .await?;
+        let rows = changes.iter().filter_map(|change| Some((change, change.revisions.last()?)));
+        let rows = (last + 1..).zip(rows).collect();
+        OUTBOX
+            .all(self.connection, rows, |arguments, (number, (change, revision))| {
+                arguments.add(number)?;
+                arguments.add(change.id)?;
+                arguments.add(revision.version_id)?;
+                arguments.add(change.is_live())
+            })
+            .await
+    }
+}
+
+/// The oldest rows of the outbox.
+pub(super) async fn outbox(
+    connection: &mut SqliteConnection,
+    limit: u32,
+) -> Result<Vec<OutboxRow>, StoreError> {
+    let sql = "select number, record_id, version_id, live from windrow_outbox \
+               order by number limit ?";
+    let rows = query(sql).bind(limit).fetch_all(connection).await?;
+    let outbox_row = |row: &SqliteRow| {
+        Ok(OutboxRow {
+            number: row.try_get(0)?,
+            record_id: row.try_get(1)?,
+            revision_id: row.try_get::<i64, _>(2)? - 1,
+            live: row.try_get(3)?,
+        })
+    };
+    rows.iter().map(outbox_row).collect()
+}
+
+/// Forgets the rows of the outbox up to `number`.
+pub(super) async fn clear_outbox(
+    connection: &mut SqliteConnection,
+    number: i64,
+) -> Result<(), StoreError> {
+    let mut transaction = connection.begin_with("begin immediate").await?;
+    query(
+        "insert into windrow_setting (name, value) \
+         select 'outbox_cleared', max(number) from windrow_outbox where number <= ? \
+         having max(number) is not null \
+         on conflict (name) do update set value = excluded.value",
+    )
+    .bind(number)
+    .execute(&mut *transaction)
+    .await?;
+    query("delete from windrow_outbox where number <= ?")
+        .bind(number)
+        .execute(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+// A harvester that polls with `from` = its last responseDate relies on two things: no datestamp
+// is older than a response that did not have it yet, and none goes back. With one writer,
+// batches become visible in the order in which they are written; but a batch that is stamped
+// `now` commits a little later, and with preserved dates a record may come in with any date.
+// The endpoint must allow for that (a margin before `now`); the store writes what it is given.
+async fn listed(connection: &mut SqliteConnection, changes: &[Change]) -> Result<(), StoreError> {
+    let rows = changes.iter().filter(|change| !change.pid_value.is_empty()).collect();
+    OAI.all(connection, rows, |arguments, change| {
+        arguments.add(change.id)?;
+        arguments.add(change.pid_value.as_str())?;
+        arguments.add(change.datestamp)?;
+        arguments.add(i64::from(!change.is_live()))?;
+        arguments.add(change.source_row)?;
+        arguments.add(change.sets.as_str())
+    })
+    .await
+}
+
+async fn members(
+    connection: &mut SqliteConnection,
+    changes: &[Change],
+    sets: &SetNumbers,
+) -> Result<(), StoreError> {
+    let mut left = Vec::new();
+    let mut entered = Vec::new();
+    for change in changes.iter().filter(|change| !change.pid_value.is_empty()) {
+        if let Some((state, datestamp)) =
+            change.before.as_ref().and_then(|state| Some((state, state.datestamp?)))
+        {
+            let numbers = sets.of(&state.sets).into_iter();
+            left.extend(numbers.map(|number| (number, datestamp, change.id)));
+        }
+        let numbers = sets.of(&change.sets).into_iter();
+        entered.extend(numbers.map(|number| (number, change.datestamp, change.id)));
+    }
+    for (insert, rows) in [(&OAI_SET_LEFT, left), (&OAI_SET, entered)] {
+        insert
+            .all(connection, rows, |arguments, (number, datestamp, id)| {
+                arguments.add(number)?;
+                arguments.add(datestamp)?;
+                arguments.add(id)
+            })
+            .await?;
+    }
+    Ok(())
+}
