@@ -5,6 +5,7 @@
 mod answer;
 mod error;
 mod identifier;
+pub mod page;
 mod request;
 mod token;
 

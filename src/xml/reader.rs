@@ -62,6 +62,18 @@ impl Element<'_> {
         }
         Ok(None)
     }
+
+    /// Whether the element binds its own prefix, or the default, to `namespace`.
+    ///
+    /// # Errors
+    /// Those of [`Element::attribute`].
+    pub fn declares(&self, namespace: &str) -> Result<bool, XmlError> {
+        let declaration = match self.0.name().prefix() {
+            Some(prefix) => format!("xmlns:{}", prefix.into_inner()),
+            None => "xmlns".to_owned(),
+        };
+        Ok(self.attribute(&declaration)?.is_some_and(|value| value.trim() == namespace))
+    }
 }
 
 /// What comes next in a document.
