@@ -24,6 +24,7 @@ mod crosswalks;
 mod endpoint_on_sqlite;
 mod engine;
 mod formats;
+mod harvest;
 mod json_crosswalks;
 mod json_formats;
 mod kill;

@@ -4,6 +4,7 @@
 
 mod convert;
 mod crosswalk;
+mod harvest;
 mod progress;
 mod quarantine;
 mod run;
@@ -35,6 +36,8 @@ pub struct Cli {
 enum Verb {
     /// Load what a pipeline says; an interrupted run goes on where it stopped
     Run(run::Arguments),
+    /// Harvest an OAI-PMH endpoint, or ask it what it has
+    Harvest(Box<harvest::Arguments>),
     /// Convert records of one format into another
     Convert(convert::Arguments),
     /// Serve OAI-PMH at /oai, and /health
@@ -121,6 +124,7 @@ impl Cli {
     fn dispatch(self) -> Result<Outcome, Failure> {
         match self.verb {
             Verb::Run(arguments) => run::run(&arguments),
+            Verb::Harvest(arguments) => harvest::run(*arguments),
             Verb::Convert(arguments) => convert::run(&arguments),
             Verb::Serve(arguments) => serve::run(arguments),
             Verb::Crosswalk(arguments) => crosswalk::run(arguments),

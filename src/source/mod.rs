@@ -5,6 +5,7 @@ mod codec;
 mod dump;
 mod files;
 mod members;
+pub mod oai_pmh;
 mod parts;
 mod stream;
 mod tar;

@@ -156,10 +156,7 @@ fn all<'t>(element: Element<'t>, name: &'static str) -> impl Iterator<Item = Ele
 }
 
 fn texts(element: Element<'_>, name: &'static str) -> Vec<String> {
-    all(element, name)
-        .filter_map(|child| child.only_text())
-        .map(|text| text.trim().to_owned())
-        .collect()
+    all(element, name).filter_map(Element::only_text).map(|text| text.trim().to_owned()).collect()
 }
 
 fn one(element: Element<'_>, name: &'static str) -> String {

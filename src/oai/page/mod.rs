@@ -12,7 +12,7 @@ mod surroundings;
 
 use thiserror::Error;
 
-pub use catalog::{Catalog, parts, Deletions, ListedFormat, ListedSet, Repository};
+pub use catalog::{Catalog, Deletions, ListedFormat, ListedSet, Repository, parts};
 
 use crate::record::{Cut, Datestamp, Warning};
 use crate::xml::Options;

@@ -17,8 +17,8 @@ pub(super) fn read(document: &[u8], damage: Option<Damage>, options: Options) ->
         record.damage = Some((code, message));
     }
     let xml = std::mem::take(&mut record.xml);
-    let read = Reading { record: &mut record, path: Vec::new(), text: String::new() }
-        .all(&xml, options);
+    let read =
+        Reading { record: &mut record, path: Vec::new(), text: String::new() }.all(&xml, options);
     record.xml = xml;
     if record.damage.is_none() {
         record.damage = read.err().map(|error| (error.code, error.message)).or_else(|| {
@@ -167,7 +167,8 @@ fn forbidden_references(text: &str) -> Vec<(usize, usize)> {
         let Some(length) = digits.find(';').filter(|length| (1..=8).contains(length)) else {
             continue;
         };
-        let number = digits.get(..length).and_then(|digits| u32::from_str_radix(digits, radix).ok());
+        let number =
+            digits.get(..length).and_then(|digits| u32::from_str_radix(digits, radix).ok());
         if number.and_then(char::from_u32).is_some_and(is_forbidden) {
             found.push((start, start + 2 + (rest.len() - digits.len()) + length + 1));
         }

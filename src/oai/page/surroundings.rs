@@ -1,5 +1,7 @@
 //! What surrounds the records of an answer: envelope, errors, resumptionToken.
 
+use std::borrow::Cow;
+
 use super::{Continuation, Page, PageError, PageFault, SHOWN_CHARS, text};
 use crate::oai::NAMESPACE;
 use crate::record::{Datestamp, Granularity, Warning};
@@ -33,8 +35,8 @@ pub(super) fn read(bytes: &[u8], page: &mut Page) -> Result<(), PageError> {
 pub(super) fn read_tree(bytes: &[u8], page: &mut Page) -> Result<Tree, PageError> {
     read(bytes, page)?;
     let mut warnings = Vec::new();
-    let text =
-        text(bytes, MENDING, &mut warnings).map_err(|error| PageError::Encoding(error.to_string()))?;
+    let text = text(bytes, MENDING, &mut warnings)
+        .map_err(|error| PageError::Encoding(error.to_string()))?;
     let mut tree = Tree::default();
     tree.read(envelope(&text, &mut Page::default())?, MENDING, &mut warnings)
         .map_err(|error| PageError::Malformed(error.to_string()))?;
@@ -172,7 +174,7 @@ impl Reading<'_> {
                     text: String::new(),
                     cursor: number("cursor")?,
                     complete_list_size: number("completeListSize")?,
-                    expires: element.attribute("expirationDate")?.map(|date| date.into_owned()),
+                    expires: element.attribute("expirationDate")?.map(Cow::into_owned),
                 });
             }
             _ => {}

@@ -1,0 +1,94 @@
+//! A page that has come: onto disk, then its records one by one to whoever takes them.
+
+use super::{Harvest, Stop};
+use crate::formats::Policy;
+use crate::oai::ListVerb;
+use crate::oai::page::{Page, PageRecord};
+use crate::record::{Datestamp, Warning};
+use crate::source::oai_pmh::journal::Entry;
+use crate::source::oai_pmh::{HarvestError, lists};
+
+impl Harvest<'_> {
+    // Puts a page on disk, then gives its records out.
+    pub(super) async fn deliver(
+        &mut self,
+        index: usize,
+        arguments: &[(&'static str, String)],
+        entry: Entry,
+        body: &[u8],
+        page: Page,
+    ) -> Result<(), Stop> {
+        let records = page.records.len() as u64;
+        let window = self.windows.get(index).map_or(0, |window| window.id);
+        if let Some(journal) = &mut self.journal {
+            let arguments = arguments.iter();
+            let arguments = arguments.map(|(name, value)| ((*name).to_owned(), value.clone()));
+            let entry = Entry { window, records, arguments: arguments.collect(), ..entry };
+            journal.append(entry, body)?;
+        }
+        self.report.pages += 1;
+        self.report.bytes += body.len() as u64;
+        self.report.warn("", &page.warnings);
+        if let Some(report) = self.reports.get_mut(index) {
+            report.pages += 1;
+            report.records += records;
+        }
+        for record in page.records {
+            self.record(record).await?;
+        }
+        Ok(())
+    }
+
+    async fn record(&mut self, mut record: PageRecord) -> Result<(), Stop> {
+        if record.damage.is_some() && !record.identifier.is_empty() {
+            record = self.alone(record).await?;
+        }
+        if self.client.endpoint().policy == Policy::Strict
+            && let (None, Some(warning)) = (&record.damage, record.warnings.first())
+        {
+            record.damage = Some((warning.code, warning.message.clone()));
+        }
+        if let Some((code, message)) = &record.damage {
+            self.report.broken(&record.identifier, code, message);
+            return Ok((self.take)(record)?);
+        }
+        if !self.seen.is_new(&record) {
+            self.report.duplicates += 1;
+            return Ok(());
+        }
+        if !record.has_metadata && !record.deleted && self.verb == ListVerb::ListRecords {
+            let message = "a record without metadata that is not deleted".to_owned();
+            record.warnings.push(Warning::new("oai.no_metadata", message));
+        }
+        let fits = match Datestamp::parse(&record.datestamp) {
+            Ok((_, granularity)) => granularity == self.granularity,
+            Err(_) => false,
+        };
+        if !fits {
+            let message = format!("datestamp is {:?}", record.datestamp);
+            record.warnings.push(Warning::new("oai.datestamp", message));
+        }
+        self.report.records += 1;
+        self.report.deleted += u64::from(record.deleted);
+        self.report.warn(&record.identifier, &record.warnings);
+        Ok((self.take)(record)?)
+    }
+
+    // A record that is broken in its list may be whole alone.
+    async fn alone(&mut self, record: PageRecord) -> Result<PageRecord, Stop> {
+        if self.verb != ListVerb::ListRecords {
+            return Ok(record);
+        }
+        let (client, prefix) = (self.client, self.selection.prefix.clone());
+        let asked = lists::record(client, &record.identifier, &prefix, &mut self.report).await;
+        match asked {
+            Ok(alone) if alone.damage.is_none() && alone.identifier == record.identifier => {
+                let message = "broken in its list, whole alone".to_owned();
+                self.report.warn(&record.identifier, &[Warning::new("oai.alone", message)]);
+                Ok(alone)
+            }
+            Ok(_) | Err(HarvestError::Endpoint(_)) => Ok(record),
+            Err(error) => Err(Stop::Error(error)),
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Harvesting an OAI-PMH endpoint: every record that it has, or a report that says what is missing.
+//!
+//! <https://www.openarchives.org/OAI/openarchivesprotocol.html>
+
+mod asking;
+mod client;
+mod endpoint;
+mod harvest;
+mod journal;
+mod lists;
+mod report;
+mod seen;
+mod window;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+
+pub use client::{Client, Reply};
+pub use endpoint::{Credentials, Endpoint, Limits, Patience, Secret};
+pub use harvest::{Harvest, Selection};
+pub use journal::{Entry, Journal, JournalWindow, Pages, Standing, State, page_files};
+pub use lists::{formats, identify, record, sets};
+pub use report::{Broken, Repairs, Report, WindowReport};
+pub use seen::Seen;
+pub use window::Window;
+
+/// Why a harvest cannot be done, or not any further.
+#[derive(Debug, Error)]
+pub enum HarvestError {
+    /// What was asked for cannot be.
+    #[error("{0}")]
+    Configuration(String),
+    /// The endpoint does not answer, or not as an endpoint does.
+    #[error("{0}")]
+    Endpoint(String),
+    /// The endpoint asks to be left alone for longer than we wait.
+    #[error("the endpoint asks to come back in {} seconds", .0.as_secs())]
+    TryLater(Duration),
+    /// The journal cannot be used.
+    #[error("journal {}: {reason}", path.display())]
+    Journal {
+        /// Its folder, or a file in it.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// Another process harvests into the same journal.
+    #[error("journal {}: another process is harvesting into it", .0.display())]
+    Busy(PathBuf),
+    /// Whoever takes the records cannot take more.
+    #[error("{0}")]
+    Sink(#[from] std::io::Error),
+}
