@@ -72,6 +72,39 @@ fn a_limited_run_stops_in_time_and_is_not_gone_on_with() {
 }
 
 #[test]
+fn a_record_that_its_source_withdraws_becomes_a_tombstone_and_may_come_back() {
+    let folder = Folder::new();
+    folder.write(
+        "brief.yaml",
+        "crosswalk: brief\nversion: 1\nfrom: { format: marc21 }\nto: { format: json }\nrules:\n\
+         - { id: recid, to: id, from: \"001\" }\n\
+         - { id: title, to: title, from: \"245$a\" }\n\
+         - { id: deleted, to: deleted, let: { status: { from: LDR/05 } }, when: \"status == 'd'\", \
+         const: true }\n",
+    );
+    folder.write(
+        "pipeline.yaml",
+        "pipeline: proof\nsource: { paths: dump.mrc }\ncrosswalk: brief.yaml\n",
+    );
+    let (kept, mut withdrawn) = (dump(1, 0..1), dump(1, 1..2));
+    folder.write("dump.mrc", [kept.clone(), withdrawn.clone()].concat());
+    assert_eq!(count(&folder.run(&[]).report(0), "created"), 2);
+    let status = std::mem::replace(&mut withdrawn[5], b'd');
+    folder.write("dump.mrc", [kept.clone(), withdrawn.clone()].concat());
+    for (deleted, unchanged) in [(1, 1), (0, 2)] {
+        let report = folder.run(&[]).report(0);
+        assert_eq!((count(&report, "deleted"), count(&report, "unchanged")), (deleted, unchanged));
+    }
+    let states = "select group_concat(p.status || (m.json is null) || o.deleted order by p.id) from pidstore_pid p \
+                  join records_metadata m on m.id = p.object_uuid join windrow_oai o on o.id = m.id";
+    assert_eq!(value::<String>(&folder.store(), states), "R00,D11");
+    withdrawn[5] = status;
+    folder.write("dump.mrc", [kept, withdrawn].concat());
+    assert_eq!(count(&folder.run(&[]).report(0), "updated"), 1);
+    assert_eq!(value::<String>(&folder.store(), states), "R00,R00");
+}
+
+#[test]
 fn a_dry_run_makes_no_store() {
     let folder = Folder::new();
     folder.write("dump.mrc", [dump(1, 0..250), b"00026no record at all\x1E\x1D".to_vec()].concat());

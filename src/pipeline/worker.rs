@@ -50,6 +50,8 @@ struct Keys<'j> {
     id: Cow<'j, str>,
     #[serde(borrow, default)]
     collections: Vec<Cow<'j, str>>,
+    #[serde(default)]
+    deleted: bool,
 }
 
 struct Bench<'d> {
@@ -174,7 +176,8 @@ impl Bench<'_> {
             pid_value: keys.id.to_string(),
             pids: Vec::new(),
             memberships: memberships(&keys.collections),
-            json: Some(self.json.clone()),
+            // What its source has withdrawn becomes a tombstone.
+            json: (!keys.deleted).then(|| self.json.clone()),
         };
         let source_id = keys.id.into_owned();
         Ok(LoadRecord {
