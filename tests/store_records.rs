@@ -92,6 +92,7 @@ pub fn batch(run_id: i64, second: i64, records: Vec<LoadRecord>) -> LoadBatch {
         keep_source: true,
         checkpoint: Checkpoint {
             split: "dump.mrc".to_owned(),
+            lane: 0,
             fingerprint: "1 2".to_owned(),
             records: records.len() as u64,
             done: false,

@@ -173,7 +173,7 @@ async fn what_cannot_be_opened_says_why() {
         (path("missing/store.db"), "missing does not exist"),
         (path("text.db"), "not a database"),
         ("sqlite::memory:".to_owned(), "expected sqlite:PATH"),
-        ("postgresql://me:secret@host/db".to_owned(), "expected sqlite:PATH"),
+        ("mysql://me:secret@host/db".to_owned(), "expected sqlite:PATH"),
         ("windrow.db".to_owned(), "expected sqlite:PATH"),
     ];
     for (url, expected) in cases {

@@ -52,6 +52,18 @@ macro_rules! laws {
                 }
             )*
         }
+
+        #[cfg(unix)]
+        mod on_postgres {
+            $(
+                #[tokio::test]
+                async fn $law() {
+                    let Some(database) = crate::private_postgres::database() else { return };
+                    let store = windrow::store::open(&database.url).await.unwrap();
+                    super::$law(&*store).await;
+                }
+            )*
+        }
     };
 }
 

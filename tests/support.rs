@@ -9,10 +9,17 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use windrow::formats::marc21::{Marc, Tag};
 
+#[cfg(unix)]
+use crate::private_postgres::Database;
 use crate::quickstart::generator::{record, write};
 
-/// A folder of one test's own; it goes with the value.
-pub struct Folder(PathBuf);
+/// A folder of one test's own, and a store; the folder goes with the value.
+pub struct Folder {
+    path: PathBuf,
+    /// The store, when it is not a file of the folder.
+    #[cfg(unix)]
+    database: Option<Database>,
+}
 
 impl Folder {
     pub fn new() -> Folder {
@@ -21,11 +28,41 @@ impl Folder {
         let name = format!("windrow-test-{}-{number}", std::process::id());
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&path).unwrap();
-        Folder(path)
+        Folder {
+            path,
+            #[cfg(unix)]
+            database: None,
+        }
+    }
+
+    /// With a store in a database of its own on PostgreSQL.
+    #[cfg(unix)]
+    pub fn on(database: Database) -> Folder {
+        let mut folder = Folder::new();
+        folder.database = Some(database);
+        folder
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.path.join(name)
+    }
+
+    /// The URL of the store.
+    pub fn url(&self) -> String {
+        #[cfg(unix)]
+        if let Some(database) = &self.database {
+            return database.url.clone();
+        }
+        format!("sqlite:{}", self.store().display())
+    }
+
+    /// The one text that a query of the store answers.
+    pub fn text(&self, sql: &str) -> String {
+        #[cfg(unix)]
+        if let Some(database) = &self.database {
+            return database.text(sql);
+        }
+        value(&self.store(), sql)
     }
 
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
@@ -47,8 +84,8 @@ impl Folder {
     /// `windrow VERB` with the store of this folder.
     pub fn windrow(&self, arguments: &[&str]) -> Command {
         let mut command = windrow();
-        command.args(arguments).current_dir(&self.0);
-        command.env("WINDROW_STORE", format!("sqlite:{}", self.path("store.db").display()));
+        command.args(arguments).current_dir(&self.path);
+        command.env("WINDROW_STORE", self.url());
         command
     }
 
@@ -64,7 +101,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        let _gone = std::fs::remove_dir_all(&self.0);
+        let _gone = std::fs::remove_dir_all(&self.path);
     }
 }
 

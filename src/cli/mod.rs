@@ -151,7 +151,7 @@ fn log() {
 /// Where the records are.
 #[derive(Debug, Clone, clap::Args)]
 struct StoreArguments {
-    /// The store: sqlite:PATH
+    /// The store: sqlite:PATH or postgresql://USER@HOST/DATABASE
     #[arg(long, value_name = "URL", env = "WINDROW_STORE", default_value = "sqlite:windrow.db")]
     store: String,
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::progress::Watcher;
 use super::{Failure, Outcome, StoreArguments, clock, configuration, runtime, show};
 use crate::pipeline::{self, Definition, Options, Progress, Report, RunError};
+use crate::store::without_secrets;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -71,6 +72,8 @@ fn print(arguments: &Arguments, report: &Report) -> Result<(), Failure> {
         let command = std::env::args().next().unwrap_or_else(|| "windrow".to_owned());
         let store = match arguments.store.store.as_str() {
             "sqlite:windrow.db" => String::new(),
+            // No password on a screen: then the user's own words are needed.
+            other if without_secrets(other) != other => " --store …".to_owned(),
             other => format!(" --store {other}"),
         };
         if report.counts.quarantined > 0 {

@@ -157,6 +157,7 @@ impl Engine {
         }
         let checkpoint = Checkpoint {
             split: name.to_owned(),
+            lane: 0,
             fingerprint,
             records: 0,
             done: false,

@@ -16,3 +16,9 @@ pub(super) fn unsigned(number: i64) -> u64 {
 pub(super) fn decompress(zstd: &[u8]) -> Result<Vec<u8>, StoreError> {
     zstd::decode_all(zstd).map_err(|error| StoreError::Damaged(format!("source bytes: {error}")))
 }
+
+/// The number of a recid that Invenio would mint itself: `007` is a recid, but no number of its
+/// sequence.
+pub(super) fn minted(recid: &str) -> Option<i64> {
+    recid.parse().ok().filter(|number: &i64| *number > 0 && number.to_string() == recid)
+}

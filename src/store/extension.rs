@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{StoreError, plan::Change, sqlite};
+use super::{StoreError, plan::Change, postgres, sqlite};
 
 /// What happens to a record with a revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +68,8 @@ pub struct Refusal {
 pub enum Transaction<'t> {
     /// Of the SQLite keeper.
     Sqlite(sqlite::Transaction<'t>),
+    /// Of the PostgreSQL keeper.
+    Postgres(postgres::Transaction<'t>),
 }
 
 /// Something that has to know of every change of a record.
@@ -142,6 +144,7 @@ impl Extension for OaiProjection {
     ) -> Result<(), StoreError> {
         match transaction {
             Transaction::Sqlite(transaction) => transaction.project(changes).await,
+            Transaction::Postgres(transaction) => transaction.project(changes).await,
         }
     }
 }
@@ -162,6 +165,7 @@ impl Extension for Outbox {
     ) -> Result<(), StoreError> {
         match transaction {
             Transaction::Sqlite(transaction) => transaction.announce(changes).await,
+            Transaction::Postgres(transaction) => transaction.announce(changes).await,
         }
     }
 }

@@ -6,7 +6,9 @@
 mod types;
 mod extension;
 mod columns;
+mod failure;
 mod plan;
+mod postgres;
 mod sqlite;
 
 use std::path::Path;
@@ -87,6 +89,29 @@ pub enum StoreError {
         /// What it found and expected.
         message: String,
     },
+    /// The database cannot hold a value.
+    #[error("store cannot hold a value: {message} [{code}]")]
+    Unstorable {
+        /// The SQLSTATE.
+        code: String,
+        /// The keeper's reason.
+        message: String,
+    },
+    /// Others wrote the same at the same time; the next attempt may get through.
+    #[error("store is contended: {0}")]
+    Contended(String),
+    /// The database cannot be reached; it may be back soon.
+    #[error("store is away: {0}")]
+    Away(String),
+    /// Its disk is full.
+    #[error("store's disk is full: {0}")]
+    Full(String),
+    /// It does not take writes.
+    #[error("store is read-only: {0}")]
+    ReadOnly(String),
+    /// Another process runs this pipeline.
+    #[error("pipeline {0} is being run by another process")]
+    Running(String),
     /// The database holds something it must not.
     #[error("store is damaged: {0}")]
     Damaged(String),
@@ -110,14 +135,26 @@ impl StoreError {
             StoreError::PidExists(_) => "pid_exists",
             StoreError::Pid(error) => error.code(),
             StoreError::Refused { code, .. } => code,
+            StoreError::Unstorable { .. } => "unstorable",
+            StoreError::Contended(_) => "contended",
+            StoreError::Away(_) => "away",
+            StoreError::Full(_) => "full",
+            StoreError::ReadOnly(_) => "read_only",
+            StoreError::Running(_) => "running",
             StoreError::Damaged(_) => "damaged",
             StoreError::Failed(_) => "failed",
         }
     }
+
+    /// Whether the same call may succeed a little later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, StoreError::Contended(_) | StoreError::Away(_) | StoreError::Running(_))
+    }
 }
 
-/// Opens the store that `url` names, `sqlite:PATH`, and makes what is missing: the file, Invenio's
-/// tables, windrow's own. On a database that Invenio created only windrow's tables are added.
+/// Opens the store that `url` names, `sqlite:PATH` or `postgresql://…`, and makes what is missing:
+/// the file, Invenio's tables, windrow's own. On a database that Invenio created only windrow's tables are added.
 ///
 /// # Errors
 /// [`StoreError::Open`] when there is no such keeper or it cannot open the database;
@@ -135,16 +172,32 @@ pub async fn open_with(
     extensions: Vec<Arc<dyn Extension>>,
 ) -> Result<Arc<dyn Store>, StoreError> {
     let (scheme, path) = url.split_once(':').unwrap_or((url, ""));
-    let refused = |message: &str| StoreError::Open {
-        // What follows another scheme may hold a password.
-        url: if scheme == "sqlite" { url.to_owned() } else { format!("{scheme}:…") },
-        message: message.to_owned(),
-    };
-    let path = path.strip_prefix("//").unwrap_or(path);
-    match (scheme, path) {
+    let refused =
+        |message: &str| StoreError::Open { url: without_secrets(url), message: message.to_owned() };
+    match (scheme, path.strip_prefix("//").unwrap_or(path)) {
         ("sqlite", "" | ":memory:") => Err(refused("a store is a file, expected sqlite:PATH")),
         ("sqlite", path) => sqlite::open(url, Path::new(path), extensions.into()).await,
-        _ => Err(refused("no keeper for this scheme, expected sqlite:PATH")),
+        ("postgresql" | "postgres", _) => postgres::open(url, extensions.into()).await,
+        _ => Err(refused("no keeper for this scheme, expected sqlite:PATH or postgresql://…")),
+    }
+}
+
+/// The URL as it may be shown: of a server's, user, host, port and database.
+#[must_use]
+pub fn without_secrets(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once(':') else { return url.to_owned() };
+    if scheme == "sqlite" {
+        return url.to_owned();
+    }
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
+    let rest = rest.split(['?', '#']).next().unwrap_or(rest);
+    // A password may have an unescaped @ of its own: the host begins behind the last one.
+    match rest.rsplit_once('@') {
+        Some((user, host)) => {
+            let user = user.split(':').next().unwrap_or(user);
+            format!("{scheme}://{user}@{host}")
+        }
+        None => format!("{scheme}://{rest}"),
     }
 }
 

@@ -212,6 +212,8 @@ pub(super) struct LedgerRow {
     pub(super) source_id: String,
     pub(super) record_id: Uuid,
     pub(super) hash: Option<ContentHash>,
+    /// Neither the ledger nor an earlier row of this plan knows the source id.
+    pub(super) is_new: bool,
 }
 
 /// What has to be written.
@@ -238,17 +240,6 @@ impl Plan {
             }
         }
     }
-}
-
-/// Plans a batch.
-#[allow(dead_code, reason = "for keepers that have no extensions yet")]
-pub(super) fn plan(
-    records: Vec<LoadRecord>,
-    lookup: Lookup,
-    keep_source: bool,
-    now: Timestamp,
-) -> Plan {
-    plan_with(records, lookup, keep_source, now, &[])
 }
 
 /// Plans a batch; what an extension refuses goes to quarantine.
@@ -397,8 +388,8 @@ impl Planner<'_> {
                 if self.keep_source { SourceChange::Replace(source) } else { SourceChange::Forget };
         }
         let entry = LedgerEntry { record_id: id, hash };
-        self.lookup.ledger.insert(source_id.clone(), entry);
-        self.plan.ledger.push(LedgerRow { source_id, record_id: id, hash });
+        let is_new = self.lookup.ledger.insert(source_id.clone(), entry).is_none();
+        self.plan.ledger.push(LedgerRow { source_id, record_id: id, hash, is_new });
     }
 
     fn is_live(&self, id: Uuid) -> bool {

@@ -254,6 +254,8 @@ pub struct LoadBatch {
 pub struct Checkpoint {
     /// The split's name: the file's path.
     pub split: String,
+    /// The lane of the split that this is about; 0 where there is one only.
+    pub lane: u32,
     /// What the split's file looked like when it was opened (size and time of change).
     pub fingerprint: String,
     /// Records of the split dealt with so far; reading resumes after so many.

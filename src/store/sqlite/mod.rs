@@ -97,17 +97,6 @@ pub(super) async fn open(
     Ok(Arc::new(SqliteStore { readers, writer }))
 }
 
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> StoreError {
-        match error {
-            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
-                StoreError::Damaged(error.to_string())
-            }
-            other => StoreError::Failed(other.to_string()),
-        }
-    }
-}
-
 #[async_trait]
 impl Store for SqliteStore {
     async fn begin_run(

@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::Writer;
 use super::sql::{Text, timestamp_text};
-use super::write::minted;
 use crate::record::{Pid, PidChange, PidError, PidName, PidStatus, PidTarget};
 use crate::store::StoreError;
+use crate::store::columns::minted;
 
 // A redirected PID's object_uuid is a row of pidstore_redirect, of which the PID it leads to is
 // the second half of the row here.

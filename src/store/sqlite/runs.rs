@@ -170,6 +170,7 @@ fn split(row: &SqliteRow) -> Result<SplitState, StoreError> {
     Ok(SplitState {
         checkpoint: Checkpoint {
             split: row.try_get("split")?,
+            lane: 0,
             fingerprint: row.try_get("fingerprint")?,
             records: number("records")?,
             done: row.try_get("done")?,

@@ -6,6 +6,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Arguments, query, query_scalar};
 
 use super::sql::{Insert, Text, TimestampTexts, json_array};
+use crate::store::columns::minted;
 use crate::store::plan::{Change, LedgerRow, Plan, SourceChange};
 use crate::store::{Event, StoreError};
 
@@ -190,12 +191,6 @@ async fn versions(
             })
         })
         .await
-}
-
-/// The number of a recid that Invenio would mint itself: `007` is a recid, but no number of its
-/// sequence.
-pub(super) fn minted(recid: &str) -> Option<i64> {
-    recid.parse().ok().filter(|number: &i64| *number > 0 && number.to_string() == recid)
 }
 
 async fn new_pids(connection: &mut SqliteConnection, plan: &mut Plan) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use crate::oai_endpoint::client::{Client, all, codes, pieces};
 use crate::oai_endpoint::{check_bad_requests, check_dates, check_lists, check_sets, check_tokens};
 use crate::quickstart::generator::write;
-use crate::support::{Folder, Process, brief_record, count, end, project, value};
+use crate::support::{Folder, Process, brief_record, count, end, project};
 
 /// `windrow serve` on a free port, over the store of a folder; it ends with the value.
 struct Server {
@@ -34,21 +34,50 @@ impl Server {
     }
 }
 
-/// A store with the records of fixtures/quickstart, loaded by the pipeline that users start with.
-fn quickstart_store() -> Folder {
-    let folder = Folder::new();
+/// Loads the records of fixtures/quickstart by the pipeline that users start with.
+fn quickstart_store(folder: &Folder) {
     let pipeline = project("pipelines/quickstart.yaml");
     let pipeline = pipeline.to_str().unwrap();
     let report = end(&mut folder.windrow(&["run", pipeline, "--json"])).report(0);
     assert_eq!((count(&report, "read"), count(&report, "created")), (261, 260));
     assert_eq!((count(&report, "unchanged"), count(&report, "quarantined")), (1, 0));
-    folder
 }
 
-#[test]
-fn what_holds_of_any_endpoint_holds_of_the_real_one() {
-    let folder = quickstart_store();
-    let server = Server::start(&folder, 30);
+// Every check runs on every keeper; a keeper is one module here.
+macro_rules! checks {
+    ($($check:ident)*) => {
+        mod on_sqlite {
+            $(
+                #[test]
+                fn $check() {
+                    super::$check(&crate::support::Folder::new());
+                }
+            )*
+        }
+
+        #[cfg(unix)]
+        mod on_postgres {
+            $(
+                #[test]
+                fn $check() {
+                    let Some(database) = crate::private_postgres::database() else { return };
+                    super::$check(&crate::support::Folder::on(database));
+                }
+            )*
+        }
+    };
+}
+
+checks! {
+    what_holds_of_any_endpoint_holds_of_the_real_one
+    pages_of_every_size_make_the_list_of_all_that_was_loaded
+    all_six_verbs_answer_and_every_record_is_given_in_every_format
+    a_harvest_from_the_last_day_gives_exactly_what_changed
+}
+
+fn what_holds_of_any_endpoint_holds_of_the_real_one(folder: &Folder) {
+    quickstart_store(folder);
+    let server = Server::start(folder, 30);
     let mut client = server.client();
     check_bad_requests(&mut client);
     check_sets(&mut client);
@@ -56,15 +85,14 @@ fn what_holds_of_any_endpoint_holds_of_the_real_one() {
     check_tokens(&mut client);
 }
 
-#[test]
-fn pages_of_every_size_make_the_list_of_all_that_was_loaded() {
-    let folder = quickstart_store();
-    let sql = "select group_concat('oai:example.org:' || pid_value) from pidstore_pid";
-    let stored: String = value(&folder.store(), sql);
+fn pages_of_every_size_make_the_list_of_all_that_was_loaded(folder: &Folder) {
+    quickstart_store(folder);
+    let sql = "select string_agg('oai:example.org:' || pid_value, ',') from pidstore_pid";
+    let stored = folder.text(sql);
     let stored: BTreeSet<&str> = stored.split(',').collect();
     let mut first = None;
     for page_size in [7, 100, 260, 261] {
-        let server = Server::start(&folder, page_size);
+        let server = Server::start(folder, page_size);
         let mut client = server.client();
         let listed = check_lists(&mut client, "metadataPrefix=oai_dc");
         assert_eq!(check_lists(&mut client, "metadataPrefix=marc21"), listed);
@@ -75,10 +103,9 @@ fn pages_of_every_size_make_the_list_of_all_that_was_loaded() {
     }
 }
 
-#[test]
-fn all_six_verbs_answer_and_every_record_is_given_in_every_format() {
-    let folder = quickstart_store();
-    let server = Server::start(&folder, 1000);
+fn all_six_verbs_answer_and_every_record_is_given_in_every_format(folder: &Folder) {
+    quickstart_store(folder);
+    let server = Server::start(folder, 1000);
     let mut client = server.client();
     let identify = client.get("verb=Identify");
     assert_eq!(all(&identify, "repositoryIdentifier"), ["example.org"]);
@@ -110,9 +137,7 @@ fn all_six_verbs_answer_and_every_record_is_given_in_every_format() {
     assert_eq!(codes(&client.get(unknown)), ["idDoesNotExist"]);
 }
 
-#[test]
-fn a_harvest_from_the_last_day_gives_exactly_what_changed() {
-    let folder = Folder::new();
+fn a_harvest_from_the_last_day_gives_exactly_what_changed(folder: &Folder) {
     let dump = |changed: &dyn Fn(u64) -> bool, numbers: std::ops::Range<u64>| -> Vec<u8> {
         let record = |n| brief_record(if changed(n) { 2 } else { 1 }, n);
         numbers.flat_map(|n| write::iso2709(&record(n)).unwrap()).collect()
@@ -124,7 +149,7 @@ fn a_harvest_from_the_last_day_gives_exactly_what_changed() {
     folder.write("dump.mrc", dump(&|_| false, 0..300));
     folder.brief_pipeline("dump.mrc");
     assert_eq!(count(&load("1700000000"), "created"), 300);
-    let server = Server::start(&folder, 20);
+    let server = Server::start(folder, 20);
     let mut client = server.client();
     let nothing = "verb=ListRecords&metadataPrefix=marc21&from=2023-11-15T00:00:00Z";
     assert_eq!(codes(&client.get(nothing)), ["noRecordsMatch"]);

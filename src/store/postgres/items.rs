@@ -1,0 +1,187 @@
+//! What the endpoint reads: items in order of (datestamp, id), sets.
+
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::{Arguments, Row, query, query_scalar, query_with};
+use uuid::Uuid;
+
+use super::json::canonical;
+use crate::record::{Datestamp, SetSpec};
+use crate::store::columns::{decompress, unsigned};
+use crate::store::{Item, ItemContent, ItemHeader, ItemQuery, Set, SourceBytes, StoreError};
+
+// Parameters of every list: $1, $2 the position to go on from, $3 until, $4 whether items without
+// source bytes are wanted, $5 the set or null.
+macro_rules! all {
+    ($columns:literal, $join:literal, $end:literal) => {
+        concat!(
+            "select ",
+            $columns,
+            " from windrow_oai o ",
+            $join,
+            " where (o.datestamp, o.id) > ($1, $2) and o.datestamp <= $3 \
+             and ($4 or o.deleted or o.source is not null) and $5::text is null",
+            $end
+        )
+    };
+}
+
+macro_rules! of_set {
+    ($columns:literal, $join:literal, $end:literal) => {
+        concat!(
+            "select ",
+            $columns,
+            " from windrow_oai_set s join windrow_oai o on o.id = s.id ",
+            $join,
+            " where s.set_id = (select id from windrow_set where spec = $5) \
+             and (s.datestamp, s.id) > ($1, $2) and s.datestamp <= $3 \
+             and ($4 or o.deleted or o.source is not null)",
+            $end
+        )
+    };
+}
+
+// A list of items with each content, from all items or from a set.
+macro_rules! list {
+    ($from:ident, $content:expr, $end:literal) => {
+        match $content {
+            ItemContent::Header => {
+                $from!("o.id, o.pid_value, o.datestamp, o.deleted, o.sets", "", $end)
+            }
+            ItemContent::Json => $from!(
+                "o.id, o.pid_value, o.datestamp, o.deleted, o.sets, m.json::text",
+                "left join records_metadata m on m.id = o.id",
+                $end
+            ),
+            ItemContent::Source => $from!(
+                "o.id, o.pid_value, o.datestamp, o.deleted, o.sets, b.format, b.zstd",
+                "left join windrow_source b on b.id = o.source and not o.deleted",
+                $end
+            ),
+        }
+    };
+}
+
+macro_rules! one {
+    ($columns:literal, $join:literal, $end:literal) => {
+        concat!(
+            "select ",
+            $columns,
+            " from pidstore_pid p join windrow_oai o on o.id = p.object_uuid ",
+            $join,
+            " where p.pid_type = 'recid' and p.pid_value = $1",
+            $end
+        )
+    };
+}
+
+/// A page of items.
+pub(super) async fn list(
+    connection: &mut PgConnection,
+    item_query: &ItemQuery,
+) -> Result<Vec<Item>, StoreError> {
+    let sql = match item_query.set_spec {
+        None => list!(all, item_query.content, " order by o.datestamp, o.id limit $6"),
+        Some(_) => list!(of_set, item_query.content, " order by s.datestamp, s.id limit $6"),
+    };
+    let mut arguments = arguments(item_query, item_query.after)?;
+    arguments.add(i64::from(item_query.limit)).map_err(sqlx::Error::Encode)?;
+    let rows = query_with(sql, arguments).fetch_all(connection).await?;
+    rows.iter().map(|row| item(row, item_query.content)).collect()
+}
+
+/// How many items a query has, from its beginning and without limit.
+pub(super) async fn count(
+    connection: &mut PgConnection,
+    item_query: &ItemQuery,
+) -> Result<u64, StoreError> {
+    let sql = match item_query.set_spec {
+        None => all!("count(*)", "", ""),
+        Some(_) => of_set!("count(*)", "", ""),
+    };
+    let row = query_with(sql, arguments(item_query, None)?).fetch_one(connection).await?;
+    Ok(unsigned(row.try_get(0)?))
+}
+
+/// The item whose `recid` PID has this value.
+pub(super) async fn one(
+    connection: &mut PgConnection,
+    pid_value: &str,
+    content: ItemContent,
+) -> Result<Option<Item>, StoreError> {
+    let sql = list!(one, content, "");
+    let row = query(sql).bind(pid_value).fetch_optional(connection).await?;
+    row.map(|row| item(&row, content)).transpose()
+}
+
+/// All sets, by setSpec.
+pub(super) async fn sets(connection: &mut PgConnection) -> Result<Vec<Set>, StoreError> {
+    let rows = query("select spec, name, description from oaiserver_set order by spec")
+        .fetch_all(connection)
+        .await?;
+    let set = |row: &PgRow| {
+        let spec = set_spec(row.try_get(0)?)?;
+        let name: Option<String> = row.try_get(1)?;
+        let name = name.unwrap_or_else(|| spec.to_string());
+        Ok(Set { spec, name, description: row.try_get(2)? })
+    };
+    rows.iter().map(set).collect()
+}
+
+/// The oldest datestamp of any item.
+pub(super) async fn earliest_datestamp(
+    connection: &mut PgConnection,
+) -> Result<Option<Datestamp>, StoreError> {
+    let second: Option<i64> =
+        query_scalar("select min(datestamp) from windrow_oai").fetch_one(connection).await?;
+    Ok(second.map(Datestamp::from_second))
+}
+
+fn arguments(
+    item_query: &ItemQuery,
+    after: Option<(Datestamp, Uuid)>,
+) -> Result<PgArguments, StoreError> {
+    let from = item_query.from.map_or(i64::MIN, Datestamp::as_second);
+    let (datestamp, id) = match after {
+        Some((datestamp, id)) if datestamp.as_second() >= from => (datestamp.as_second(), id),
+        // Behind all that is older.
+        _ => (from.saturating_sub(1), Uuid::max()),
+    };
+    let mut arguments = PgArguments::default();
+    let mut add = || {
+        arguments.add(datestamp)?;
+        arguments.add(id)?;
+        arguments.add(item_query.until.map_or(i64::MAX, Datestamp::as_second))?;
+        arguments.add(item_query.content != ItemContent::Source)?;
+        arguments.add(item_query.set_spec.as_ref().map(SetSpec::as_str))
+    };
+    add().map_err(sqlx::Error::Encode)?;
+    Ok(arguments)
+}
+
+fn item(row: &PgRow, content: ItemContent) -> Result<Item, StoreError> {
+    let sets: &str = row.try_get(4)?;
+    let header = ItemHeader {
+        id: row.try_get(0)?,
+        pid_value: row.try_get(1)?,
+        datestamp: Datestamp::from_second(row.try_get(2)?),
+        deleted: row.try_get(3)?,
+        set_specs: sets.split_whitespace().map(set_spec).collect::<Result<_, _>>()?,
+    };
+    let mut item = Item { header, json: None, source: None };
+    match content {
+        ItemContent::Header => {}
+        ItemContent::Json => {
+            item.json = row.try_get::<Option<&str>, _>(5)?.map(canonical).transpose()?;
+        }
+        ItemContent::Source => {
+            if let Some(format) = row.try_get(5)? {
+                item.source = Some(SourceBytes { format, bytes: decompress(row.try_get(6)?)? });
+            }
+        }
+    }
+    Ok(item)
+}
+
+fn set_spec(text: &str) -> Result<SetSpec, StoreError> {
+    text.parse().map_err(|error| StoreError::Damaged(format!("oaiserver_set: {error}")))
+}

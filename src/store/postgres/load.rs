@@ -1,0 +1,330 @@
+//! Bulk load: a batch with its ledger, source and quarantine rows and its checkpoint, at once.
+//!
+//! Deadlocks, rows that others wrote first, lost connections and restarts of the server lead to
+//! another attempt. Every attempt writes the batch's token into the checkpoint, so that a commit
+//! whose answer was lost is found done and not counted twice.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection, query, query_scalar};
+use uuid::Uuid;
+
+use super::patience::Patience;
+use super::sets::SetNumbers;
+use super::{PostgresStore, lookup, moment, projection, write};
+use crate::record::{PidName, Rejection, Stage};
+use crate::store::columns::signed;
+use crate::store::extension::{self, Transaction};
+use crate::store::plan::{Plan, plan_with};
+use crate::store::{
+    Checkpoint, Counts, LoadBatch, LoadOutcome, LoadRecord, Quarantined, StoreError,
+};
+
+// The key of windrow_ledger must fit into a third of a page.
+const SOURCE_ID_BYTES: usize = 2000;
+
+const CHECKPOINT: &str = "\
+    insert into windrow_split as s (run_id, split, lane, token, fingerprint, records, done, \
+        account, read, created, updated, unchanged, deleted, skipped, quarantined) \
+    select r.id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15 \
+    from windrow_run r where r.id = $1 and r.attempt = coalesce($16, r.attempt) \
+    on conflict (run_id, split, lane) do update set token = excluded.token, \
+        fingerprint = excluded.fingerprint, records = excluded.records, done = excluded.done, \
+        account = excluded.account, read = s.read + excluded.read, \
+        created = s.created + excluded.created, updated = s.updated + excluded.updated, \
+        unchanged = s.unchanged + excluded.unchanged, deleted = s.deleted + excluded.deleted, \
+        skipped = s.skipped + excluded.skipped, \
+        quarantined = s.quarantined + excluded.quarantined \
+    where s.token <> excluded.token";
+
+const QUARANTINE: &str = "\
+    insert into windrow_quarantine (source_name, file, number, run_id, stage, rule, code, message, \
+        locator, zstd) \
+    select $1, file, number, $2, stage, rule, code, message, locator, zstd \
+    from unnest($3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], \
+        $9::text[], $10::bytea[]) as u (file, number, stage, rule, code, message, locator, zstd) \
+    on conflict (source_name, file, number) do update set run_id = excluded.run_id, \
+        stage = excluded.stage, rule = excluded.rule, code = excluded.code, \
+        message = excluded.message, locator = excluded.locator, zstd = excluded.zstd";
+
+/// Loads a batch in one transaction; after an error nothing of it remains.
+pub(super) async fn load(
+    store: &PostgresStore,
+    mut batch: LoadBatch,
+) -> Result<LoadOutcome, StoreError> {
+    let mut patience = Patience::default();
+    let mut commit = Commit { token: Uuid::new_v4(), outcome: None };
+    let mut refused: Option<Vec<Quarantined>> = None;
+    loop {
+        let stopped = refused.as_deref().unwrap_or_default();
+        match attempt(store, &batch, stopped, &mut commit).await {
+            Ok(outcome) => return Ok(outcome),
+            Err(error @ StoreError::Unstorable { .. }) if refused.is_none() => {
+                match sieve(store, &batch.records).await {
+                    Ok(found) if found.is_empty() => return Err(error),
+                    Ok(found) => refused = Some(take_out(&mut batch.records, found)),
+                    Err(error) => patience.wait(error).await?,
+                }
+            }
+            Err(error) => {
+                patience.wait(error).await?;
+                while let Err(error) = store.keep_running().await {
+                    patience.wait(error).await?;
+                }
+            }
+        }
+    }
+}
+
+/// Writes what goes with current revisions that are written, and tells the extensions.
+pub(super) async fn write_behind(
+    connection: &mut PgConnection,
+    store: &PostgresStore,
+    plan: &mut Plan,
+    now: Timestamp,
+) -> Result<SetNumbers, StoreError> {
+    let mut sets = SetNumbers::new(store.known_sets());
+    write::behind(connection, &store.tables, plan, now).await?;
+    let transaction = projection::Transaction {
+        connection,
+        tables: &store.tables,
+        sets: &mut sets,
+        set_names: &plan.set_names,
+        now,
+    };
+    let mut transaction = Transaction::Postgres(transaction);
+    extension::tell(&store.extensions, &plan.changes, &mut transaction).await?;
+    Ok(sets)
+}
+
+/// What has been sent to be committed under a token.
+struct Commit {
+    token: Uuid,
+    /// Of the last attempt that came as far as its commit.
+    outcome: Option<LoadOutcome>,
+}
+
+async fn attempt(
+    store: &PostgresStore,
+    batch: &LoadBatch,
+    refused: &[Quarantined],
+    commit: &mut Commit,
+) -> Result<LoadOutcome, StoreError> {
+    let mut connection = store.writers.acquire().await?;
+    let mut transaction = connection.begin().await?;
+    let lookup = lookup::of_batch(&mut transaction, &batch.source_name, &batch.records).await?;
+    let now = moment::floor(batch.now);
+    let records = batch.records.clone();
+    let mut plan = plan_with(records, lookup, batch.keep_source, now, &store.extensions);
+    write::current(&mut transaction, &store.tables, &plan.changes).await?;
+    write::ledger(&mut transaction, &store.tables, &batch.source_name, &plan.ledger).await?;
+    let quarantined: Vec<&Quarantined> =
+        batch.quarantined.iter().chain(refused).chain(&plan.rejected).collect();
+    let mut counts = std::mem::take(&mut plan.counts);
+    counts.quarantined += (batch.quarantined.len() + refused.len()) as u64;
+    counts.skipped += batch.checkpoint.skipped;
+    counts.read = counts.created
+        + counts.updated
+        + counts.unchanged
+        + counts.deleted
+        + counts.skipped
+        + counts.quarantined;
+    release(&mut transaction, batch, &quarantined).await?;
+    quarantine(&mut transaction, batch.run_id, &batch.source_name, &quarantined).await?;
+    // Last, since the outbox is everybody's: who has its lock soon commits.
+    let sets = write_behind(&mut transaction, store, &mut plan, now).await?;
+    let attempt = store.attempt_of(batch.run_id);
+    let checkpoint = (&batch.checkpoint, commit.token, attempt);
+    if !write_checkpoint(&mut transaction, batch.run_id, checkpoint, &counts).await? {
+        // Dropping the transaction rolls back what this attempt wrote on top of it.
+        return commit.outcome.take().ok_or_else(|| taken_over(batch.run_id));
+    }
+    let by_store = refused.iter().chain(&plan.rejected);
+    let rejections = by_store.map(|rejected| rejected.rejection.clone()).collect();
+    commit.outcome = Some(LoadOutcome { counts, rejections });
+    transaction.commit().await?;
+    store.learn_sets(sets);
+    commit.outcome.take().ok_or_else(|| taken_over(batch.run_id))
+}
+
+fn taken_over(run_id: i64) -> StoreError {
+    StoreError::Failed(format!("run {run_id} is not there, or another process has taken it over"))
+}
+
+/// The records that the database does not hold whatever is done, with its reasons.
+async fn sieve(
+    store: &PostgresStore,
+    records: &[LoadRecord],
+) -> Result<HashMap<usize, (String, String)>, StoreError> {
+    let mut connection = store.writers.acquire().await?;
+    let mut found = HashMap::new();
+    for (at, record) in records.iter().enumerate() {
+        let json = record.record.json.as_deref().map(String::from_utf8_lossy);
+        let mut texts = vec![record.source_id.as_str(), record.record.pid_value.as_str()];
+        texts.extend(record.record.pids.iter().map(PidName::pid_value));
+        for membership in &record.record.memberships {
+            texts.extend([membership.spec.as_str(), membership.name.as_str()]);
+        }
+        let tried = query("select $1::text::jsonb is null, $2::text[]").bind(json).bind(texts);
+        match tried.execute(&mut *connection).await.map_err(StoreError::from) {
+            Ok(_) if record.source_id.len() > SOURCE_ID_BYTES => {
+                let length = record.source_id.len();
+                let message =
+                    format!("source id has {length} bytes, expected at most {SOURCE_ID_BYTES}");
+                found.insert(at, ("source_id_too_long".to_owned(), message));
+            }
+            Ok(_) => {}
+            Err(StoreError::Unstorable { code, message }) => {
+                let code = match code.as_str() {
+                    // \u0000 in JSON; the character itself in another text.
+                    "22P05" | "22021" => "nul",
+                    _ => "refused",
+                };
+                let message = format!("PostgreSQL cannot hold the record: {message}");
+                found.insert(at, (code.to_owned(), message));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+fn take_out(
+    records: &mut Vec<LoadRecord>,
+    mut reasons: HashMap<usize, (String, String)>,
+) -> Vec<Quarantined> {
+    let mut kept = Vec::with_capacity(records.len());
+    let mut taken = Vec::with_capacity(reasons.len());
+    for (at, record) in std::mem::take(records).into_iter().enumerate() {
+        let Some((code, message)) = reasons.remove(&at) else {
+            kept.push(record);
+            continue;
+        };
+        let (stage, locator) = (Stage::Load, record.locator);
+        let rejection = Rejection { stage, rule: None, code, message, locator };
+        taken.push(Quarantined { rejection, zstd: record.source.zstd });
+    }
+    *records = kept;
+    taken
+}
+
+/// Takes records out of quarantine that have got through this time.
+async fn release(
+    connection: &mut PgConnection,
+    batch: &LoadBatch,
+    quarantined: &[&Quarantined],
+) -> Result<(), StoreError> {
+    let mut places: HashMap<&Arc<str>, Vec<i64>> = HashMap::new();
+    for record in &batch.records {
+        let numbers = places.entry(&record.locator.file).or_default();
+        numbers.push(signed(record.locator.number));
+    }
+    for (file, mut numbers) in places {
+        let waiting: bool = query_scalar(
+            "select exists(select 1 from windrow_quarantine where source_name = $1 and file = $2)",
+        )
+        .bind(&batch.source_name)
+        .bind(text(file))
+        .fetch_one(&mut *connection)
+        .await?;
+        if !waiting {
+            continue;
+        }
+        let locators = quarantined.iter().map(|quarantined| &quarantined.rejection.locator);
+        let stopped: HashSet<i64> = locators
+            .filter(|locator| locator.file == *file)
+            .map(|locator| signed(locator.number))
+            .collect();
+        numbers.retain(|number| !stopped.contains(number));
+        query(
+            "delete from windrow_quarantine \
+             where source_name = $1 and file = $2 and number = any($3)",
+        )
+        .bind(&batch.source_name)
+        .bind(text(file))
+        .bind(numbers)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn quarantine(
+    connection: &mut PgConnection,
+    run_id: i64,
+    source_name: &str,
+    quarantined: &[&Quarantined],
+) -> Result<(), StoreError> {
+    // One row for each place: the last reason counts.
+    let mut rows: HashMap<(&str, u64), &Quarantined> = HashMap::new();
+    let mut order = Vec::new();
+    for quarantined in quarantined {
+        let locator = &quarantined.rejection.locator;
+        let place = (&*locator.file, locator.number);
+        if rows.insert(place, quarantined).is_none() {
+            order.push(place);
+        }
+    }
+    let rows: Vec<&Quarantined> =
+        order.iter().filter_map(|place| rows.get(place).copied()).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let texts = |of: &dyn Fn(&Rejection) -> String| -> Vec<String> {
+        rows.iter().map(|row| text(&of(&row.rejection))).collect()
+    };
+    let rules: Vec<Option<String>> =
+        rows.iter().map(|row| row.rejection.rule.as_deref().map(text)).collect();
+    let numbers: Vec<i64> = rows.iter().map(|row| signed(row.rejection.locator.number)).collect();
+    query(QUARANTINE)
+        .bind(source_name)
+        .bind(run_id)
+        .bind(texts(&|rejection| rejection.locator.file.to_string()))
+        .bind(numbers)
+        .bind(texts(&|rejection| rejection.stage.as_str().to_owned()))
+        .bind(rules)
+        .bind(texts(&|rejection| rejection.code.clone()))
+        .bind(texts(&|rejection| rejection.message.clone()))
+        .bind(texts(&|rejection| rejection.locator.to_string()))
+        .bind(rows.iter().map(|row| row.zstd.as_slice()).collect::<Vec<&[u8]>>())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// A text without U+0000, which PostgreSQL's texts cannot hold.
+fn text(text: &str) -> String {
+    text.replace('\0', "\u{FFFD}")
+}
+
+/// False when the batch of this token is committed already, or the run is not ours any more.
+async fn write_checkpoint(
+    connection: &mut PgConnection,
+    run_id: i64,
+    (checkpoint, token, attempt): (&Checkpoint, Uuid, Option<i64>),
+    counts: &Counts,
+) -> Result<bool, StoreError> {
+    let written = query(CHECKPOINT)
+        .bind(run_id)
+        .bind(&checkpoint.split)
+        .bind(i64::from(checkpoint.lane))
+        .bind(token)
+        .bind(&checkpoint.fingerprint)
+        .bind(signed(checkpoint.records))
+        .bind(checkpoint.done)
+        .bind(text(&checkpoint.account))
+        .bind(signed(counts.read))
+        .bind(signed(counts.created))
+        .bind(signed(counts.updated))
+        .bind(signed(counts.unchanged))
+        .bind(signed(counts.deleted))
+        .bind(signed(counts.skipped))
+        .bind(signed(counts.quarantined))
+        .bind(attempt)
+        .execute(connection)
+        .await?;
+    Ok(written.rows_affected() == 1)
+}

@@ -1,0 +1,348 @@
+//! The keeper for a server: PostgreSQL 13 or later, many writers at once.
+//!
+//! Each write is one transaction on a connection of its own. Rows that exist are locked before
+//! they are changed; who comes second waits, and what cannot be waited for is tried again
+//! (`patience.rs`).
+
+mod copy;
+mod json;
+mod moment;
+mod patience;
+mod schema;
+mod running;
+mod sets;
+mod lookup;
+mod write;
+mod load;
+mod projection;
+mod records;
+mod runs;
+mod items;
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, Executor};
+use uuid::Uuid;
+
+use super::{
+    Item, ItemContent, ItemQuery, LoadBatch, LoadOutcome, NewRecord, OutboxRow, QuarantineEntry,
+    RecordChange, Run, RunState, RunSummary, Set, SplitState, Store, StoreError, StoredRecord,
+    without_secrets,
+};
+use crate::record::Datestamp;
+use crate::store::extension::Extensions;
+use patience::Patience;
+pub use projection::Transaction;
+use running::Running;
+use schema::Tables;
+use sets::{SetNumbers, Sets};
+
+const READERS: u32 = 8;
+const WRITERS: u32 = 16;
+// How long a caller waits for a free connection, and for a server that is not there.
+const ACQUIRE: Duration = Duration::from_secs(10);
+
+// Writers look up a few rows by keys. Without statistics, as in a database that was empty a
+// minute ago, the planner would rather read the whole table; and compiling a plan takes longer
+// than running it.
+const WRITING: &str = "set enable_seqscan = off; set jit = off";
+
+/// The parameters of a URL that are understood; another one may be a password under a wrong name.
+const PARAMETERS: &[&str] = &[
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "user",
+];
+
+/// A store in a PostgreSQL database.
+pub(super) struct PostgresStore {
+    readers: PgPool,
+    writers: PgPool,
+    tables: Tables,
+    extensions: Extensions,
+    sets: RwLock<Arc<Sets>>,
+    /// The pipelines that this process runs, locked against others.
+    running: tokio::sync::Mutex<Running>,
+    /// Attempts by run: who has begun a run later has a higher one.
+    attempts: RwLock<HashMap<i64, i64>>,
+}
+
+/// Opens the database that a URL names, and makes Invenio's and windrow's tables where they are
+/// missing.
+///
+/// # Errors
+/// [`StoreError::Open`] when it cannot be reached or read; [`StoreError::NewerSchema`] when a newer
+/// windrow wrote it. No message has the URL's password.
+pub(super) async fn open(url: &str, extensions: Extensions) -> Result<Arc<dyn Store>, StoreError> {
+    let refused = |message: String| StoreError::Open { url: without_secrets(url), message };
+    let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
+    for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
+        let name = parameter.split('=').next().unwrap_or(parameter);
+        if !PARAMETERS.contains(&name) {
+            let known = PARAMETERS.join(", ");
+            return Err(refused(format!("unknown parameter {name}, expected one of {known}")));
+        }
+    }
+    let options: PgConnectOptions =
+        url.parse().map_err(|error: sqlx::Error| refused(error.to_string()))?;
+    let options = options
+        .application_name("windrow")
+        .statement_cache_capacity(200)
+        .disable_statement_logging();
+    let wrong = |error: StoreError| match error {
+        error @ StoreError::NewerSchema { .. } => error,
+        StoreError::Away(message) | StoreError::Failed(message) => refused(message),
+        other => refused(other.to_string()),
+    };
+    let mut connection = options.connect().await.map_err(|error| wrong(error.into()))?;
+    schema::prepare(&mut connection).await.map_err(wrong)?;
+    let tables = schema::tables(&mut connection).await.map_err(wrong)?;
+    // The pool makes its own; that this one is not closed with a word is no harm.
+    let _closed = connection.close().await;
+    let pool = |connections: u32| {
+        PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE)
+    };
+    let writers = pool(WRITERS).after_connect(|connection: &mut PgConnection, _| {
+        Box::pin(async move { connection.execute(WRITING).await.map(drop) })
+    });
+    Ok(Arc::new(PostgresStore {
+        readers: pool(READERS).connect_lazy_with(options.clone()),
+        writers: writers.connect_lazy_with(options.clone()),
+        tables,
+        extensions,
+        sets: RwLock::default(),
+        running: tokio::sync::Mutex::new(Running::new(options)),
+        attempts: RwLock::default(),
+    }))
+}
+
+impl PostgresStore {
+    fn known_sets(&self) -> Arc<Sets> {
+        Arc::clone(&self.sets.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Remembers sets whose transaction is committed.
+    fn learn_sets(&self, numbers: SetNumbers) {
+        if numbers.has_news() {
+            let mut sets = self.sets.write().unwrap_or_else(PoisonError::into_inner);
+            Arc::make_mut(&mut sets).learn(numbers);
+        }
+    }
+
+    /// The attempt of a run that this process has begun.
+    fn attempt_of(&self, run_id: i64) -> Option<i64> {
+        self.attempts.read().unwrap_or_else(PoisonError::into_inner).get(&run_id).copied()
+    }
+
+    /// After a failure: makes sure that the running pipelines are still locked for this process.
+    async fn keep_running(&self) -> Result<(), StoreError> {
+        self.running.lock().await.renew().await
+    }
+
+    async fn try_begin_run(
+        &self,
+        (pipeline, definition, fresh): (&str, &str, bool),
+        now: Timestamp,
+    ) -> Result<Run, StoreError> {
+        self.running.lock().await.begin(pipeline).await?;
+        let mut writer = self.writers.acquire().await?;
+        let mut transaction = writer.begin().await?;
+        let run = runs::begin(&mut transaction, pipeline, definition, fresh, now).await?;
+        transaction.commit().await?;
+        let mut attempts = self.attempts.write().unwrap_or_else(PoisonError::into_inner);
+        attempts.insert(run.id, run.attempt);
+        Ok(run)
+    }
+}
+
+/// Repeats what failed because others were faster, as long as patience lasts.
+macro_rules! while_contended {
+    ($attempt:expr) => {{
+        let mut patience = Patience::default();
+        loop {
+            match $attempt.await {
+                Err(error @ StoreError::Contended(_)) => patience.wait(error).await?,
+                result => break result,
+            }
+        }
+    }};
+}
+
+/// Repeats what may be done twice, until the server is back.
+macro_rules! while_away {
+    ($attempt:expr) => {{
+        let mut patience = Patience::default();
+        loop {
+            match $attempt.await {
+                Err(error @ (StoreError::Contended(_) | StoreError::Away(_))) => {
+                    patience.wait(error).await?;
+                }
+                result => break result,
+            }
+        }
+    }};
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn begin_run(
+        &self,
+        pipeline: &str,
+        definition: &str,
+        fresh: bool,
+        now: Timestamp,
+    ) -> Result<Run, StoreError> {
+        // An attempt more does no harm, should the first one's answer have been lost.
+        while_away!(self.try_begin_run((pipeline, definition, fresh), now))
+    }
+
+    async fn reset_split(&self, run_id: i64, split: &str) -> Result<(), StoreError> {
+        while_away!(async {
+            let mut writer = self.writers.acquire().await?;
+            runs::reset_split(&mut writer, run_id, split).await
+        })
+    }
+
+    async fn load(&self, batch: LoadBatch) -> Result<LoadOutcome, StoreError> {
+        load::load(self, batch).await
+    }
+
+    async fn end_run(
+        &self,
+        run_id: i64,
+        state: RunState,
+        report: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let pipeline = while_away!(async {
+            let mut writer = self.writers.acquire().await?;
+            runs::end(&mut writer, run_id, state, report, now).await
+        })?;
+        self.running.lock().await.end(&pipeline).await;
+        Ok(())
+    }
+
+    async fn splits(&self, run_id: i64) -> Result<Vec<SplitState>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        runs::splits(&mut reader, run_id).await
+    }
+
+    async fn runs(&self, limit: u32) -> Result<Vec<RunSummary>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        runs::list(&mut reader, limit).await
+    }
+
+    async fn quarantine(
+        &self,
+        source_name: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<QuarantineEntry>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        runs::quarantine(&mut reader, source_name, limit).await
+    }
+
+    async fn quarantine_entry(&self, id: i64) -> Result<QuarantineEntry, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        runs::quarantine_entry(&mut reader, id).await
+    }
+
+    async fn create(&self, record: &NewRecord, now: Timestamp) -> Result<StoredRecord, StoreError> {
+        while_contended!(records::create(self, record, now))
+    }
+
+    async fn change(
+        &self,
+        id: Uuid,
+        change: &RecordChange,
+        now: Timestamp,
+    ) -> Result<StoredRecord, StoreError> {
+        while_contended!(records::change(self, id, change, now))
+    }
+
+    async fn erase(
+        &self,
+        id: Uuid,
+        expected_revision: i64,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        while_contended!(records::erase(self, id, expected_revision, now))
+    }
+
+    async fn record_by_id(&self, id: Uuid) -> Result<StoredRecord, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        records::by_id(&mut reader, id).await
+    }
+
+    async fn outbox(&self, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        projection::outbox(&mut reader, limit).await
+    }
+
+    async fn clear_outbox(&self, number: i64) -> Result<(), StoreError> {
+        let mut writer = self.writers.acquire().await?;
+        projection::clear_outbox(&mut writer, number).await
+    }
+
+    async fn record(&self, pid_type: &str, pid_value: &str) -> Result<StoredRecord, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        records::by_pid(&mut reader, pid_type, pid_value).await
+    }
+
+    async fn revisions(&self, id: Uuid) -> Result<Vec<StoredRecord>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        records::revisions(&mut reader, id).await
+    }
+
+    async fn items(&self, query: &ItemQuery) -> Result<Vec<Item>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        items::list(&mut reader, query).await
+    }
+
+    async fn count_items(&self, query: &ItemQuery) -> Result<u64, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        items::count(&mut reader, query).await
+    }
+
+    async fn item(
+        &self,
+        pid_value: &str,
+        content: ItemContent,
+    ) -> Result<Option<Item>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        items::one(&mut reader, pid_value, content).await
+    }
+
+    async fn sets(&self) -> Result<Vec<Set>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        items::sets(&mut reader).await
+    }
+
+    async fn earliest_datestamp(&self) -> Result<Option<Datestamp>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        items::earliest_datestamp(&mut reader).await
+    }
+
+    async fn token_key(&self) -> Result<[u8; 32], StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        schema::token_key(&mut reader).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        schema::version(&mut reader).await.map(drop)
+    }
+}

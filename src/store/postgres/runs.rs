@@ -1,0 +1,205 @@
+//! Runs, their splits, and the quarantine.
+
+use jiff::Timestamp;
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{Row, query, query_as, query_scalar};
+
+use super::moment::Moment;
+use crate::store::columns::{decompress, unsigned};
+use crate::store::{
+    Checkpoint, Counts, QuarantineEntry, Run, RunState, RunSummary, SplitState, StoreError,
+};
+
+/// Begins a run or goes on with an interrupted one; see `Store::begin_run`.
+pub(super) async fn begin(
+    connection: &mut PgConnection,
+    pipeline: &str,
+    definition: &str,
+    fresh: bool,
+    now: Timestamp,
+) -> Result<Run, StoreError> {
+    let interrupted: Option<(i64, i64, String)> = query_as(
+        "select id, attempt, definition from windrow_run \
+         where pipeline = $1 and state = $2 order by id desc limit 1 for update",
+    )
+    .bind(pipeline)
+    .bind(RunState::Running.as_str())
+    .fetch_optional(&mut *connection)
+    .await?;
+    if let Some((id, attempt, _)) =
+        interrupted.filter(|(_, _, before)| !fresh && before == definition)
+    {
+        query("update windrow_run set attempt = attempt + 1 where id = $1")
+            .bind(id)
+            .execute(&mut *connection)
+            .await?;
+        let splits = splits(connection, id).await?;
+        return Ok(Run { id, attempt: attempt + 1, splits });
+    }
+    let now = Moment(now);
+    query("update windrow_run set state = $1, finished = $2 where pipeline = $3 and state = $4")
+        .bind(RunState::Abandoned.as_str())
+        .bind(now)
+        .bind(pipeline)
+        .bind(RunState::Running.as_str())
+        .execute(&mut *connection)
+        .await?;
+    let id = query_scalar(
+        "insert into windrow_run (pipeline, definition, state, attempt, started) \
+         values ($1, $2, $3, 1, $4) returning id",
+    )
+    .bind(pipeline)
+    .bind(definition)
+    .bind(RunState::Running.as_str())
+    .bind(now)
+    .fetch_one(connection)
+    .await?;
+    Ok(Run { id, attempt: 1, splits: Vec::new() })
+}
+
+/// Forgets what a run noted about one split.
+pub(super) async fn reset_split(
+    connection: &mut PgConnection,
+    run_id: i64,
+    split: &str,
+) -> Result<(), StoreError> {
+    query("delete from windrow_split where run_id = $1 and split = $2")
+        .bind(run_id)
+        .bind(split)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Ends a run with its report; returns its pipeline's name.
+pub(super) async fn end(
+    connection: &mut PgConnection,
+    run_id: i64,
+    state: RunState,
+    report: &str,
+    now: Timestamp,
+) -> Result<String, StoreError> {
+    let pipeline = query_scalar(
+        "update windrow_run set state = $1, report = $2, finished = $3 where id = $4 \
+         returning pipeline",
+    )
+    .bind(state.as_str())
+    .bind(report)
+    .bind(Moment(now))
+    .bind(run_id)
+    .fetch_optional(connection)
+    .await?;
+    pipeline.ok_or_else(|| StoreError::NotFound(format!("run {run_id}")))
+}
+
+/// The splits of a run, by name.
+pub(super) async fn splits(
+    connection: &mut PgConnection,
+    run_id: i64,
+) -> Result<Vec<SplitState>, StoreError> {
+    let rows = query(
+        "select split, lane, fingerprint, records, done, account, \
+         read, created, updated, unchanged, deleted, skipped, quarantined \
+         from windrow_split where run_id = $1 order by split, lane",
+    )
+    .bind(run_id)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(split).collect()
+}
+
+/// Runs, newest first.
+pub(super) async fn list(
+    connection: &mut PgConnection,
+    limit: u32,
+) -> Result<Vec<RunSummary>, StoreError> {
+    let rows = query(
+        "select id, pipeline, state, to_char(started, 'YYYY-MM-DD HH24:MI:SS.US'), \
+         to_char(finished, 'YYYY-MM-DD HH24:MI:SS.US'), report from windrow_run \
+         order by id desc limit $1",
+    )
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    let summary = |row: &PgRow| {
+        Ok(RunSummary {
+            id: row.try_get(0)?,
+            pipeline: row.try_get(1)?,
+            state: row.try_get(2)?,
+            started: row.try_get(3)?,
+            finished: row.try_get(4)?,
+            report: row.try_get(5)?,
+        })
+    };
+    rows.iter().map(summary).collect()
+}
+
+/// Quarantined records, oldest first.
+pub(super) async fn quarantine(
+    connection: &mut PgConnection,
+    source_name: Option<&str>,
+    limit: u32,
+) -> Result<Vec<QuarantineEntry>, StoreError> {
+    let rows = query(
+        "select id, source_name, run_id, stage, rule, code, message, locator, zstd \
+         from windrow_quarantine where $1 is null or source_name = $1 order by id limit $2",
+    )
+    .bind(source_name)
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(entry).collect()
+}
+
+/// One quarantined record.
+pub(super) async fn quarantine_entry(
+    connection: &mut PgConnection,
+    id: i64,
+) -> Result<QuarantineEntry, StoreError> {
+    let row = query(
+        "select id, source_name, run_id, stage, rule, code, message, locator, zstd \
+         from windrow_quarantine where id = $1",
+    )
+    .bind(id)
+    .fetch_optional(connection)
+    .await?;
+    entry(&row.ok_or_else(|| StoreError::NotFound(format!("{id} in quarantine")))?)
+}
+
+fn split(row: &PgRow) -> Result<SplitState, StoreError> {
+    let number = |column: &str| row.try_get(column).map(unsigned);
+    Ok(SplitState {
+        checkpoint: Checkpoint {
+            split: row.try_get("split")?,
+            lane: u32::try_from(row.try_get::<i32, _>("lane")?).unwrap_or(0),
+            fingerprint: row.try_get("fingerprint")?,
+            records: number("records")?,
+            done: row.try_get("done")?,
+            skipped: number("skipped")?,
+            account: row.try_get("account")?,
+        },
+        counts: Counts {
+            read: number("read")?,
+            created: number("created")?,
+            updated: number("updated")?,
+            unchanged: number("unchanged")?,
+            deleted: number("deleted")?,
+            skipped: number("skipped")?,
+            quarantined: number("quarantined")?,
+        },
+    })
+}
+
+fn entry(row: &PgRow) -> Result<QuarantineEntry, StoreError> {
+    Ok(QuarantineEntry {
+        id: row.try_get(0)?,
+        source_name: row.try_get(1)?,
+        run_id: row.try_get(2)?,
+        stage: row.try_get(3)?,
+        rule: row.try_get(4)?,
+        code: row.try_get(5)?,
+        message: row.try_get(6)?,
+        locator: row.try_get(7)?,
+        bytes: decompress(row.try_get(8)?)?,
+    })
+}
