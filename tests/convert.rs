@@ -249,3 +249,23 @@ fn the_table_of_formats_has_a_line_for_each() {
     assert_eq!((ended.status, ended.stdout.lines().count()), (Some(0), lines));
     assert!(ended.stdout.contains("ISO 2709"));
 }
+
+#[test]
+fn what_a_crosswalk_writes_is_checked_against_its_schema() {
+    let folder = Folder::new();
+    folder.write(
+        "schema.json",
+        r#"{"type":"object","properties":{"title":{"type":"string","maxLength":4}}}"#,
+    );
+    folder.write(
+        "titles.yaml",
+        "crosswalk: titles\nfrom: { format: json }\nto: { format: json, schema: schema.json }\n\
+         rules: [ { id: title, to: title, from: $.title } ]\n",
+    );
+    folder.write("a.jsonl", "{\"title\":\"Hay\"}\n{\"title\":\"Straw\"}\n");
+    let ended = convert(&folder, &["a.jsonl", "--crosswalk", "titles.yaml", "-o", "b.jsonl"]);
+    assert_eq!(bytes(&folder, "b.jsonl"), b"{\"title\":\"Hay\"}\n");
+    assert!(ended.stderr.starts_with("2 read = 1 written + 1 rejected"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("title: "), "{}", ended.stderr);
+    assert_eq!(ended.status, Some(1));
+}

@@ -46,7 +46,7 @@ fn mistake(files: &[(&str, &str)], expected: &str) {
 #[track_caller]
 fn passes(files: &[(&str, &str)]) {
     let crosswalk = load(files).unwrap_or_else(|error| panic!("{error}"));
-    let outcomes = crosswalk.test().outcomes;
+    let outcomes = crosswalk.test().unwrap().outcomes;
     assert!(!outcomes.is_empty());
     for outcome in outcomes {
         assert!(outcome.failures.is_empty(), "{}: {:?}", outcome.name, outcome.failures);

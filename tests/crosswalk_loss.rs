@@ -102,3 +102,35 @@ rules:
     let ended = end(&mut folder.windrow(&loss));
     assert!(ended.stdout.contains("title.original        1       1  dropped"), "{}", ended.stdout);
 }
+
+#[test]
+fn a_field_that_gives_way_to_another_is_dropped_and_what_is_left_out_on_purpose_is_ignored() {
+    let folder = Folder::new();
+    folder.write(
+        "first.yaml",
+        "\
+crosswalk: first
+from: { format: marc21 }
+to: { format: json }
+rules:
+  - { id: name, to: name, from: \"700\", take: first, map: [ { to: name, from: $a } ] }
+  - { id: last, to: last, from: \"710\", take: last, map: [ { to: name, from: $a } ] }
+  - { id: year, to: year, from: \"008/07-10\", pipe: \"keep('[0-9]{4}')\" }
+ignore: [ { from: \"008\", why: what matters is read } ]
+",
+    );
+    let dump = "=LDR  00000nam a2200000 a 4500\n=008  000000nuuuu\n=700  1\\$aMower$e1\n\
+        =700  1\\$aRake$e2\n=710  2\\$aBarn\n=710  2\\$aField\n";
+    folder.write("dump.mrk", dump);
+    let options = ["crosswalk", "loss", "first.yaml", "--json", "--against", "dump.mrk"];
+    let loss: Value = serde_json::from_str(&end(&mut folder.windrow(&options)).stdout).unwrap();
+    let values =
+        |field: &str, state: &str| loss["account"]["fields"][field][state]["values"].clone();
+    assert_eq!(values("700 1_ $a", "mapped"), 1);
+    assert_eq!(values("700 1_ $a", "dropped"), 1);
+    assert_eq!(values("700 1_ $e", "dropped"), 1, "with the field that it stands in");
+    assert_eq!(values("700 1_ $e", "unmapped"), 1);
+    assert_eq!(values("710 2_ $a", "mapped"), 1);
+    assert_eq!(values("710 2_ $a", "dropped"), 1);
+    assert_eq!(values("008", "ignored"), 1);
+}

@@ -1,6 +1,6 @@
 //! `windrow crosswalk run`, `test`, `explain` and `diff`: what each prints, and how it ends.
 
-use crate::support::{Ended, Folder, end};
+use crate::support::{Ended, Folder, end, project};
 
 const CROSSWALK: &str = "\
 crosswalk: brief
@@ -182,4 +182,137 @@ rules:
     let ended = crosswalk(&folder, &["explain", "twice.yaml", "twice.mrk"]);
     let paths: Vec<_> = ended.stdout.lines().filter(|line| line.contains(" = ")).collect();
     assert_eq!(paths, ["words[0] = \"hay\"", "names[0].name = \"Rake, Bea\""]);
+}
+
+const TESTS_BESIDE: &str = "\
+tests:
+  - name: a name
+    marc: |
+      =001  2
+      =245  00$aStraw
+      =700  1\\$aRake, Bea
+    expect: { \"names[0].name\": \"Rake, Bea\" }
+";
+
+#[test]
+fn tests_beside_a_crosswalk_run_with_its_own() {
+    let folder = folder();
+    folder.write("brief.test.yaml", TESTS_BESIDE);
+    let case = |name: &str, files: &[(&str, &str)]| {
+        std::fs::create_dir_all(folder.path(&format!("brief.test/{name}"))).unwrap();
+        for (file, text) in files {
+            folder.write(&format!("brief.test/{name}/{file}"), text);
+        }
+    };
+    let straw = "=LDR  00000nam a2200000 a 4500\n=001  3\n=245  00$aStraw$9x\n";
+    case(
+        "a_title",
+        &[("input.mrk", straw), ("expected.json", "{\"id\": \"3\", \"title\": \"STRAW\"}")],
+    );
+    case(
+        "held",
+        &[
+            ("input.mrk", "=LDR  00000nam a2200000 a 4500\n=001  4\n"),
+            ("expected.yaml", "quarantine: { rule: title, code: missing }"),
+        ],
+    );
+    let lost = ("expected.yaml", "name: what is lost\nunmapped: []");
+    case("lost", &[("input.mrk", straw), lost, ("todo.txt", "245$9 has no place yet\n")]);
+    // The glob of a shell finds the tests too.
+    let ended = crosswalk(&folder, &["test", "brief.test.yaml", "brief.yaml"]);
+    let expected = "\
+ok      brief.yaml:10  a title in capitals
+ok      brief.test.yaml:2  a name
+ok      brief.test/a_title  a title
+ok      brief.test/held  held
+ok      brief.test/lost  what is lost
+        todo: 245$9 has no place yet
+        unmapped: 245$9 is lost and not listed
+";
+    assert!(ended.stdout.starts_with(expected), "{}", ended.stdout);
+    assert!(
+        ended.stdout.ends_with("5 passed, 0 failed, 1 rules and cases not used\n"),
+        "{}",
+        ended.stdout
+    );
+    assert_eq!(ended.status, Some(0));
+
+    // What passes is no known failure any more.
+    case("lost", &[("expected.yaml", "unmapped: \"245$9\"")]);
+    let ended = crosswalk(&folder, &["test", "brief.yaml"]);
+    assert!(ended.stdout.contains("FAILED  brief.test/lost  lost\n"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("passes: take todo.txt away"), "{}", ended.stdout);
+    assert_eq!(ended.status, Some(1));
+}
+
+#[test]
+fn tests_beside_a_crosswalk_that_cannot_be_read_are_a_mistake_of_it() {
+    let folder = folder();
+    std::fs::create_dir_all(folder.path("brief.test/empty")).unwrap();
+    let ended = crosswalk(&folder, &["check", "brief.yaml"]);
+    assert!(ended.stderr.contains("brief.test/empty: has no `input.*`"), "{}", ended.stderr);
+    assert_eq!(ended.status, Some(78));
+    folder.write("brief.test/empty/input.mrk", "=001  1\n");
+    let ended = crosswalk(&folder, &["test", "brief.yaml"]);
+    let message = "brief.test/empty: has neither `expected.*` nor `expected.yaml`";
+    assert!(ended.stderr.contains(message), "{}", ended.stderr);
+    folder.write("brief.test/empty/notes.md", "");
+    let ended = crosswalk(&folder, &["test", "brief.yaml"]);
+    assert!(ended.stderr.contains("`notes.md` is no part of a case"), "{}", ended.stderr);
+    std::fs::remove_dir_all(folder.path("brief.test")).unwrap();
+    folder.write("brief.test.yaml", "tests:\n  - name: x\n    expected: {}\n    json: {}\n");
+    let ended = crosswalk(&folder, &["check", "brief.yaml"]);
+    assert!(ended.stderr.contains("brief.test.yaml:3:5"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("did you mean `expect`?"), "{}", ended.stderr);
+    assert_eq!(ended.status, Some(78));
+}
+
+/// An answer of OAI-PMH with a record and one that was deleted.
+fn answer(metadata: &str) -> String {
+    format!(
+        "<OAI-PMH xmlns=\"http://www.openarchives.org/OAI/2.0/\"><ListRecords>\
+         <record><header><identifier>oai:hay:1</identifier></header><metadata>{metadata}</metadata></record>\
+         <record><header status=\"deleted\"><identifier>oai:hay:2</identifier>\
+         <datestamp>2024-01-01</datestamp></header></record></ListRecords></OAI-PMH>"
+    )
+}
+
+#[test]
+fn a_record_that_was_deleted_becomes_a_record_that_says_so() {
+    let folder = Folder::new();
+    for (name, metadata) in [
+        (
+            "oai_dc",
+            "<oai_dc:dc xmlns:oai_dc=\"http://www.openarchives.org/OAI/2.0/oai_dc/\" xmlns:dc=\"http://purl.org/dc/elements/1.1/\"><dc:title>T</dc:title></oai_dc:dc>",
+        ),
+        (
+            "dcterms",
+            "<qdc:qualifieddc xmlns:qdc=\"http://dspace.org/qualifieddc/\" xmlns:dc=\"http://purl.org/dc/elements/1.1/\" xmlns:dcterms=\"http://purl.org/dc/terms/\"><dc:title>T</dc:title><dcterms:issued>2000</dcterms:issued></qdc:qualifieddc>",
+        ),
+        (
+            "datacite-xml",
+            "<resource xmlns=\"http://datacite.org/schema/kernel-4\"><identifier identifierType=\"DOI\">10.5072/1</identifier><titles><title>T</title></titles></resource>",
+        ),
+        (
+            "mods",
+            "<mods xmlns=\"http://www.loc.gov/mods/v3\"><titleInfo><title>T</title></titleInfo></mods>",
+        ),
+        (
+            "marc21",
+            "<record xmlns=\"http://www.loc.gov/MARC21/slim\"><leader>00000nam a2200000 a 4500</leader><controlfield tag=\"001\">1</controlfield><datafield tag=\"245\" ind1=\"0\" ind2=\"0\"><subfield code=\"a\">T</subfield></datafield></record>",
+        ),
+    ] {
+        folder.write("answer.xml", answer(metadata));
+        let file = project(&format!("crosswalks/{name}-to-record.yaml"));
+        let ended = crosswalk(&folder, &["run", file.to_str().unwrap(), "answer.xml"]);
+        let tombstone =
+            "{\"deleted\":true,\"id\":\"oai:hay:2\",\"metadata\":{\"title\":\"[deleted]\"}}";
+        assert_eq!(ended.stdout.lines().last(), Some(tombstone), "{name}: {}", ended.stderr);
+        assert_eq!(
+            (ended.status, ended.stdout.lines().count()),
+            (Some(0), 2),
+            "{name}: {}",
+            ended.stderr
+        );
+    }
 }

@@ -39,7 +39,7 @@ fn every_rule_item_and_case_is_used_in_a_test() {
     let names = TO_RECORD.iter().map(|(name, ..)| *name).chain(FROM_RECORD.iter().copied());
     for name in names {
         let crosswalk = load(name);
-        let report = crosswalk.test();
+        let report = crosswalk.test().unwrap();
         let labels = crosswalk.plan().labels.iter().zip(&report.uses);
         let unused: Vec<_> = labels.filter(|(_, uses)| **uses == 0).map(|(l, _)| l).collect();
         assert!(unused.is_empty(), "{name}: {unused:?}");

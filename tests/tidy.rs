@@ -342,7 +342,11 @@ fn registries_are_sorted_and_name_nothing_twice() {
 fn yaml_files(folder: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(root().join(folder)).unwrap();
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    // Tests beside a crosswalk are none themselves.
+    files.retain(|path| {
+        let name = path.to_string_lossy();
+        name.ends_with(".yaml") && !name.ends_with(".test.yaml")
+    });
     assert!(!files.is_empty(), "{folder} has no file");
     files
 }
@@ -361,7 +365,7 @@ fn every_crosswalk_carries_tests_and_stands_in_the_readme() {
     for path in yaml_files("crosswalks") {
         let name = path.file_name().unwrap().to_string_lossy();
         match Crosswalk::load(&path) {
-            Ok(crosswalk) if crosswalk.test().outcomes.is_empty() => {
+            Ok(crosswalk) if crosswalk.test().unwrap().outcomes.is_empty() => {
                 violations.push(format!("{name} has no `tests:`"));
             }
             Ok(_) => {}

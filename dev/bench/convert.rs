@@ -45,6 +45,7 @@ fn windrow(file: &Path, format: &str, threads: usize) -> Result<Measured> {
         reading: ReadOptions::default(),
         writing: WriteOptions::default(),
         crosswalk: None,
+        schema: None,
         limit: None,
         threads,
     };

@@ -17,6 +17,7 @@ use crate::formats::{
 };
 use crate::pipeline::{self, Conversion, ConvertError, Converted, Inputs, Output, Progress};
 use crate::source::{Codec, expand};
+use crate::validate::SchemaValidator;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -88,6 +89,8 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let mut inputs = Inputs::new(files(&arguments.inputs)?, arguments.from);
     let crosswalk = arguments.crosswalk.as_deref().map(Crosswalk::load).transpose();
     let crosswalk = crosswalk.map_err(configuration)?;
+    let schema = crosswalk.as_ref().and_then(Crosswalk::schema).map(SchemaValidator::load);
+    let schema = schema.transpose().map_err(configuration)?;
     let from = inputs.format()?.context("there is nothing to read")?;
     let written = crosswalk.as_ref().map(|crosswalk| &crosswalk.plan().output);
     let model = written.map_or(from.model, |output| output.model);
@@ -105,6 +108,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
             columns: arguments.columns.clone(),
         },
         crosswalk,
+        schema,
         limit: arguments.limit,
         threads: arguments.threads,
     };

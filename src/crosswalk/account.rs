@@ -17,12 +17,12 @@ use crate::formats::marc21::{CONTROL_VALUE, Field, Tag};
 pub enum State {
     /// No rule reads it.
     Unmapped,
-    /// Left out on purpose, with a reason in the crosswalk.
-    Ignored,
     /// Only looked at, by a condition or a binding.
     Read,
-    /// Its rule let it go: another value was taken, or its object was skipped.
+    /// Its rule let it go: another value or field was taken, or its object was skipped.
     Dropped,
+    /// Left out on purpose, with a reason in the crosswalk.
+    Ignored,
     /// A transform failed on it and the policy skipped it.
     Failed,
     /// It reached the output.
@@ -33,9 +33,9 @@ impl State {
     /// All of them, in order.
     pub const ALL: [State; 6] = [
         State::Unmapped,
-        State::Ignored,
         State::Read,
         State::Dropped,
+        State::Ignored,
         State::Failed,
         State::Mapped,
     ];

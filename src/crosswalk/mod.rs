@@ -41,7 +41,9 @@ pub use run::Held;
 pub use runner::Runner;
 pub use syntax::{json_schema, keys};
 pub use target::Output;
-pub use test::{RoundtripError, RoundtripReport, TestOutcome, TestReport, decoded, roundtrip};
+pub use test::{
+    BesideError, RoundtripError, RoundtripReport, TestOutcome, TestReport, decoded, roundtrip,
+};
 pub use trace::{Trace, TraceLine, TraceStep};
 
 use crate::record::ContentHash;
@@ -70,6 +72,8 @@ pub struct Crosswalk {
     plan: Plan,
     schema: Option<PathBuf>,
     folder: PathBuf,
+    /// The file that it was loaded from.
+    path: Option<PathBuf>,
 }
 
 impl Crosswalk {
@@ -82,7 +86,8 @@ impl Crosswalk {
             .map_err(|reason| CrosswalkError::Read { path: path.to_owned(), reason })?;
         let name = path.display().to_string();
         let folder = path.parent().unwrap_or(Path::new(""));
-        Crosswalk::parse(name, text, folder).map_err(CrosswalkError::Invalid)
+        let crosswalk = Crosswalk::parse(name, text, folder).map_err(CrosswalkError::Invalid)?;
+        Ok(Crosswalk { path: Some(path.to_owned()), ..crosswalk })
     }
 
     /// Compiles a text; `folder` is where its tables, its schema and what it extends stand.
@@ -94,7 +99,7 @@ impl Crosswalk {
         let (file, check) = syntax::read(&source, folder)?;
         let plan = compile::compile(&file, check)?;
         let schema = file.to_schema.as_ref().map(|schema| file.resolve(schema));
-        Ok(Crosswalk { file, plan, schema, folder: folder.to_owned() })
+        Ok(Crosswalk { file, plan, schema, folder: folder.to_owned(), path: None })
     }
 
     /// Its name.
@@ -121,9 +126,23 @@ impl Crosswalk {
         self.plan.hash
     }
 
-    /// Runs the file's own tests.
-    #[must_use]
-    pub fn test(&self) -> TestReport {
-        test::run(self, &self.folder)
+    /// Reads the tests that stand beside the file.
+    ///
+    /// # Errors
+    /// [`BesideError`]: they cannot be read.
+    pub fn check_tests(&self) -> Result<(), BesideError> {
+        self.beside().map(drop)
+    }
+
+    fn beside(&self) -> Result<Vec<test::Placed>, BesideError> {
+        self.path.as_deref().map_or(Ok(Vec::new()), test::beside)
+    }
+
+    /// Runs the tests in the file and those beside it: `NAME.test.yaml`, `NAME.test/`.
+    ///
+    /// # Errors
+    /// [`BesideError`]: those beside it cannot be read.
+    pub fn test(&self) -> Result<TestReport, BesideError> {
+        Ok(test::run(self, &self.folder, &self.beside()?))
     }
 }

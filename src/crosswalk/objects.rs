@@ -76,12 +76,14 @@ impl<'r> Run<'r> {
         {
             new.sort_by_key(|node| self.position(node));
         }
-        match step.take {
-            Take::First | Take::FirstMatch => nodes.truncate(start + 1),
-            Take::Last if nodes.len() > start + 1 => {
-                nodes.drain(start..nodes.len() - 1);
-            }
-            _ => {}
+        let others = match step.take {
+            _ if nodes.len() < start + 2 => 0..0,
+            Take::First | Take::FirstMatch => start + 1..nodes.len(),
+            Take::Last => start..nodes.len() - 1,
+            _ => 0..0,
+        };
+        for node in nodes.drain(others) {
+            self.mark_whole(&node, State::Dropped);
         }
         self.nodes = nodes;
         Ok(true)

@@ -74,6 +74,8 @@ pub struct Plan {
     pub input: Input,
     /// Rules in file order.
     pub rules: Vec<Step>,
+    /// Rules for a deleted record that has nothing else to say.
+    pub tombstone: Vec<Step>,
     /// The target paths of the whole record.
     pub shape: Shape,
     /// What is written.

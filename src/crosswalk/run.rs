@@ -115,8 +115,8 @@ impl<'r> Run<'r> {
         }
     }
 
-    pub(super) fn rules(&mut self, buffers: &mut [Buffer]) -> Outcome<()> {
-        for (n, rule) in self.plan.rules.iter().enumerate() {
+    pub(super) fn rules(&mut self, rules: &'r [Step], buffers: &mut [Buffer]) -> Outcome<()> {
+        for (n, rule) in rules.iter().enumerate() {
             let start = self.memory.times.is_some().then(Instant::now);
             self.rule(rule, buffers)?;
             if let (Some(start), Some(times)) = (start, &mut self.memory.times)

@@ -10,6 +10,7 @@ use super::run::{Held, Run};
 use super::shape::Buffer;
 use super::trace::Trace;
 use crate::formats::SourceRecord;
+use crate::formats::envelope::{Header, header};
 
 /// What is kept from record to record only for its memory.
 #[derive(Debug, Default)]
@@ -108,6 +109,8 @@ impl<'p> Runner<'p> {
         out.clear();
         let plan = self.plan;
         let id = source.control_number().unwrap_or("");
+        let is_tombstone = !plan.tombstone.is_empty() && is_tombstone(source, &plan.input);
+        let rules = if is_tombstone { &plan.tombstone } else { &plan.rules };
         let source = match (source, &plan.input) {
             (SourceRecord::Marc(marc), Input::Marc) => {
                 Source::Marc(MarcInput::new(marc, &plan.tags, &mut self.account, &mut self.index))
@@ -116,10 +119,12 @@ impl<'p> Runner<'p> {
                 Source::Json(JsonInput::new(root, &mut self.leaves))
             }
             (SourceRecord::Xml(tree), Input::Xml { record, namespaces }) => {
-                match XmlInput::new(tree, record.as_deref(), namespaces) {
+                // A tombstone is its header.
+                let record = record.as_ref().filter(|_| !is_tombstone);
+                match XmlInput::new(tree, record.map(String::as_str), namespaces) {
                     Some(input) => Source::Xml(input),
                     None => {
-                        let record = record.as_deref().unwrap_or("record");
+                        let record = record.map_or("record", String::as_str);
                         let message = format!("there is no element {record} in it");
                         return Err(refused("record", message, false));
                     }
@@ -147,7 +152,7 @@ impl<'p> Runner<'p> {
         run.memory.marks.clear();
         run.account.next_record();
         let mut buffers = run.buffers(0, plan.shape.slots());
-        let result = run.rules(&mut buffers).and_then(|()| run.settle(&mut buffers));
+        let result = run.rules(rules, &mut buffers).and_then(|()| run.settle(&mut buffers));
         let keeps = matches!(plan.unmapped, OfUnmapped::Keep(_));
         let demands = plan.demands.as_ref().filter(|_| run.sure && !keeps && result.is_ok());
         self.sure =
@@ -159,6 +164,23 @@ impl<'p> Runner<'p> {
             *place = buffers;
         }
         result.map_err(|held| *held)
+    }
+}
+
+/// Whether a record is deleted and has nothing else to say: an OAI-PMH header without metadata, or
+/// a MARC record without data fields.
+fn is_tombstone(source: &SourceRecord, input: &Input) -> bool {
+    match (source, input) {
+        (SourceRecord::Marc(marc), Input::Marc) => {
+            let is_deleted = marc.leader().0.get(5) == Some(&b'd');
+            is_deleted && marc.fields().all(|field| field.tag().is_control())
+        }
+        (SourceRecord::Xml(tree), Input::Xml { record, namespaces }) => {
+            header(tree).is_some_and(Header::is_deleted)
+                && (record.is_none()
+                    || XmlInput::new(tree, record.as_deref(), namespaces).is_none())
+        }
+        _ => false,
     }
 }
 

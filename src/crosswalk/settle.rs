@@ -62,9 +62,11 @@ impl Run<'_> {
             for (code, index, length) in field.outline() {
                 let mut state = states.get(index).copied().unwrap_or(State::Unmapped);
                 let value = || input.marc.value(index).unwrap_or_default();
-                if state == State::Unmapped {
+                if state < State::Ignored && ignored.contains(code) {
+                    state = State::Ignored;
+                } else if state == State::Unmapped {
                     // Nothing is lost with a blank.
-                    if ignored.contains(code) || text::trimmed(value()).is_empty() {
+                    if text::trimmed(value()).is_empty() {
                         state = State::Ignored;
                     } else {
                         lost.see(|| class.name(code), value());
@@ -88,23 +90,33 @@ impl Run<'_> {
             }
         }
         for node in nodes {
-            match node {
-                Node::Json(value) => {
-                    let found = self.json().and_then(|input| input.found(value));
-                    self.mark(found.map_or(Origins::None, |found| found.origins), State::Ignored);
+            self.mark_whole(&node, State::Ignored);
+        }
+    }
+
+    /// Marks all that a field, an element, an object or a value holds.
+    pub(super) fn mark_whole(&mut self, node: &Node<'_>, state: State) {
+        match node {
+            Node::Field(field) => {
+                for (_, index, _) in field.outline() {
+                    self.mark(Origins::One(position(index)), state);
                 }
-                Node::Xml(node) => {
-                    self.mark(found(node).origins, State::Ignored);
-                    if let XmlNode::Element(element) = node {
-                        let attributes = element.descendants().flat_map(Element::attributes);
-                        for attribute in attributes {
-                            let origins = Origins::One(position(attribute.index()));
-                            self.mark(origins, State::Ignored);
-                        }
+            }
+            Node::Json(value) => {
+                let origins = self.json().map_or(Origins::None, |input| input.origins(value));
+                self.mark(origins, state);
+            }
+            Node::Xml(node) => {
+                self.mark(found(*node).origins, state);
+                if let XmlNode::Element(element) = node {
+                    let attributes = element.descendants().flat_map(Element::attributes);
+                    for attribute in attributes {
+                        self.mark(Origins::One(position(attribute.index())), state);
                     }
                 }
-                _ => {}
             }
+            Node::Value(value, _) => self.mark(value.origins, state),
+            Node::Root => {}
         }
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use json_schema::json_schema;
-pub use read::read;
+pub use read::{read, read_expectation, read_tests};
 
 use crate::yaml::{SourceText, Span};
 
@@ -91,8 +91,8 @@ pub struct Rule {
     pub join: Option<String>,
     /// Values in the order in which the rule lists them, not the record's.
     pub listed: bool,
-    /// The 880 that is linked to a field counts as a further field.
-    pub linked: bool,
+    /// The 880 that is linked to a field counts as a further field; where that is said.
+    pub linked: Option<Span>,
     /// Transforms.
     pub pipe: Option<Spanned<String>>,
     /// Value when there is none.
@@ -187,8 +187,8 @@ pub enum Unmapped {
     Keep(Spanned<String>),
 }
 
-/// One inline test.
-#[derive(Debug, Clone)]
+/// One test.
+#[derive(Debug, Clone, Default)]
 pub struct InlineTest {
     /// Its sentence.
     pub name: String,
@@ -213,7 +213,7 @@ pub struct InlineTest {
 }
 
 /// The input of a test.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub enum TestInput {
     /// Line MARC.
     Marc(String),
@@ -224,6 +224,7 @@ pub enum TestInput {
     /// A record of a file, relative to the crosswalk: the first, or the one of this identifier.
     File(Spanned<String>, Option<String>),
     /// No input of its own: a test of records there and back.
+    #[default]
     None,
 }
 
@@ -270,6 +271,8 @@ pub struct File {
     pub to_leader: Option<Spanned<String>>,
     /// `to.sort`: `tag` for MARC fields in the order of their tags.
     pub to_sort: Option<Spanned<String>>,
+    /// `to.punctuate`: `isbd` for punctuation between subfields.
+    pub to_punctuate: Option<Spanned<String>>,
     /// `defaults.on_error`
     pub on_error: Option<Policy>,
     /// `defaults.unique`
@@ -280,6 +283,8 @@ pub struct File {
     pub pipes: Vec<(Spanned<String>, Spanned<String>)>,
     /// `rules:`
     pub rules: Vec<Rule>,
+    /// `tombstone:`: rules for a deleted record that has nothing else to say.
+    pub tombstone: Vec<Rule>,
     /// `ignore:`
     pub ignore: Vec<Ignore>,
     /// `unmapped:`

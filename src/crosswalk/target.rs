@@ -5,12 +5,13 @@
 
 mod check;
 mod dress;
+mod isbd;
 mod linked;
 
 use super::shape::{Buffer, Shape, Syntax};
-use super::syntax::File;
 use super::syntax::keys::{self, words};
-use crate::formats::marc21::{Leader, marcxml};
+use super::syntax::{File, Spanned};
+use crate::formats::marc21::{Leader, Marc, marcxml};
 use crate::formats::{DecodeError, FORMATS, Format, Model, SourceRecord, by_name, csv};
 use crate::record::Warning;
 use crate::xml;
@@ -32,6 +33,8 @@ pub struct Output {
     pub columns: Vec<csv::Column>,
     /// Fields of a MARC record stand in the order of their tags.
     pub by_tag: bool,
+    /// Subfields of a MARC record are set off by punctuation.
+    punctuates: bool,
     /// What stands before and behind a record.
     envelope: (String, String),
     /// The leader of a MARC record for which no rule gives one.
@@ -42,15 +45,16 @@ impl Output {
     /// Reads `to` of a file; mistakes go to `check`.
     pub(super) fn of(file: &File, check: &mut Checker) -> Output {
         let (model, format) = model(file, check);
-        let by_tag = match &file.to_sort {
-            None => false,
-            Some(sort) if sort.value == "tag" => true,
-            Some(sort) => {
-                let known = words(keys::SORTS);
-                check.unknown("E0106", sort.span, "order of a target", &sort.value, known);
+        let mut is_said = |given: &Option<Spanned<String>>, what, known| match given {
+            Some(word) if words(known).any(|known| known == word.value) => true,
+            Some(word) => {
+                check.unknown("E0106", word.span, what, &word.value, words(known));
                 false
             }
+            None => false,
         };
+        let by_tag = is_said(&file.to_sort, "order of a target", keys::SORTS);
+        let punctuates = is_said(&file.to_punctuate, "punctuation", keys::PUNCTUATIONS);
         let leader = match &file.to_leader {
             Some(leader) if leader.value.len() == 24 && leader.value.is_ascii() => {
                 leader.value.clone()
@@ -74,7 +78,7 @@ impl Output {
             Some(format) if csv::is_table(format) => columns(file),
             _ => Vec::new(),
         };
-        Output { model, format, columns, by_tag, envelope, leader }
+        Output { model, format, columns, by_tag, punctuates, envelope, leader }
     }
 
     /// The syntax of its target paths.
@@ -97,6 +101,7 @@ impl Output {
     /// Writes a whole record: canonical JSON, an XML element, or `<record>` of MARCXML.
     pub(super) fn write(&self, shape: &Shape, buffers: &[Buffer], out: &mut Vec<u8>) {
         let (open, close) = &self.envelope;
+        let whole = out.len();
         out.extend_from_slice(open.as_bytes());
         let start = out.len();
         shape.stitch(buffers, out);
@@ -105,6 +110,9 @@ impl Output {
             out.splice(start..=start, leader.into_bytes());
         }
         out.extend_from_slice(close.as_bytes());
+        if self.punctuates {
+            punctuate(out, whole);
+        }
     }
 
     /// Reads back what a run has written, to be written in any format of the same model.
@@ -131,6 +139,17 @@ impl Output {
             Model::Marc => marcxml::read(&text(), record.marc_mut(), warnings)?,
         }
         Ok(())
+    }
+}
+
+/// Sets off the subfields of the record that begins at `start`; one that nobody can read stays.
+fn punctuate(out: &mut Vec<u8>, start: usize) {
+    let text = String::from_utf8_lossy(out.get(start..).unwrap_or_default());
+    let (mut marc, mut punctuated) = (Marc::default(), String::new());
+    if marcxml::read(&text, &mut marc, &mut Vec::new()).is_ok() {
+        marcxml::write(&isbd::punctuated(&marc), &mut punctuated);
+        out.truncate(start);
+        out.extend_from_slice(punctuated.as_bytes());
     }
 }
 

@@ -163,7 +163,9 @@ pub enum Opening {
 #[must_use]
 pub fn opening(first_bytes: &[u8]) -> Option<Opening> {
     let bytes = without_mark(first_bytes);
-    let special = looks_like_marc_json(bytes) || super::invenio_v1::looks_like_dump(bytes);
+    let special = looks_like_marc_json(bytes)
+        || super::invenio_v1::looks_like_dump(bytes)
+        || super::datacite::json::looks_like_rest(bytes);
     let (first, rest) = bytes.trim_ascii_start().split_first()?;
     let second = rest.trim_ascii_start().first();
     match (first, second) {

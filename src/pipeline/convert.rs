@@ -17,6 +17,7 @@ use super::report::Findings;
 use crate::crosswalk::Crosswalk;
 use crate::formats::{Format, ReadOptions, WriteOptions};
 use crate::source::{BatchLimit, SkippedMember, SourceError};
+use crate::validate::SchemaValidator;
 use bench::{Work, Worked};
 pub use inputs::Inputs;
 
@@ -30,6 +31,8 @@ pub struct Conversion {
     pub writing: WriteOptions,
     /// What leads from one model to another.
     pub crosswalk: Option<Crosswalk>,
+    /// The schema of what the crosswalk writes; a record that breaks it is rejected.
+    pub schema: Option<SchemaValidator>,
     /// Stop after so many records read.
     pub limit: Option<u64>,
     /// Threads that decode and encode; 0 for one a core. Reading and writing have their own.

@@ -51,6 +51,7 @@ pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     match arguments.verb {
         Verb::Check { files } => {
             for crosswalk in load(&files)? {
+                crosswalk.check_tests().map_err(configuration)?;
                 writeln!(std::io::stdout(), "{}: no mistakes", crosswalk.name())?;
             }
             Ok(Outcome::Clean)
@@ -88,11 +89,20 @@ fn load_one(file: &Path) -> Result<Crosswalk, Failure> {
     Crosswalk::load(file).map_err(configuration)
 }
 
-/// Loads all files; the mistakes of all of them in one error.
+/// Loads all files; the mistakes of all of them in one error. `NAME.test.yaml`, as a glob finds it
+/// too, stands for the crosswalk beside it.
 fn load(files: &[PathBuf]) -> Result<Vec<Crosswalk>, Failure> {
     let (mut crosswalks, mut mistakes) = (Vec::new(), Vec::new());
+    let mut loaded: Vec<PathBuf> = Vec::new();
     for file in files {
-        match Crosswalk::load(Path::new(file)) {
+        let name = file.to_string_lossy();
+        let own = name.strip_suffix(".test.yaml").map(|stem| PathBuf::from(format!("{stem}.yaml")));
+        let file = own.as_ref().unwrap_or(file);
+        if loaded.contains(file) {
+            continue;
+        }
+        loaded.push(file.clone());
+        match Crosswalk::load(file) {
             Ok(crosswalk) => crosswalks.push(crosswalk),
             Err(error @ (CrosswalkError::Read { .. } | CrosswalkError::Invalid(_))) => {
                 mistakes.push(error.to_string());

@@ -1,18 +1,18 @@
 //! `windrow crosswalk test`: the tests that crosswalks carry, and the rules that none of them uses.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::load;
-use crate::cli::{Failure, Outcome};
+use crate::cli::{Failure, Outcome, configuration};
 use crate::crosswalk::{Crosswalk, TestReport};
 
 pub fn run(files: &[PathBuf], complete: bool) -> Result<Outcome, Failure> {
     let mut out = std::io::stdout().lock();
     let mut counts = Counts::default();
-    for (file, crosswalk) in files.iter().zip(load(files)?) {
-        let report = crosswalk.test();
-        show(&mut out, file, &report, &mut counts)?;
+    for crosswalk in load(files)? {
+        let report = crosswalk.test().map_err(configuration)?;
+        show(&mut out, &report, &mut counts)?;
         coverage(&mut out, &crosswalk, &report, &mut counts)?;
     }
     let Counts { passed, failed, unused } = counts;
@@ -28,14 +28,9 @@ struct Counts {
     unused: usize,
 }
 
-fn show(
-    out: &mut impl Write,
-    file: &Path,
-    report: &TestReport,
-    counts: &mut Counts,
-) -> std::io::Result<()> {
+fn show(out: &mut impl Write, report: &TestReport, counts: &mut Counts) -> std::io::Result<()> {
     for outcome in &report.outcomes {
-        let place = format!("{}:{}", file.display(), outcome.line);
+        let place = &outcome.place;
         if outcome.failures.is_empty() {
             counts.passed += 1;
             writeln!(out, "ok      {place}  {}", outcome.name)?;

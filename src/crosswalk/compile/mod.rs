@@ -57,27 +57,37 @@ pub fn compile(file: &File, check: Checker) -> Result<Plan, Diagnostics> {
     let root = schema.as_ref().map(SchemaPaths::root);
     let scope =
         Scope { schema: root, bindings: Vec::new(), on_error: None, context: Context::Record };
-    let mut rules: Vec<Step> = file
-        .rules
-        .iter()
-        .filter_map(|rule| {
+    if let Some(rule) = file.tombstone.first()
+        && matches!(compiler.input, Input::Json | Input::Columns)
+    {
+        let message = "`tombstone` is for sources in XML and MARC only";
+        compiler.check.error("E0415", rule.span, message);
+    }
+    let mut steps = |rules: &[Rule]| -> Vec<Step> {
+        let step = |rule: &Rule| {
             compiler.reads_record = false;
             let step = compiler.step(rule, &rule.id, &scope, Some(&mut shape), 1)?;
             Some(Step { reads_record: compiler.reads_record, ..step })
-        })
-        .collect();
+        };
+        rules.iter().filter_map(step).collect()
+    };
+    let mut rules = steps(&file.rules);
+    let mut tombstone = steps(&file.tombstone);
     let unmapped = compiler.unmapped(&file.unmapped, &scope, &mut shape);
     shape.finish(output.by_tag);
     let (ignore, ignore_paths) = compiler.ignored(file, &scope);
     rules = rules.into_iter().map(Step::known_ahead).collect();
+    tombstone = tombstone.into_iter().map(Step::known_ahead).collect();
     let mut demands = None;
     if let (Some(root), Model::Json) = (root, output.model) {
         proof::prove(&mut rules, root);
+        proof::prove(&mut tombstone, root);
         demands = shape.demands(root);
     }
     let plan = Plan {
         input: compiler.input,
         rules,
+        tombstone,
         shape,
         output,
         tags: compiler.tags,
@@ -212,6 +222,9 @@ impl Compiler<'_> {
         let mut from: Vec<_> =
             rule.from.iter().filter_map(|text| self.selector(text, scope, wants_values)).collect();
         self.one_source(rule, label);
+        if let Some(span) = rule.linked.filter(|_| !matches!(self.input, Input::Marc)) {
+            self.check.error("E0415", span, "`linked` is for sources in MARC only");
+        }
         let on_error = rule.on_error.clone().or_else(|| scope.on_error.clone());
         let on_error = on_error.or_else(|| self.default_on_error.clone());
         let has_policy = on_error.is_some();
@@ -269,7 +282,7 @@ impl Compiler<'_> {
             listed: rule.listed,
             sorted: from.len() > 1 && !rule.listed && self.input.model() != Model::Json,
             from,
-            linked: rule.linked,
+            linked: rule.linked.is_some(),
             pipe,
             default,
             reads_record: false,

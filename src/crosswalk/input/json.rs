@@ -94,6 +94,11 @@ impl<'r> JsonInput<'r> {
         place(self.root, wanted, &mut next).unwrap_or_default()
     }
 
+    /// The leaves of a value of the document.
+    pub fn origins(&self, value: &Value) -> Origins {
+        self.leaves.origins(value)
+    }
+
     /// A value of the document as a value of a rule: text as it is, anything else as its JSON;
     /// an empty list or object is none.
     pub fn found(&self, value: &'r Value) -> Option<Found<'r>> {

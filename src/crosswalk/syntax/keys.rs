@@ -100,6 +100,10 @@ pub const TARGETS: &[Word] = &[
 /// `to.sort`
 pub const SORTS: &[Word] = &[("tag", "fields in the order of their tags")];
 
+/// `to.punctuate`
+pub const PUNCTUATIONS: &[Word] =
+    &[("isbd", "the punctuation of ISBD at the end of subfields, as MARC 21 has it")];
+
 /// `take`
 pub const TAKES: &[Word] = &[
     ("all", "all of them"),
@@ -180,6 +184,11 @@ pub static FILE: Shape = Shape {
             key("tables", Holds::Named(&Holds::Object(&TABLE)), "lookup tables by name"),
             key("pipes", Holds::Named(&Holds::Text), "pipes of transforms by name"),
             key("rules", Holds::Objects(&RULE), "what becomes of what is read, in order"),
+            key(
+                "tombstone",
+                Holds::Objects(&RULE),
+                "the rules for a deleted record that has nothing else to say",
+            ),
             key("ignore", Holds::Objects(&IGNORE), "what is left out on purpose"),
             key(
                 "unmapped",
@@ -224,6 +233,11 @@ pub static TO: Shape = Shape {
             key("schema_location", Holds::Text, "the value of xsi:schemaLocation"),
             key("leader", Holds::Text, "the leader of a MARC record for which no rule gives one"),
             key("sort", Holds::Word(SORTS), "the order of the fields of a MARC record"),
+            key(
+                "punctuate",
+                Holds::Word(PUNCTUATIONS),
+                "the punctuation between the subfields of a MARC record; none without",
+            ),
         ],
     )
 };
@@ -294,7 +308,7 @@ pub static ITEM: Shape = shape(
         key("on_error", ON_ERROR_HOLDS, "what to do when a transform fails"),
         key("unique", Holds::Boolean, "leaves out a value that is there already"),
         key("attrs", Holds::Named(&Holds::Object(&ITEM)), "attributes of the element by name"),
-        key("ind", Holds::Texts, "the two indicators of the field, a blank as `_`"),
+        key("ind", Holds::Texts, "the two indicators of the field, a blank as `_`; or expressions"),
         key("linked_880", Holds::Object(&LINKED_880), "the same field in another script"),
         key("note", Holds::Text, "words for people"),
     ],
@@ -406,6 +420,32 @@ pub static TEST: Shape = Shape {
         ],
     )
 };
+
+/// The file of tests beside a crosswalk.
+pub static TESTS: Shape = Shape {
+    required: &["tests"],
+    ..shape(
+        "tests",
+        "a file of tests",
+        &[
+            key("note", Holds::Text, "words for people"),
+            key("tests", Holds::Objects(&TEST), "what must come of what"),
+        ],
+    )
+};
+
+/// What a folder of a case expects beside the whole output.
+pub static EXPECTATION: Shape = shape(
+    "expectation",
+    "an expectation",
+    &[
+        key("name", Holds::Text, "what it shows, a sentence"),
+        key("expect", Holds::Named(&Holds::Any), "path: value; other paths are free"),
+        key("unmapped", Holds::Texts, "what no rule reads, all of it"),
+        key("quarantine", Holds::Object(&PROBLEM), "the rule that holds the record"),
+        key("report", Holds::OneOrMore(&PROBLEM), "what policies dealt with, all of it"),
+    ],
+);
 
 /// A problem: of which rule, of which code.
 pub static PROBLEM: Shape = Shape {

@@ -2,6 +2,7 @@
 
 mod idle;
 mod target;
+mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,10 +10,10 @@ use std::sync::Arc;
 use super::extends::gather;
 use super::keys::{self, Shape, words};
 use super::{
-    Case, ExpectedProblem, File, Ignore, InlineTest, Policy, Roundtrip, Rule, Spanned,
-    TableContent, TableDeclaration, Take, TestInput, Unmapped,
+    Case, File, Ignore, Policy, Rule, Spanned, TableContent, TableDeclaration, Take, Unmapped,
 };
 use crate::yaml::{Checker, Diagnostics, Fields, Kind, Node, SourceText};
+pub use tests::{read_expectation, read_tests};
 
 /// Reads a file's structure, with what it extends; `folder` is where it stands.
 ///
@@ -40,6 +41,7 @@ pub fn read(source: &Arc<SourceText>, folder: &Path) -> Result<(File, Checker), 
     let to = shaped(&mut check, to, &keys::TO);
     let defaults = fields.get("defaults").unwrap_or(&empty);
     let defaults = shaped(&mut check, defaults, &keys::DEFAULTS);
+    let list = check.required(fields, "rules", "the crosswalk");
     let file = File {
         source: Arc::clone(source),
         folders,
@@ -54,14 +56,16 @@ pub fn read(source: &Arc<SourceText>, folder: &Path) -> Result<(File, Checker), 
         to_schema_location: optional_text(&mut check, to, "schema_location").map(|s| s.value),
         to_leader: optional_text(&mut check, to, "leader"),
         to_sort: optional_text(&mut check, to, "sort"),
+        to_punctuate: optional_text(&mut check, to, "punctuate"),
         on_error: policy(&mut check, defaults, "on_error"),
         unique: boolean(&mut check, defaults, "unique").unwrap_or(false),
         tables: tables(&mut check, fields),
         pipes: pipes(&mut check, fields),
-        rules: rules(&mut check, fields),
+        rules: rules(&mut check, list),
+        tombstone: rules(&mut check, fields.get("tombstone")),
         ignore: ignores(&mut check, fields),
         unmapped: unmapped(&mut check, fields),
-        tests: tests(&mut check, fields),
+        tests: tests::tests(&mut check, fields),
     };
     Ok((file, check))
 }
@@ -172,10 +176,10 @@ fn pipes(check: &mut Checker, fields: Fields<'_>) -> Vec<(Spanned<String>, Spann
     found
 }
 
-fn rules(check: &mut Checker, fields: Fields<'_>) -> Vec<Rule> {
-    let Some(node) = check.required(fields, "rules", "the crosswalk") else { return Vec::new() };
+fn rules(check: &mut Checker, list: Option<&Node>) -> Vec<Rule> {
+    let Some(list) = list else { return Vec::new() };
     let mut found: Vec<Rule> = Vec::new();
-    for node in check.list(node, "rules") {
+    for node in check.list(list, "rules") {
         let Some(rule) = rule(check, node, "a rule") else { continue };
         if rule.id.is_empty() {
             check.error("E0102", rule.span, "a rule has no `id`");
@@ -225,7 +229,10 @@ fn rule(check: &mut Checker, node: &Node, what: &str) -> Option<Rule> {
         take: take(check, fields),
         join: optional_text(check, fields, "join").map(|join| join.value),
         listed: order(check, fields),
-        linked: boolean(check, fields, "linked").unwrap_or(false),
+        linked: fields
+            .get("linked")
+            .filter(|node| check.boolean(node, "linked") == Some(true))
+            .map(|node| node.span),
         pipe: optional_text(check, fields, "pipe"),
         default: optional_text(check, fields, "default"),
         on_missing: policy(check, fields, "on_missing"),
@@ -369,101 +376,4 @@ fn unmapped(check: &mut Checker, fields: Fields<'_>) -> Unmapped {
             }
         },
     }
-}
-
-fn tests(check: &mut Checker, fields: Fields<'_>) -> Vec<InlineTest> {
-    let Some(node) = fields.get("tests") else { return Vec::new() };
-    let list = check.list(node, "tests");
-    list.iter().filter_map(|node| inline_test(check, node)).collect()
-}
-
-fn inline_test(check: &mut Checker, node: &Node) -> Option<InlineTest> {
-    let fields = shaped(check, node, &keys::TEST);
-    let name = optional_text(check, fields, "name").map(|name| name.value).unwrap_or_default();
-    let roundtrip = fields.get("roundtrip").and_then(|node| roundtrip(check, node));
-    let input = test_input(check, fields, roundtrip.is_some())?;
-    let expect =
-        fields.get("expect").map_or(&[][..], |node| check.mapping(node, "expect").entries());
-    let quarantine = fields.get("quarantine").and_then(|node| {
-        let hold = shaped(check, node, &keys::PROBLEM);
-        let rule = optional_text(check, hold, "rule")?.value;
-        Some((rule, optional_text(check, hold, "code")?.value))
-    });
-    let exact = fields.get("exact").map(Node::to_json);
-    if let Some(header) = fields.get("header").filter(|_| !matches!(input, TestInput::Xml(_))) {
-        check.error("E0415", header.span, "`header` is for tests in XML only");
-    }
-    Some(InlineTest {
-        name,
-        span: node.span,
-        input,
-        expect: expect
-            .iter()
-            .map(|entry| {
-                let path = Spanned { value: entry.key.clone(), span: entry.key_span };
-                (path, entry.value.to_json())
-            })
-            .collect(),
-        exact,
-        unmapped: fields.get("unmapped").map(|node| {
-            texts(check, Some(node), "unmapped").into_iter().map(|t| t.value).collect()
-        }),
-        quarantine,
-        report: fields.get("report").map(|node| problems(check, node)),
-        header: pairs(check, fields.get("header"), "header"),
-        roundtrip,
-    })
-}
-
-fn test_input(check: &mut Checker, fields: Fields<'_>, without: bool) -> Option<TestInput> {
-    let mut given = keys::INPUTS.iter().filter_map(|key| Some((*key, fields.get(key)?)));
-    let (first, second) = (given.next(), given.next());
-    match (first, second) {
-        (None, _) if without => Some(TestInput::None),
-        (Some(("marc", node)), None) => Some(TestInput::Marc(check.text(node, "marc")?)),
-        (Some(("xml", node)), None) => Some(TestInput::Xml(check.text(node, "xml")?)),
-        (Some(("file", node)), None) => {
-            let text = check.text(node, "file")?;
-            let (path, id) = match text.split_once('#') {
-                Some((path, id)) => (path.to_owned(), Some(id.to_owned())),
-                None => (text, None),
-            };
-            Some(TestInput::File(Spanned { value: path, span: node.span }, id))
-        }
-        (Some((key, node)), None) => {
-            if key == "csv" {
-                check.mapping(node, "csv");
-            }
-            Some(TestInput::Json(node.to_json()))
-        }
-        _ => {
-            let message = format!("a test has one of `{}`", keys::INPUTS.join("`, `"));
-            check.error("E0102", fields.span, message);
-            None
-        }
-    }
-}
-
-fn problems(check: &mut Checker, node: &Node) -> Vec<ExpectedProblem> {
-    let mut found = Vec::new();
-    for node in check.one_or_many(node) {
-        let problem = shaped(check, node, &keys::PROBLEM);
-        let rule = optional_text(check, problem, "rule");
-        if let (Some(rule), Some(code)) = (rule, optional_text(check, problem, "code")) {
-            found.push((rule.value, code.value));
-        }
-    }
-    found
-}
-
-fn roundtrip(check: &mut Checker, node: &Node) -> Option<Roundtrip> {
-    let fields = shaped(check, node, &keys::ROUNDTRIP);
-    check.required(fields, "with", "roundtrip");
-    check.required(fields, "corpus", "roundtrip");
-    let modulo = texts(check, fields.get("modulo"), "modulo");
-    Some(Roundtrip {
-        with: optional_text(check, fields, "with")?,
-        corpus: texts(check, fields.get("corpus"), "corpus"),
-        modulo: modulo.into_iter().map(|path| path.value).collect(),
-    })
 }

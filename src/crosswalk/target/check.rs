@@ -18,6 +18,7 @@ pub fn check(file: &File, output: &Output, check: &mut Checker) {
         ("record", file.to_record.as_ref(), Model::Xml, "XML"),
         ("leader", file.to_leader.as_ref(), Model::Marc, "MARC"),
         ("sort", file.to_sort.as_ref(), Model::Marc, "MARC"),
+        ("punctuate", file.to_punctuate.as_ref(), Model::Marc, "MARC"),
     ];
     for (key, given, model, name) in keys {
         if let Some(given) = given.filter(|_| output.model != model) {

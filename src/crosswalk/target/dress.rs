@@ -44,7 +44,7 @@ pub fn of_each(rule: &Rule) -> Option<Rule> {
         from: Vec::new(),
         take: None,
         listed: false,
-        linked: false,
+        linked: None,
         ..rule.clone()
     })
 }
@@ -72,11 +72,16 @@ pub fn extra_items(rule: &Rule) -> Vec<Rule> {
         let to = Spanned { value: format!("@{}", name.value), span: name.span };
         Rule { to: Some(to), ..attribute.clone() }
     });
-    let indicators = rule.ind.iter().zip(["ind1", "ind2"]).map(|(value, name)| Rule {
-        span: value.span,
-        to: Some(Spanned { value: name.to_owned(), span: value.span }),
-        constant: Some(Spanned { value: value.value.as_str().into(), span: value.span }),
-        ..Rule::default()
+    let indicators = rule.ind.iter().zip(["ind1", "ind2"]).map(|(value, name)| {
+        let to = Some(Spanned { value: name.to_owned(), span: value.span });
+        let mut item = Rule { span: value.span, to, ..Rule::default() };
+        if value.value.contains("{{") {
+            item.expression = Some(value.clone());
+        } else {
+            let sign = value.value.as_str().into();
+            item.constant = Some(Spanned { value: sign, span: value.span });
+        }
+        item
     });
     attributes.chain(indicators).collect()
 }

@@ -1,5 +1,6 @@
-//! The tests inside a crosswalk: an input, and what must come of it.
+//! The tests of a crosswalk, in it and beside it: an input, and what must come of it.
 
+mod beside;
 mod compare;
 mod corpus;
 mod roundtrip;
@@ -20,18 +21,19 @@ use crate::formats::envelope::OAI_NAMESPACE;
 use crate::formats::marc21::line;
 use crate::xml::Options;
 use crate::xml::tree::Tree;
-use crate::xml::writer::push_text;
+use crate::xml::writer::{push_attribute_value, push_text};
 
+pub use beside::{BesideError, Placed, beside};
 use compare::compare;
 pub use roundtrip::{RoundtripError, RoundtripReport, decoded, roundtrip};
 
-/// How one inline test ended.
+/// How one test ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestOutcome {
     /// Its sentence.
     pub name: String,
-    /// The line of the file where it stands.
-    pub line: usize,
+    /// Where it stands: `FILE:LINE`, or the folder of a case.
+    pub place: String,
     /// What differs; empty when it passed.
     pub failures: Vec<String>,
     /// What is worth knowing though it passed.
@@ -49,11 +51,19 @@ pub struct TestReport {
     pub uses: Vec<u64>,
 }
 
-pub(super) fn run(crosswalk: &Crosswalk, folder: &Path) -> TestReport {
+/// Runs the tests of a crosswalk, and those that stand beside it.
+pub(super) fn run(crosswalk: &Crosswalk, folder: &Path, beside: &[Placed]) -> TestReport {
     let file = &crosswalk.file;
     let mut uses = vec![0; crosswalk.plan.labels.len()];
     let mut outcomes = Vec::new();
-    for case in &file.tests {
+    let within = file.tests.iter().map(|case| {
+        let line = file.source.line_column(case.span.start).0;
+        (case, format!("{}:{line}", file.source.name), folder, &None)
+    });
+    let beside = beside
+        .iter()
+        .map(|placed| (&placed.test, placed.place.clone(), &*placed.folder, &placed.todo));
+    for (case, place, folder, todo) in within.chain(beside) {
         let mut test = Test {
             crosswalk,
             folder,
@@ -64,9 +74,16 @@ pub(super) fn run(crosswalk: &Crosswalk, folder: &Path) -> TestReport {
             output: Vec::new(),
         };
         test.run();
-        let Test { failures, notes, output, .. } = test;
-        let line = file.source.line_column(case.span.start).0;
-        outcomes.push(TestOutcome { name: case.name.clone(), line, failures, notes, output });
+        let Test { mut failures, mut notes, output, .. } = test;
+        if let Some(reason) = todo {
+            notes.push(format!("todo: {reason}"));
+            if failures.is_empty() {
+                failures.push("passes: take todo.txt away".to_owned());
+            } else {
+                notes.append(&mut failures);
+            }
+        }
+        outcomes.push(TestOutcome { name: case.name.clone(), place, failures, notes, output });
     }
     TestReport { outcomes, uses }
 }
@@ -135,9 +152,17 @@ impl Test<'_> {
     fn tree(&self, text: &str) -> Result<Tree, String> {
         let mut whole = String::new();
         if !self.case.header.is_empty() {
-            whole.push_str(&format!("<record xmlns=\"{OAI_NAMESPACE}\"><header>"));
-            for (name, value) in &self.case.header {
-                let name = if name == "set_spec" { "setSpec" } else { name };
+            whole.push_str(&format!("<record xmlns=\"{OAI_NAMESPACE}\"><header"));
+            let (status, elements): (Vec<_>, Vec<_>) =
+                self.case.header.iter().partition(|(name, _)| name == "status");
+            for (_, status) in status {
+                whole.push_str(" status=\"");
+                push_attribute_value(&mut whole, status);
+                whole.push('"');
+            }
+            whole.push('>');
+            for (name, value) in elements {
+                let name = if name == "set_spec" { "setSpec" } else { name.as_str() };
                 whole.push_str(&format!("<{name}>"));
                 push_text(&mut whole, value);
                 whole.push_str(&format!("</{name}>"));

@@ -63,7 +63,7 @@ pub const FORMAT_REST: Format = Format {
     extensions: &["json"],
     model: Model::Json,
     reading: Some(Reading {
-        sniff: |_| false,
+        sniff: looks_like_rest,
         framing: || JsonFraming::boxed(&["data"]),
         decode: |bytes, options, record, warnings| {
             read_as(check_rest, bytes, options, record, warnings)
@@ -76,6 +76,20 @@ pub const FORMAT_REST: Format = Format {
         encode: |record, _, out, _| write_as(|value| expect(Dialect::Rest, value), record, out),
     }),
 };
+
+/// Whether a file begins with a resource of the REST API, or an answer about one or several.
+#[must_use]
+pub fn looks_like_rest(first_bytes: &[u8]) -> bool {
+    let dense = first_bytes.iter().filter(|byte| !byte.is_ascii_whitespace());
+    let dense: Vec<u8> = dense.take(SNIFFED).copied().collect();
+    let text = String::from_utf8_lossy(&dense);
+    let front = text.trim_start_matches('\u{feff}').trim_start_matches('[');
+    let inside = front.strip_prefix("{\"data\":").unwrap_or(front).trim_start_matches('[');
+    inside.starts_with("{\"id\":") && inside.contains("\"type\":\"dois\",\"attributes\":{")
+}
+
+/// How far an identifier and a type reach, without white space.
+const SNIFFED: usize = 400;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dialect {

@@ -14,7 +14,7 @@ use crate::xml::reader::{Element, Reader, Token};
 use crate::xml::writer::push_attribute_value;
 use crate::xml::{self, encoding};
 
-use super::{CONTROL_VALUE, Marc, Tag, leader};
+use super::{CONTROL_VALUE, Leader, Marc, Tag, leader};
 
 /// The namespace that [`write()`] declares.
 pub const NAMESPACE: &str = "http://www.loc.gov/MARC21/slim";
@@ -182,6 +182,10 @@ fn read_record(
                     marc.push_data(tag, [first, second]);
                     read_subfields(&mut reader, &mut value, tag, marc, warnings)?;
                 }
+                (2, "header") if element.attribute("status")?.as_deref() == Some("deleted") => {
+                    has_leader = true;
+                    read_deleted(&mut reader, &mut value, marc)?;
+                }
                 (2, _) => pass_empty(&mut reader, &element, warnings)?,
                 (_, name) => return Err(unexpected(name, "record")),
             },
@@ -259,6 +263,27 @@ fn read_value(reader: &mut Reader<'_>, value: &mut String) -> Result<(), DecodeE
             Token::Char(c) => value.push(c),
             Token::End | Token::Eof => return Ok(()),
             Token::Start(element) => return Err(unexpected(element.name(), "text only")),
+        }
+    }
+}
+
+// The header of a record that OAI-PMH says is deleted, which has no metadata: a record without data
+// fields, of the status `d`, whose number is the identifier.
+fn read_deleted(
+    reader: &mut Reader<'_>,
+    value: &mut String,
+    marc: &mut Marc,
+) -> Result<(), DecodeError> {
+    marc.set_leader(Leader(*b"00000dam a2200000 a 4500"));
+    loop {
+        match reader.next()? {
+            Token::End if reader.depth() == 1 => return Ok(()),
+            Token::Eof => return Ok(()),
+            Token::Start(element) if element.name() == "identifier" => {
+                read_value(reader, value)?;
+                marc.push_control(Tag(*b"001"), value.trim());
+            }
+            _ => {}
         }
     }
 }

@@ -184,6 +184,13 @@ impl Bench<'_> {
                 let rule = Some(held.rule).filter(|rule| !rule.is_empty());
                 return Err(rejected(Stage::Crosswalk, rule, held.code, held.message, locator));
             }
+            if let (Some(schema), false) = (&conversion.schema, runner.is_surely_valid())
+                && let Err(violations) = schema.check(&self.out)
+            {
+                let texts = violations.iter().map(|v| format!("{}: {}", v.path, v.message));
+                let message = texts.collect::<Vec<_>>().join("; ");
+                return Err(rejected(Stage::Validate, None, "schema", message, locator));
+            }
             if let Some(crosswalk) = &conversion.crosswalk {
                 let output = &crosswalk.plan().output;
                 let read = output.read_back(&self.out, &mut self.source, &mut self.warnings);

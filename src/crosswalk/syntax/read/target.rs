@@ -4,15 +4,17 @@ use super::{rule, shaped, texts};
 use crate::crosswalk::syntax::{Linked880, Spanned, keys};
 use crate::yaml::{Checker, Fields};
 
-/// `ind: ["1", _]`
+/// `ind: ["1", _]`, `ind: ["{{ 1 if creators else 0 }}", "0"]`
 pub fn indicators(check: &mut Checker, fields: Fields<'_>) -> Vec<Spanned<String>> {
     let Some(node) = fields.get("ind") else { return Vec::new() };
     let found = texts(check, Some(node), "an indicator");
     let is_indicator = |text: &str| {
-        text.len() == 1 && text.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
+        let is_sign = |byte: u8| byte == b'_' || byte.is_ascii_alphanumeric();
+        text.contains("{{") || (text.len() == 1 && text.bytes().all(is_sign))
     };
     if found.len() != 2 || !found.iter().all(|text| is_indicator(&text.value)) {
-        check.error("E0103", node.span, "`ind` is two indicators, each a letter, a digit or `_`");
+        let message = "`ind` is two indicators, each a letter, a digit, `_` or an expression";
+        check.error("E0103", node.span, message);
     }
     found
 }
