@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, query, query_scalar};
+use sqlx::{AssertSqlSafe, Connection, query, query_scalar};
 use uuid::Uuid;
 
 use super::moment::Moment;
@@ -39,6 +39,14 @@ const SOURCES: &str = "\
     from unnest($1::bigint[], $2::text[], $3::text[], $4::bytea[], $5::bytea[]) \
         as u (id, format, locator, hash, zstd) \
     where s.id = u.id";
+
+// Any number that nobody else is likely to lock: the letters "recids".
+const RECIDS: i64 = 0x7265_6369_6473;
+
+const RAISE_RECIDS: &str = "\
+    select setval(s.name, $1) \
+    from (select pg_get_serial_sequence('pidstore_recid', 'recid')::regclass as name) s \
+    where $1 > coalesce(pg_sequence_last_value(s.name), 0)";
 
 // What nobody knew of goes, unless a PID leads to it.
 const REMOVE_PIDS: &str = "\
@@ -259,15 +267,33 @@ async fn new_pids(connection: &mut PgConnection, plan: &mut Plan) -> Result<(), 
     let insert = query(PIDS).bind(types).bind(values).bind(states).bind(ids);
     let insert = insert.bind(created).bind(updated).execute(&mut *connection).await?;
     all(count, insert.rows_affected(), "pidstore_pid")?;
-    if !minted.is_empty() {
+    if let Some(largest) = minted.last().copied() {
         query(
             "insert into pidstore_recid (recid) select unnest($1::bigint[]) \
              on conflict (recid) do nothing",
         )
         .bind(minted)
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
+        raise_recids(connection, largest).await?;
     }
+    Ok(())
+}
+
+// Invenio mints from the column's sequence, which knows nothing of rows that bring their number.
+// A sequence stands outside of transactions: the lock is held only while it is looked at and set,
+// so that of two lanes the one with the smaller number does not set it back.
+async fn raise_recids(connection: &mut PgConnection, largest: i64) -> Result<(), StoreError> {
+    query("select pg_advisory_lock($1)").bind(RECIDS).execute(&mut *connection).await?;
+    // Within a savepoint: in a transaction that has failed nothing is unlocked any more.
+    let mut savepoint = connection.begin().await?;
+    let raised = query(RAISE_RECIDS).bind(largest).execute(&mut *savepoint).await;
+    match raised {
+        Ok(_) => savepoint.commit().await?,
+        Err(_) => savepoint.rollback().await?,
+    }
+    query("select pg_advisory_unlock($1)").bind(RECIDS).execute(connection).await?;
+    raised?;
     Ok(())
 }
 
