@@ -4,6 +4,7 @@
 
 mod convert;
 mod crosswalk;
+mod doctor;
 mod harvest;
 mod progress;
 mod quarantine;
@@ -38,6 +39,8 @@ enum Verb {
     Run(run::Arguments),
     /// Harvest an OAI-PMH endpoint, or ask it what it has
     Harvest(Box<harvest::Arguments>),
+    /// Examine an OAI-PMH endpoint, and tell what is wrong with it
+    Doctor(Box<doctor::Arguments>),
     /// Convert records of one format into another
     Convert(convert::Arguments),
     /// Serve OAI-PMH at /oai, and /health
@@ -125,6 +128,7 @@ impl Cli {
         match self.verb {
             Verb::Run(arguments) => run::run(&arguments),
             Verb::Harvest(arguments) => harvest::run(*arguments),
+            Verb::Doctor(arguments) => doctor::run(*arguments),
             Verb::Convert(arguments) => convert::run(&arguments),
             Verb::Serve(arguments) => serve::run(arguments),
             Verb::Crosswalk(arguments) => crosswalk::run(arguments),

@@ -412,3 +412,33 @@ fn who_asks_is_said_and_secrets_are_not() {
     let found = harvest(&double, &[]);
     assert!(found.stderr.contains("HTTP 401"), "{}", found.stderr);
 }
+
+#[test]
+fn an_endpoint_is_examined() {
+    let examine = |double: &Double| {
+        let output = crate::support::windrow().args(["doctor", &double.url()]).output().unwrap();
+        let findings = String::from_utf8(output.stdout).unwrap();
+        let wrong = findings.lines().filter_map(|line| line.strip_prefix("wrong"));
+        let wrong: Vec<String> = wrong.map(|line| line.trim().to_owned()).collect();
+        (output.status.code(), findings, wrong)
+    };
+    let (status, findings, wrong) =
+        examine(&of_list(120, 60, |request, answer| match request.argument("from") {
+            Some("junk") => error("badArgument", "from is no date"),
+            Some("2001-01-01") => error("badArgument", "two granularities"),
+            _ if request.argument("hay").is_some() => error("badArgument", "hay"),
+            _ if request.argument("metadataPrefix") == Some("windrow_unknown") => {
+                error("cannotDisseminateFormat", "none")
+            }
+            _ if request.arguments.len() < 2 => error("badArgument", "metadataPrefix"),
+            _ => answer,
+        }));
+    // The double is no provider: it does not know its verbs.
+    assert_eq!(wrong.len(), 2, "{findings}");
+    assert!(wrong.iter().all(|line| line.contains("expected badVerb")), "{findings}");
+    assert!(findings.contains("good     token, repeated (§3.5): gives the same page again"));
+    assert_eq!(status, Some(1));
+    let (status, findings, _) = examine(&Double::new(|_| Answer::status(200, "Welcome")));
+    assert_eq!(status, Some(1));
+    assert!(findings.starts_with("wrong    Identify: HTTP 200: the answer is a web page"));
+}

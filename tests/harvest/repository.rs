@@ -163,7 +163,7 @@ fn bound(request: &Request, name: &str) -> i64 {
             let day: jiff::Timestamp = format!("{text}T00:00:00Z").parse().unwrap();
             day.as_second() + if name == "until" { 86_399 } else { 0 }
         }
-        _ => text.parse::<jiff::Timestamp>().unwrap().as_second(),
+        _ => text.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_second),
     })
 }
 

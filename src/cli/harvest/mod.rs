@@ -5,6 +5,8 @@ mod lists;
 mod records;
 mod replay;
 
+pub use endpoint::EndpointArguments;
+
 use super::{Failure, Outcome};
 use crate::oai::ListVerb;
 use crate::source::oai_pmh::HarvestError;

@@ -54,6 +54,19 @@ pub enum Fault {
     Lasting(String),
 }
 
+impl Fault {
+    /// What happened.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            Fault::Passing(reason)
+            | Fault::Slow(reason)
+            | Fault::TooLarge(reason)
+            | Fault::Lasting(reason) => reason,
+        }
+    }
+}
+
 /// Asks one endpoint, one request at a time.
 #[derive(Debug)]
 pub struct Client {

@@ -4,6 +4,7 @@
 
 mod asking;
 mod client;
+mod doctor;
 mod endpoint;
 mod harvest;
 mod journal;
@@ -17,7 +18,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-pub use client::{Client, Reply};
+pub use client::{Client, Fault, Reply};
+pub use doctor::{Finding, Grade, examine};
 pub use endpoint::{Credentials, Endpoint, Limits, Patience, Secret};
 pub use harvest::{Harvest, Selection};
 pub use journal::{Entry, Journal, JournalWindow, Pages, Standing, State, page_files};
