@@ -4,9 +4,10 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::harvest::failure as harvest_failure;
 use super::progress::Watcher;
 use super::{Failure, Outcome, StoreArguments, clock, configuration, runtime, show};
-use crate::pipeline::{self, Definition, Options, Progress, Report, RunError};
+use crate::pipeline::{self, Definition, Harvests, Options, Progress, Report, RunError};
 use crate::store::without_secrets;
 
 #[derive(Debug, clap::Args)]
@@ -24,6 +25,9 @@ pub struct Arguments {
     /// Begin at the front, even when the last run was interrupted
     #[arg(long)]
     fresh: bool,
+    /// Load all of the journal again without asking the endpoint, as after a change of crosswalk
+    #[arg(long)]
+    replay: bool,
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
@@ -31,24 +35,56 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let clock = clock()?;
-    let definition = Definition::load(&arguments.pipeline).map_err(configuration)?;
-    let definition = Arc::new(definition);
+    let mut definition = Definition::load(&arguments.pipeline).map_err(configuration)?;
     let runtime = runtime()?;
+    let harvests = runtime.block_on(collect(&mut definition, arguments))?;
+    let missing = harvests.missing();
+    let definition = Arc::new(definition);
+    let loading = Arc::clone(&definition);
     let report = runtime.block_on(async {
         let store = match arguments.dry_run {
             true => None,
             false => Some(arguments.store.open().await?),
         };
-        let options = Options { store, limit: arguments.limit, fresh: arguments.fresh, clock };
+        let options = Options {
+            store,
+            limit: arguments.limit,
+            fresh: arguments.fresh,
+            clock,
+            harvests: harvests.reports.clone(),
+        };
         let progress = Arc::new(Progress::default());
         let watcher = Watcher::new(Arc::clone(&progress));
-        let result = pipeline::run(definition, options, progress).await;
+        let result = pipeline::run(loading, options, progress).await;
         drop(watcher);
         result.map_err(|error| failure(&error, arguments.dry_run))
     })?;
     print(arguments, &report)?;
+    if let Some(harvest) = &definition.harvest
+        && !arguments.dry_run
+        && arguments.limit.is_none()
+    {
+        harvest.loaded(&definition.files).map_err(harvest_failure)?;
+    }
+    if let Some(missing) = missing {
+        let message = "the harvest is not complete; what came is loaded";
+        let error = harvests.error.map(harvest_failure);
+        return Err(
+            error.unwrap_or_else(|| Failure::Failed(anyhow::anyhow!("{message}: {missing}")))
+        );
+    }
     let clean = report.counts.quarantined == 0;
     Ok(if clean { Outcome::Clean } else { Outcome::Quarantined })
+}
+
+/// Harvests what is new, unless it is the journal that is asked for; then names the pages to load.
+async fn collect(definition: &mut Definition, arguments: &Arguments) -> Result<Harvests, Failure> {
+    let Some(source) = &definition.harvest else { return Ok(Harvests::default()) };
+    // A dry run writes nothing, not even a journal: it reads what there is.
+    let from_journal = arguments.replay || arguments.dry_run;
+    let harvests = if from_journal { Harvests::default() } else { source.harvest().await };
+    definition.files = source.files(from_journal).map_err(harvest_failure)?;
+    Ok(harvests)
 }
 
 fn failure(error: &RunError, dry_run: bool) -> Failure {

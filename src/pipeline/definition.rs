@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::harvest::{self, HarvestSource, format_of_prefix};
 use super::limits::{Limits, percent};
 use crate::crosswalk::{Crosswalk, CrosswalkError};
 use crate::formats::{Encoding, FORMATS, Format, Model, Policy, ReadOptions};
 use crate::record::content_hash;
-use crate::source::{BatchLimit, SourceError, expand};
+use crate::source::oai_pmh::JournalReader;
+use crate::source::{BatchLimit, DumpReader, RecordReader, SourceError, expand};
 use crate::validate::{SchemaValidator, ValidateError};
 use crate::yaml::{Checker, Diagnostics, Fields, Kind, Node, SourceText, parse};
 
@@ -28,6 +30,8 @@ pub struct Definition {
     pub name: String,
     /// `source.name`: with the source's identifier it makes a record's identity.
     pub source_name: String,
+    /// `source` with `type: oai-pmh`; its files are the pages that it has harvested.
+    pub harvest: Option<HarvestSource>,
     /// The files, each with the name that messages and checkpoints use.
     pub files: Vec<(PathBuf, String)>,
     /// `source.format`; `None` tells it from the first bytes.
@@ -122,11 +126,13 @@ const KEYS: &[&str] = &[
     "batch",
     "in_flight_bytes",
 ];
+const DUMP_KEYS: &[&str] = &["type", "name", "paths", "format", "policy", "encoding"];
 const MEBIBYTE: usize = 1024 * 1024;
 
 struct Written {
     name: String,
     source_name: String,
+    harvest: Option<HarvestSource>,
     paths: Vec<String>,
     paths_line: usize,
     format: Option<&'static Format>,
@@ -152,8 +158,8 @@ impl Definition {
             .map_err(|reason| DefinitionError::Read { path: path.to_owned(), reason })?;
         let name = path.display().to_string();
         let source = Arc::new(SourceText { name: name.clone(), text });
-        let written = read(&source).map_err(DefinitionError::Invalid)?;
         let folder = path.parent().unwrap_or(Path::new(""));
+        let written = read(&source, folder).map_err(DefinitionError::Invalid)?;
         let crosswalk =
             Crosswalk::load(&folder.join(&written.crosswalk)).map_err(|reason| match reason {
                 CrosswalkError::Invalid(mistakes) => DefinitionError::Invalid(mistakes),
@@ -177,11 +183,13 @@ impl Definition {
             let file = name.clone();
             DefinitionError::Schema { file, line, reason }
         })?;
-        let files = expand(&written.paths, folder).map_err(|reason| DefinitionError::Source {
-            file: name,
-            line: written.paths_line,
-            reason,
-        })?;
+        let files =
+            match written.harvest {
+                Some(_) => Vec::new(),
+                None => expand(&written.paths, folder).map_err(|reason| {
+                    DefinitionError::Source { file: name, line: written.paths_line, reason }
+                })?,
+            };
         // Relative to the pipeline, wherever the command was called: checkpoints and quarantine
         // know a file by this name.
         let name = |file: &Path| short_name(file.strip_prefix(folder).unwrap_or(file));
@@ -195,6 +203,7 @@ impl Definition {
         Ok(Definition {
             name: written.name,
             source_name: written.source_name,
+            harvest: written.harvest,
             files,
             format: written.format,
             reading: written.reading,
@@ -208,6 +217,24 @@ impl Definition {
             in_flight_bytes: written.in_flight_bytes,
             hash,
         })
+    }
+
+    /// Opens one of the files.
+    ///
+    /// # Errors
+    /// [`SourceError`]
+    pub fn open(&self, path: &Path, name: &str) -> Result<RecordReader, SourceError> {
+        match (&self.harvest, self.format) {
+            (Some(harvest), Some(format)) => {
+                let policy = harvest.endpoint.policy;
+                let journal = JournalReader::open(path, name, format, policy)?;
+                Ok(RecordReader::Journal(Box::new(journal)))
+            }
+            _ => {
+                let dump = DumpReader::open(path, name, self.format)?;
+                Ok(RecordReader::Dump(Box::new(dump)))
+            }
+        }
     }
 }
 
@@ -226,27 +253,30 @@ fn short_name(path: &Path) -> String {
     parts.iter().collect::<PathBuf>().display().to_string()
 }
 
-fn read(source: &Arc<SourceText>) -> Result<Written, Diagnostics> {
+fn read(source: &Arc<SourceText>, folder: &Path) -> Result<Written, Diagnostics> {
     let root = parse(source)?;
     let mut check = Checker::new(source);
     let fields = check.fields(&root, "a pipeline", KEYS);
     let empty = Node { span: fields.span, kind: Kind::Map(Vec::new()) };
     let name = required_text(&mut check, fields, "pipeline", "the pipeline");
     let from = check.required(fields, "source", "the pipeline").unwrap_or(&empty);
-    let from =
-        check.fields(from, "source", &["type", "name", "paths", "format", "policy", "encoding"]);
-    if let Some(kind) = from.get("type") {
-        let word = check.text(kind, "type").unwrap_or_default();
-        if word != "dump" {
-            check.unknown("E0106", kind.span, "source type", &word, ["dump"]);
-        }
+    let kind = check.mapping(from, "source").get("type");
+    let word = kind.and_then(|kind| check.text(kind, "type")).unwrap_or_default();
+    let is_harvest = word == "oai-pmh";
+    if let Some(kind) = kind.filter(|_| !is_harvest && word != "dump") {
+        check.unknown("E0106", kind.span, "source type", &word, ["dump", "oai-pmh"]);
     }
+    let keys = if is_harvest { harvest::KEYS } else { DUMP_KEYS };
+    let from = check.fields(from, "source", keys);
     let line = |fields: Fields<'_>, key: &str| {
         fields.get(key).map_or(1, |node| source.line_column(node.span.start).0)
     };
     let mut paths = Vec::new();
     // Without a source, that is the one mistake.
-    let node = fields.get("source").and_then(|_| check.required(from, "paths", "the source"));
+    let node = fields
+        .get("source")
+        .filter(|_| !is_harvest)
+        .and_then(|_| check.required(from, "paths", "the source"));
     if let Some(node) = node {
         for item in check.one_or_many(node) {
             paths.extend(check.text(item, "a path"));
@@ -256,16 +286,22 @@ fn read(source: &Arc<SourceText>) -> Result<Written, Diagnostics> {
     let load = check.fields(load, "load", &["datestamps", "keep_source"]);
     let batch = fields.get("batch").unwrap_or(&empty);
     let batch = check.fields(batch, "batch", &["records", "bytes"]);
+    let source_name = optional_text(&mut check, from, "name").unwrap_or_else(|| name.clone());
+    let harvest = is_harvest.then(|| harvest::read(&mut check, from, folder, &source_name));
     let written = Written {
-        source_name: optional_text(&mut check, from, "name").unwrap_or_else(|| name.clone()),
+        source_name,
         name,
         paths,
         paths_line: line(from, "paths"),
-        format: format(&mut check, from),
+        format: format(&mut check, from, harvest.as_ref()),
         reading: ReadOptions {
-            policy: policy(&mut check, from),
+            policy: match &harvest {
+                Some(harvest) => harvest.endpoint.policy,
+                None => policy(&mut check, from).unwrap_or_default(),
+            },
             encoding: encoding(&mut check, from),
         },
+        harvest,
         crosswalk: required_text(&mut check, fields, "crosswalk", "the pipeline"),
         crosswalk_line: line(fields, "crosswalk"),
         schema: optional_text(&mut check, fields, "validate"),
@@ -319,8 +355,20 @@ fn limits(check: &mut Checker, fields: Fields<'_>) -> Limits {
     Limits { unmapped_values }
 }
 
-fn format(check: &mut Checker, fields: Fields<'_>) -> Option<&'static Format> {
-    let node = fields.get("format")?;
+fn format(
+    check: &mut Checker,
+    fields: Fields<'_>,
+    harvest: Option<&HarvestSource>,
+) -> Option<&'static Format> {
+    let Some(node) = fields.get("format") else {
+        let prefix = &harvest?.prefix;
+        let format = format_of_prefix(prefix);
+        if format.is_none() {
+            let message = format!("no format is known for metadata_prefix {prefix}; give `format`");
+            check.error("E0102", fields.span, message);
+        }
+        return format;
+    };
     let word = check.text(node, "format")?;
     let readable = || FORMATS.iter().filter(|format| format.reading.is_some());
     let format = readable().find(|format| format.name == word);
@@ -330,16 +378,17 @@ fn format(check: &mut Checker, fields: Fields<'_>) -> Option<&'static Format> {
     format
 }
 
-fn policy(check: &mut Checker, fields: Fields<'_>) -> Policy {
-    let Some(node) = fields.get("policy") else { return Policy::default() };
-    match check.text(node, "policy").as_deref() {
-        Some("strict") => Policy::Strict,
-        Some("tolerant") | None => Policy::Tolerant,
-        Some("repair") => Policy::Repair,
-        Some(other) => {
+/// `policy`, if it is given.
+pub(super) fn policy(check: &mut Checker, fields: Fields<'_>) -> Option<Policy> {
+    let node = fields.get("policy")?;
+    match check.text(node, "policy")?.as_str() {
+        "strict" => Some(Policy::Strict),
+        "tolerant" => Some(Policy::Tolerant),
+        "repair" => Some(Policy::Repair),
+        other => {
             let known = ["strict", "tolerant", "repair"];
             check.unknown("E0106", node.span, "policy", other, known);
-            Policy::default()
+            None
         }
     }
 }

@@ -14,7 +14,8 @@ use super::limits::Overstepped;
 use super::report::{Findings, Report, SplitReport};
 use super::worker::{Worked, work};
 use crate::record::{Clock, RawBatch};
-use crate::source::{BatchLimit, DumpReader, SkippedMember, SourceError, fingerprint};
+use crate::source::oai_pmh;
+use crate::source::{BatchLimit, SkippedMember, SourceError, fingerprint};
 use crate::store::{Checkpoint, Counts, LoadBatch, Run, RunState, SplitState, Store, StoreError};
 
 /// How to run a pipeline.
@@ -27,6 +28,8 @@ pub struct Options {
     pub fresh: bool,
     /// The clock that stamps records.
     pub clock: Clock,
+    /// What harvesting came to, for the report.
+    pub harvests: Vec<oai_pmh::Report>,
 }
 
 /// How far a run has come, for whoever watches it.
@@ -94,6 +97,7 @@ pub async fn run(
             pipeline: definition.name.clone(),
             run_id: run.as_ref().map(|run| run.id),
             dry_run: run.is_none(),
+            harvests: options.harvests.clone(),
             attempt: run.as_ref().map_or(1, |run| run.attempt),
             ..Report::default()
         },
@@ -364,7 +368,7 @@ impl Reader {
         sequence: &mut u64,
         skipped: &mut Vec<SkippedMember>,
     ) -> Result<(), SourceError> {
-        let mut dump = DumpReader::open(&self.path, &self.name, self.definition.format)?;
+        let mut dump = self.definition.open(&self.path, &self.name)?;
         if self.skip > 0 {
             dump.skip(self.skip)?;
             // The checkpoint knows of those before its last batch.

@@ -6,6 +6,7 @@
 mod convert;
 mod definition;
 mod engine;
+mod harvest;
 mod limits;
 mod output;
 mod records;
@@ -16,6 +17,7 @@ mod worker;
 pub use convert::{Conversion, ConvertError, Converted, Inputs, convert};
 pub use definition::{Datestamps, Definition, DefinitionError};
 pub use engine::{Options, Progress, RunError, run};
+pub use harvest::{HarvestSource, Harvests, format_of_prefix};
 pub use limits::{Limits, Overstepped};
 pub use output::Output;
 pub use records::{Read, Records};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::crosswalk::account::AccountReport;
 use crate::record::Rejection;
 use crate::source::SkippedMember;
+use crate::source::oai_pmh;
 use crate::store::{Counts, StoreError};
 
 /// How a run went; kept in the store as JSON.
@@ -38,6 +39,9 @@ pub struct Report {
     /// The first members of archives that hold no records; `account.warnings` counts them all.
     #[serde(default)]
     pub skipped_members: Vec<String>,
+    /// What harvesting came to, before anything was loaded; of a pipeline of an endpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub harvests: Vec<oai_pmh::Report>,
 }
 
 /// The fates of one split's records.

@@ -15,7 +15,7 @@ use crate::crosswalk::account::AccountReport;
 use crate::formats::marc21::{Marc, Tag};
 use crate::formats::{Format, SourceRecord};
 use crate::record::{
-    ContentHash, Locator, RawBatch, RawRecord, Rejection, SetSpec, Stage, content_hash,
+    ContentHash, Locator, RawBatch, RawHeader, RawRecord, Rejection, SetSpec, Stage, content_hash,
 };
 use crate::store::{LoadRecord, Membership, NewRecord, Quarantined, SourceCopy};
 
@@ -83,10 +83,19 @@ pub(super) fn work(
     };
     let mut worked = Worked { read: batch.records.len() as u64, ..Worked::default() };
     let mut warnings = Vec::new();
-    for raw in &batch.records {
+    for (number, raw) in batch.records.iter().enumerate() {
         let bytes = batch.bytes(raw);
         let mut locator = batch.locator(raw);
-        match bench.record(raw, bytes, &mut locator, &mut warnings) {
+        let made = match batch.headers.get(number) {
+            Some(header) if header.deleted => bench.tombstone(header, bytes, &mut locator),
+            header => bench.record(raw, bytes, &mut locator, &mut warnings).map(|mut record| {
+                if let Some(header) = header {
+                    bench.rename(&mut record, &header.identifier);
+                }
+                record
+            }),
+        };
+        match made {
             Ok(record) => worked.records.push(record),
             Err(Stop::Rejected(rejection)) => {
                 let zstd = bench.compress(bytes)?;
@@ -188,6 +197,37 @@ impl Bench<'_> {
             locator: locator.clone(),
             stamps,
         })
+    }
+
+    // What an endpoint has deleted: its metadata are gone, its identifier says which it was.
+    fn tombstone(
+        &mut self,
+        header: &RawHeader,
+        bytes: &[u8],
+        locator: &mut Locator,
+    ) -> Result<LoadRecord, Stop> {
+        locator.control_number = Some(header.identifier.clone());
+        let record = NewRecord {
+            id: record_uuid(&self.definition.source_name, &header.identifier),
+            pid_value: header.identifier.clone(),
+            pids: Vec::new(),
+            memberships: Vec::new(),
+            json: None,
+        };
+        Ok(LoadRecord {
+            source_id: header.identifier.clone(),
+            record,
+            hash: ContentHash::default(),
+            source: self.source_copy(bytes, locator)?,
+            locator: locator.clone(),
+            stamps: None,
+        })
+    }
+
+    // A harvested record is the one that its endpoint calls so, whatever its `id` becomes.
+    fn rename(&self, record: &mut LoadRecord, identifier: &str) {
+        record.record.id = record_uuid(&self.definition.source_name, identifier);
+        identifier.clone_into(&mut record.source_id);
     }
 
     fn source_copy(&mut self, bytes: &[u8], locator: &Locator) -> Result<SourceCopy, String> {

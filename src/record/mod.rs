@@ -17,5 +17,5 @@ pub use datestamp::{Datestamp, DatestampError, Granularity};
 pub use locator::Locator;
 pub use pid::{Pid, PidChange, PidError, PidName, PidNameError, PidStatus, PidTarget};
 pub use problem::{Rejection, Stage, Warning};
-pub use raw::{Cut, Damage, Insert, RawBatch, RawRecord};
+pub use raw::{Cut, Damage, Insert, RawBatch, RawHeader, RawRecord};
 pub use set_spec::{SetSpec, SetSpecError};

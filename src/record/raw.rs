@@ -74,6 +74,15 @@ pub struct RawRecord {
     pub damage: Option<Damage>,
 }
 
+/// What an OAI-PMH endpoint says of a record beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawHeader {
+    /// Its OAI identifier: the record's name in its source, whatever its metadata say.
+    pub identifier: String,
+    /// Whether the endpoint has deleted it; then there are no metadata.
+    pub deleted: bool,
+}
+
 /// Records of one source, one after another in one block of bytes.
 #[derive(Debug, Default)]
 pub struct RawBatch {
@@ -83,6 +92,8 @@ pub struct RawBatch {
     pub block: Vec<u8>,
     /// The records' bounds, in the order of the source.
     pub records: Vec<RawRecord>,
+    /// The header of each, when they were harvested; else empty.
+    pub headers: Vec<RawHeader>,
 }
 
 impl RawBatch {

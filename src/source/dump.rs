@@ -134,6 +134,7 @@ impl DumpReader {
             file: Arc::clone(&self.part.name),
             block: Vec::with_capacity(limit.bytes.min(4 * 1024 * 1024)),
             records: Vec::with_capacity(limit.records.min(4096)),
+            headers: Vec::new(),
         };
         loop {
             while batch.records.len() < limit.records.max(1)

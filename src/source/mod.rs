@@ -7,6 +7,7 @@ mod files;
 mod members;
 pub mod oai_pmh;
 mod parts;
+mod reader;
 mod stream;
 mod tar;
 mod zip;
@@ -22,6 +23,7 @@ pub use codec::{Codec, Encoder};
 pub use dump::{BatchLimit, DumpReader};
 pub use files::{expand, fingerprint};
 pub use members::SkippedMember;
+pub use reader::RecordReader;
 
 /// Why a source cannot be read, or not any further.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -309,13 +309,16 @@ impl Planner<'_> {
             return obstacle("erased", format!("record {id} was deleted for good"));
         }
         let NewRecord { pid_value, pids, json, .. } = &record.record;
+        // A deletion mints nothing: the record has its PIDs, or never had any.
+        let is_deletion = json.is_none();
         if let Some(Some(owner)) = self.lookup.pids.get(pid_value)
             && *owner != id
+            && !is_deletion
         {
             let message = format!("PID recid:{pid_value} belongs to record {owner}, not to {id}");
             return obstacle("pid_taken", message);
         }
-        if let Err(error) = PidName::recid(pid_value.as_str()) {
+        if let (false, Err(error)) = (is_deletion, PidName::recid(pid_value.as_str())) {
             return obstacle(error.code(), error.to_string());
         }
         for pid in pids {
@@ -378,7 +381,8 @@ impl Planner<'_> {
                 self.plan.further_pids.push((pid, at));
             }
         }
-        if !matches!(self.lookup.pids.get(&record.pid_value), Some(Some(_))) {
+        let is_minted = matches!(self.lookup.pids.get(&record.pid_value), Some(Some(_)));
+        if hash.is_some() && !is_minted {
             self.lookup.pids.insert(record.pid_value.clone(), Some(id));
             self.plan.new_pids.push((record.pid_value, at));
         }

@@ -6,6 +6,7 @@ mod cases;
 mod double;
 mod journal;
 mod lists;
+mod pipeline;
 mod repository;
 
 use std::collections::BTreeMap;

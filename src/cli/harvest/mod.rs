@@ -48,7 +48,7 @@ pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
 }
 
 /// What a harvest's error means for the exit status.
-fn failure(error: HarvestError) -> Failure {
+pub fn failure(error: HarvestError) -> Failure {
     match error {
         HarvestError::Configuration(_) => Failure::Configuration(error.into()),
         HarvestError::TryLater(_) | HarvestError::Busy(_) => Failure::TryLater(error.into()),

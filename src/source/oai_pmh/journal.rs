@@ -99,6 +99,9 @@ pub struct State {
     pub run: u64,
     /// Whether that run has not come to its end.
     pub running: bool,
+    /// The latest run whose pages are loaded, with all before it.
+    #[serde(default)]
+    pub loaded: u64,
     /// Where the next run begins, in seconds since 1970.
     pub next_from: Option<i64>,
     /// The windows that are open, and all windows of the latest run.
@@ -141,6 +144,7 @@ impl Journal {
                 set: set.map(str::to_owned),
                 run: 0,
                 running: false,
+                loaded: 0,
                 next_from: None,
                 windows: Vec::new(),
             },
@@ -295,6 +299,12 @@ impl Pages {
         Ok(Pages::of(file))
     }
 
+    /// Bytes of the file that were read.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.whole
+    }
+
     fn of(file: File) -> Pages {
         let size = file.metadata().map_or(0, |metadata| metadata.len());
         Pages { file: BufReader::new(file), whole: 0, size }
@@ -354,6 +364,13 @@ impl Pages {
         self.whole = behind;
         Ok(Some(entry))
     }
+}
+
+/// The number of the run that a file of pages is of.
+#[must_use]
+pub fn run_of(file: &Path) -> Option<u64> {
+    let name = file.file_name()?.to_str()?;
+    name.strip_prefix("pages-")?.strip_suffix(".zst")?.parse().ok()
 }
 
 fn pages_file(folder: &Path, run: u64) -> PathBuf {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::journal::{JournalWindow, Standing};
 use super::window::Window;
@@ -14,7 +14,7 @@ const SAMPLES: usize = 5;
 const NAMED: usize = 100;
 
 /// The report of one harvest.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq)]
 pub struct Report {
     /// The endpoint.
     pub url: String,
@@ -51,7 +51,7 @@ pub struct Report {
 }
 
 /// A record that cannot be read.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 pub struct Broken {
     /// Its identifier, as far as it can be told.
     pub identifier: String,
@@ -62,7 +62,7 @@ pub struct Broken {
 }
 
 /// Warnings of one code.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq)]
 pub struct Repairs {
     /// How many.
     pub count: u64,
@@ -71,7 +71,7 @@ pub struct Repairs {
 }
 
 /// How one window went.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 pub struct WindowReport {
     /// What it asked for.
     #[serde(flatten)]
