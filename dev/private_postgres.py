@@ -85,14 +85,33 @@ class PrivatePostgres:
         """As libpq, SQLAlchemy and sqlx understand it."""
         return f"postgresql:///{database}?host={self.folder}&user=postgres"
 
-    def psql(self, database, *arguments, **options):
+    def psql_command(self, database, *arguments):
         command = [binary("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", str(self.folder)]
-        command += ["-U", "postgres", "-d", database, *arguments]
-        return subprocess.run(command, check=True, text=True, **options)
+        return [*command, "-U", "postgres", "-d", database, *arguments]
+
+    def psql(self, database, *arguments, **options):
+        command = self.psql_command(database, *arguments)
+        environment = {**os.environ, "PGOPTIONS": "-c client_min_messages=warning"}
+        return subprocess.run(command, check=True, text=True, env=environment, **options)
 
     def create_database(self, name):
         self.psql("postgres", "-c", f'create database "{name}"')
         return self.url(name)
+
+    def cpu_seconds(self):
+        """Processor time of the server and of all the processes that it had and has."""
+        postmaster, ticks = str(self.process.pid), 0
+        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                # The name may hold spaces; behind its bracket come state, parent, ...
+                fields = stat.read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if stat.parent.name == postmaster:
+                ticks += sum(map(int, fields[11:15]))
+            elif fields[1] == postmaster:
+                ticks += sum(map(int, fields[11:13]))
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def _as_account(self):
         if os.getuid() != 0:
