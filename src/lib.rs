@@ -15,9 +15,10 @@ pub mod oai;
 pub mod crosswalk;
 pub mod validate;
 pub mod store;
-// floor 3: where raw records come from, how records leave
+// floor 3: where raw records come from, how records leave, what is done with single ones
 pub mod source;
 pub mod serializers;
+pub mod records;
 // floor 4: the way in and the way out; they never meet
 pub mod pipeline;
 pub mod server;

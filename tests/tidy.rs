@@ -16,7 +16,7 @@ const FLOORS: &[&[&str]] = &[
     &["record", "json", "xml", "yaml"],
     &["identifiers", "formats", "oai"],
     &["crosswalk", "validate", "store"],
-    &["source", "serializers"],
+    &["source", "serializers", "records"],
     &["pipeline", "server"],
     &["cli"],
 ];

@@ -2,12 +2,15 @@
 //!
 //! stdout is data, stderr is talk; progress bars only on a terminal.
 
+mod batch;
 mod convert;
 mod crosswalk;
 mod doctor;
 mod harvest;
+mod pids;
 mod progress;
 mod quarantine;
+mod records;
 mod run;
 mod runs;
 mod serve;
@@ -53,6 +56,10 @@ enum Verb {
     Quarantine(quarantine::Arguments),
     /// Look at the reports of runs
     Runs(runs::Arguments),
+    /// Get, create, change and delete single records
+    Records(records::Arguments),
+    /// Get, make and change persistent identifiers
+    Pids(pids::Arguments),
 }
 
 /// How a command ended when it did not fail.
@@ -135,6 +142,8 @@ impl Cli {
             Verb::Validate(arguments) => validate::run(&arguments),
             Verb::Quarantine(arguments) => quarantine::run(arguments),
             Verb::Runs(arguments) => runs::run(arguments),
+            Verb::Records(arguments) => records::run(arguments),
+            Verb::Pids(arguments) => pids::run(arguments),
         }
     }
 }
@@ -156,7 +165,13 @@ fn log() {
 #[derive(Debug, Clone, clap::Args)]
 struct StoreArguments {
     /// The store: sqlite:PATH or postgresql://USER@HOST/DATABASE
-    #[arg(long, value_name = "URL", env = "WINDROW_STORE", default_value = "sqlite:windrow.db")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "WINDROW_STORE",
+        default_value = "sqlite:windrow.db"
+    )]
     store: String,
 }
 

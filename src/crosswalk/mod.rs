@@ -39,6 +39,7 @@ pub use difference::{as_json, differences, without_positions};
 pub use plan::{Input, Label, Plan};
 pub use run::Held;
 pub use runner::Runner;
+pub use selector::{JsonPath, SelectorError};
 pub use syntax::{json_schema, keys};
 pub use target::Output;
 pub use test::{

@@ -48,8 +48,8 @@ pub enum StoreError {
         /// Newest version known here.
         known: i64,
     },
-    /// No record of this identity.
-    #[error("no record {0}")]
+    /// What was asked for is not there.
+    #[error("there is no {0}")]
     NotFound(String),
     /// The record was changed by someone else since it was read.
     #[error("record {id} is at revision {found}, expected {expected}")]

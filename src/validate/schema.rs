@@ -8,7 +8,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::shortcut::Shortcut;
-use crate::record::{ContentHash, content_hash};
+use crate::record::{ContentHash, canonical_json, content_hash};
 
 /// More violations than these are not collected from one record.
 pub const MAX_VIOLATIONS: usize = 20;
@@ -105,27 +105,49 @@ impl SchemaValidator {
     /// # Errors
     /// [`ValidateError::Syntax`] and [`ValidateError::Compile`].
     pub fn from_json(file: &str, bytes: &[u8]) -> Result<SchemaValidator, ValidateError> {
-        let schema: Value =
-            serde_json::from_slice(bytes).map_err(|error| ValidateError::Syntax {
-                file: file.to_owned(),
-                line: error.line(),
-                column: error.column(),
-                message: without_position(&error),
-            })?;
+        let schema = SchemaValidator::parse(file, bytes)?;
+        let mut validator = SchemaValidator::compile(file, &schema, [])?;
+        validator.hash = content_hash(bytes);
+        Ok(validator)
+    }
+
+    /// Reads a schema.
+    pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Value, ValidateError> {
+        serde_json::from_slice(bytes).map_err(|error| ValidateError::Syntax {
+            file: file.to_owned(),
+            line: error.line(),
+            column: error.column(),
+            message: without_position(&error),
+        })
+    }
+
+    /// Compiles a schema that may refer to others, which have these names.
+    pub(super) fn compile<'s>(
+        file: &str,
+        schema: &Value,
+        others: impl IntoIterator<Item = (&'s str, &'s Value)>,
+    ) -> Result<SchemaValidator, ValidateError> {
+        let broken = |path: String, message: String| ValidateError::Compile {
+            file: file.to_owned(),
+            path,
+            message: clip(&message),
+        };
+        let registry = jsonschema::Registry::new()
+            .extend(others)
+            .and_then(jsonschema::RegistryBuilder::prepare)
+            .map_err(|error| broken(String::new(), error.to_string()))?;
         // The linear-time regex engine: a schema can be anyone's, and so can the data.
         let validator = jsonschema::options()
+            .with_registry(&registry)
             .with_pattern_options(PatternOptions::regex())
             .should_validate_formats(true)
             .should_ignore_unknown_formats(false)
             .offline()
-            .build(&schema)
-            .map_err(|error| ValidateError::Compile {
-                file: file.to_owned(),
-                path: error.instance_path().to_string(),
-                message: clip(&error.to_string()),
-            })?;
-        let shortcut = Shortcut::compile(&schema);
-        Ok(SchemaValidator { validator, shortcut, hash: content_hash(bytes) })
+            .build(schema)
+            .map_err(|error| broken(error.instance_path().to_string(), error.to_string()))?;
+        let shortcut = Shortcut::compile(schema);
+        let hash = content_hash(&canonical_json(schema));
+        Ok(SchemaValidator { validator, shortcut, hash })
     }
 
     /// Hash of the schema's bytes.
@@ -148,9 +170,17 @@ impl SchemaValidator {
         let value: Value = serde_json::from_slice(json).map_err(|error| {
             vec![Violation { path: String::new(), message: format!("not JSON: {error}") }]
         })?;
+        self.check_value(&value)
+    }
+
+    /// Checks one record; at most [`MAX_VIOLATIONS`] are told.
+    ///
+    /// # Errors
+    /// Every violation.
+    pub fn check_value(&self, value: &Value) -> Result<(), Vec<Violation>> {
         let violations: Vec<Violation> = self
             .validator
-            .iter_errors(&value)
+            .iter_errors(value)
             .take(MAX_VIOLATIONS)
             .map(|error| Violation {
                 path: error.instance_path().to_string(),
@@ -206,7 +236,7 @@ mod tests {
     fn a_record_with_every_field_is_valid_the_long_way_and_the_short_way() {
         assert_eq!(record_schema().check(FULL.as_bytes()), Ok(()));
         let value: Value = serde_json::from_str(FULL).unwrap();
-        let canonical = String::from_utf8(crate::record::canonical_json(&value)).unwrap();
+        let canonical = String::from_utf8(canonical_json(&value)).unwrap();
         assert!(record_schema().shortcut.unwrap().is_surely_valid(&canonical));
     }
 
