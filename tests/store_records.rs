@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 use windrow::record::{Locator, Rejection, Stage, content_hash};
 use windrow::store::{
-    Checkpoint, LoadBatch, LoadOutcome, LoadRecord, Membership, NewRecord, Quarantined, SourceCopy,
-    Store,
+    Checkpoint, LoadBatch, LoadOutcome, LoadRecord, Membership, NewRecord, Quarantined,
+    RecordChange, SourceCopy, Store, StoreError, StoredRecord,
 };
 
 /// A folder for one test, gone with it.
@@ -128,6 +128,24 @@ pub async fn load(store: &dyn Store, second: i64, records: Vec<LoadRecord>) -> L
     outcome
 }
 
+/// Writes a record as a new revision of what is there.
+pub async fn update(
+    store: &dyn Store,
+    record: &NewRecord,
+    expected_revision: i64,
+    now: Timestamp,
+) -> Result<StoredRecord, StoreError> {
+    let joins = record.json.is_some() || !record.memberships.is_empty();
+    let change = RecordChange {
+        json: record.json.clone(),
+        memberships: joins.then(|| record.memberships.clone()),
+        pids: record.pids.clone(),
+        reverts: false,
+        expected_revision,
+    };
+    store.change(record.id, &change, now).await
+}
+
 /// A store of its own for tests of one keeper.
 pub async fn sqlite(folder: &Folder) -> Arc<dyn Store> {
     windrow::store::open(&folder.url()).await.unwrap()
@@ -142,6 +160,18 @@ macro_rules! on_every_keeper {
                 async fn $law() {
                     let folder = crate::store_records::Folder::new();
                     let store = windrow::store::open(&folder.url()).await.unwrap();
+                    super::$law(&*store).await;
+                }
+            )*
+        }
+
+        #[cfg(unix)]
+        mod on_postgres {
+            $(
+                #[tokio::test]
+                async fn $law() {
+                    let Some(database) = crate::private_postgres::database() else { return };
+                    let store = windrow::store::open(&database.url).await.unwrap();
                     super::$law(&*store).await;
                 }
             )*

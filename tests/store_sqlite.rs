@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use windrow::store::{ItemContent, StoreError};
 
-use crate::store_records::{Folder, at, id, load, load_record, new_record, run, sqlite};
+use crate::store_records::{Folder, at, id, load, load_record, new_record, run, sqlite, update};
 
 // As Invenio's own models make them (SQLAlchemy's spelling, a table of accounts beside them).
 const INVENIO: &str = include_str!("../fixtures/store/invenio.sql");
@@ -202,7 +202,7 @@ async fn an_invenio_database_gets_windrow_tables_only_and_its_records_are_listed
     assert_eq!(item.json.as_deref(), Some(&br#"{"title":"Of Invenio"}"#[..]));
     let counts = load(&*store, 10, vec![load_record(1, "2", Some("Ours"), &["a"])]).await.counts;
     assert_eq!(counts.created, 1);
-    let revised = store.update(&invenios(item.header.id), 0, at(20)).await.unwrap();
+    let revised = update(&*store, &invenios(item.header.id), 0, at(20)).await.unwrap();
     assert_eq!(revised.revision_id, 1);
 }
 

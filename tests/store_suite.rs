@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use windrow::record::{Datestamp, SetSpec};
 use windrow::store::{Counts, Item, ItemContent, ItemQuery, RunState, Store, StoreError};
 
-use crate::store_records::{at, batch, id, load, load_record, new_record, rejected, run};
+use crate::store_records::{
+    at, batch, id, load, load_record, new_record, on_every_keeper, rejected, run, update,
+};
 
 /// All items, read `limit` at a time.
 async fn pages(store: &dyn Store, mut query: ItemQuery, limit: u32) -> Vec<Item> {
@@ -39,35 +41,7 @@ fn names(items: &[Item]) -> Vec<&str> {
     names
 }
 
-// Every law runs on every keeper; a keeper is one line here.
-macro_rules! laws {
-    ($($law:ident)*) => {
-        mod on_sqlite {
-            $(
-                #[tokio::test]
-                async fn $law() {
-                    let folder = crate::store_records::Folder::new();
-                    let store = windrow::store::open(&folder.url()).await.unwrap();
-                    super::$law(&*store).await;
-                }
-            )*
-        }
-
-        #[cfg(unix)]
-        mod on_postgres {
-            $(
-                #[tokio::test]
-                async fn $law() {
-                    let Some(database) = crate::private_postgres::database() else { return };
-                    let store = windrow::store::open(&database.url).await.unwrap();
-                    super::$law(&*store).await;
-                }
-            )*
-        }
-    };
-}
-
-laws! {
+on_every_keeper! {
     a_created_record_is_found_by_its_pid
     an_update_is_a_new_revision_and_a_stale_one_is_refused
     a_deleted_record_becomes_a_tombstone_and_comes_back_with_new_content
@@ -104,11 +78,11 @@ async fn a_created_record_is_found_by_its_pid(store: &dyn Store) {
 
 async fn an_update_is_a_new_revision_and_a_stale_one_is_refused(store: &dyn Store) {
     store.create(&new_record("7", Some("One"), &[]), at(10)).await.unwrap();
-    let updated = store.update(&new_record("7", Some("Two"), &[]), 0, at(20)).await.unwrap();
+    let updated = update(store, &new_record("7", Some("Two"), &[]), 0, at(20)).await.unwrap();
     assert_eq!((updated.revision_id, updated.created, updated.updated), (1, at(10), at(20)));
-    let stale = store.update(&new_record("7", Some("Three"), &[]), 0, at(30)).await;
+    let stale = update(store, &new_record("7", Some("Three"), &[]), 0, at(30)).await;
     assert!(matches!(stale, Err(StoreError::Stale { found: 1, expected: 0, .. })));
-    let missing = store.update(&new_record("8", Some("Three"), &[]), 0, at(30)).await;
+    let missing = update(store, &new_record("8", Some("Three"), &[]), 0, at(30)).await;
     assert!(matches!(missing, Err(StoreError::NotFound(_))));
     assert_eq!(store.record("recid", "7").await.unwrap(), updated);
     let revisions = store.revisions(id("7")).await.unwrap();
@@ -117,15 +91,15 @@ async fn an_update_is_a_new_revision_and_a_stale_one_is_refused(store: &dyn Stor
 
 async fn a_deleted_record_becomes_a_tombstone_and_comes_back_with_new_content(store: &dyn Store) {
     store.create(&new_record("7", Some("One"), &["a"]), at(10)).await.unwrap();
-    let tombstone = store.update(&new_record("7", None, &[]), 0, at(20)).await.unwrap();
+    let tombstone = update(store, &new_record("7", None, &[]), 0, at(20)).await.unwrap();
     assert_eq!((tombstone.revision_id, &tombstone.json), (1, &None));
     assert_eq!(store.record("recid", "7").await.unwrap(), tombstone);
     let item = store.item("7", ItemContent::Json).await.unwrap().unwrap();
     assert!(item.header.deleted && item.json.is_none());
     assert_eq!(names(&store.items(&of_set("a")).await.unwrap()), ["7"]);
-    let again = store.update(&new_record("7", None, &[]), 1, at(30)).await;
+    let again = update(store, &new_record("7", None, &[]), 1, at(30)).await;
     assert!(matches!(again, Err(StoreError::NotFound(_) | StoreError::Deleted(_))));
-    store.update(&new_record("7", Some("Two"), &["a"]), 1, at(40)).await.unwrap();
+    update(store, &new_record("7", Some("Two"), &["a"]), 1, at(40)).await.unwrap();
     assert_eq!(store.revisions(id("7")).await.unwrap().len(), 3);
     assert!(!store.item("7", ItemContent::Header).await.unwrap().unwrap().header.deleted);
 }
@@ -382,7 +356,7 @@ async fn a_set_holds_what_is_in_the_sets_below_it(store: &dyn Store) {
 async fn a_list_of_source_bytes_leaves_out_live_items_without_them(store: &dyn Store) {
     store.create(&new_record("1", Some("By hand"), &["a"]), at(10)).await.unwrap();
     store.create(&new_record("2", Some("By hand"), &["a"]), at(10)).await.unwrap();
-    store.update(&new_record("2", None, &[]), 0, at(10)).await.unwrap();
+    update(store, &new_record("2", None, &[]), 0, at(10)).await.unwrap();
     load(store, 20, vec![load_record(3, "3", Some("Loaded"), &["a"])]).await;
     for query in [everything(), of_set("a")] {
         let query = ItemQuery { content: ItemContent::Source, ..query };

@@ -203,7 +203,6 @@ pub fn without_secrets(url: &str) -> String {
 
 /// A keeper of records. Reads see committed data only; every write is one transaction.
 #[async_trait]
-#[allow(unused_variables, reason = "a keeper that cannot do something says so")]
 pub trait Store: Send + Sync {
     // --- what a pipeline writes ------------------------------------------------------------
 
@@ -264,27 +263,7 @@ pub trait Store: Send + Sync {
         id: Uuid,
         change: &RecordChange,
         now: Timestamp,
-    ) -> Result<StoredRecord, StoreError> {
-        Err(unkept())
-    }
-
-    /// As [`Store::change`], of the record that `record` names.
-    async fn update(
-        &self,
-        record: &NewRecord,
-        expected_revision: i64,
-        now: Timestamp,
-    ) -> Result<StoredRecord, StoreError> {
-        let joins = record.json.is_some() || !record.memberships.is_empty();
-        let change = RecordChange {
-            json: record.json.clone(),
-            memberships: joins.then(|| record.memberships.clone()),
-            pids: record.pids.clone(),
-            reverts: false,
-            expected_revision,
-        };
-        self.change(record.id, &change, now).await
-    }
+    ) -> Result<StoredRecord, StoreError>;
 
     /// Removes a record, live or tombstone, for good: its revisions stay, its PIDs are deleted, its
     /// UUID is not given again, and it is still listed as deleted.
@@ -293,18 +272,14 @@ pub trait Store: Send + Sync {
         id: Uuid,
         expected_revision: i64,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
-        Err(unkept())
-    }
+    ) -> Result<(), StoreError>;
 
     /// The current revision of the record that a PID names, whatever its status; redirects are
     /// followed. A tombstone has no JSON.
     async fn record(&self, pid_type: &str, pid_value: &str) -> Result<StoredRecord, StoreError>;
 
     /// The current revision of the record with this UUID; a tombstone has no JSON.
-    async fn record_by_id(&self, id: Uuid) -> Result<StoredRecord, StoreError> {
-        Err(unkept())
-    }
+    async fn record_by_id(&self, id: Uuid) -> Result<StoredRecord, StoreError>;
 
     /// All revisions of a record, oldest first.
     async fn revisions(&self, id: Uuid) -> Result<Vec<StoredRecord>, StoreError>;
@@ -312,20 +287,14 @@ pub trait Store: Send + Sync {
     // --- PIDs ------------------------------------------------------------------------------
 
     /// One PID.
-    async fn pid(&self, name: &PidName) -> Result<Option<Pid>, StoreError> {
-        Err(unkept())
-    }
+    async fn pid(&self, name: &PidName) -> Result<Option<Pid>, StoreError>;
 
     /// The PIDs that name a record, by type and value.
-    async fn pids(&self, id: Uuid) -> Result<Vec<Pid>, StoreError> {
-        Err(unkept())
-    }
+    async fn pids(&self, id: Uuid) -> Result<Vec<Pid>, StoreError>;
 
     /// Makes a PID; `PidExists` when there is one of its name, `NotFound` when what it leads to
     /// is not there.
-    async fn create_pid(&self, pid: &Pid, now: Timestamp) -> Result<(), StoreError> {
-        Err(unkept())
-    }
+    async fn create_pid(&self, pid: &Pid, now: Timestamp) -> Result<(), StoreError>;
 
     /// Changes a PID by the rules of [`Pid::changed`] and gives what it is then, `None` when it is
     /// gone. Chains of redirects never close to a circle.
@@ -334,27 +303,19 @@ pub trait Store: Send + Sync {
         name: &PidName,
         change: &PidChange,
         now: Timestamp,
-    ) -> Result<Option<Pid>, StoreError> {
-        Err(unkept())
-    }
+    ) -> Result<Option<Pid>, StoreError>;
 
     /// The next number of Invenio's sequence of recids, above all that it has and that no PID is.
     /// It is not given again.
-    async fn next_recid(&self) -> Result<i64, StoreError> {
-        Err(unkept())
-    }
+    async fn next_recid(&self) -> Result<i64, StoreError>;
 
     // --- what an index reads ---------------------------------------------------------------
 
     /// The oldest changes that no index has taken notice of, in order.
-    async fn outbox(&self, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
-        Err(unkept())
-    }
+    async fn outbox(&self, limit: u32) -> Result<Vec<OutboxRow>, StoreError>;
 
     /// Forgets the changes up to a number: they are indexed.
-    async fn clear_outbox(&self, number: i64) -> Result<(), StoreError> {
-        Err(unkept())
-    }
+    async fn clear_outbox(&self, number: i64) -> Result<(), StoreError>;
 
     // --- what the endpoint reads -----------------------------------------------------------
 
@@ -379,8 +340,4 @@ pub trait Store: Send + Sync {
 
     /// Fails when the store cannot be read.
     async fn ping(&self) -> Result<(), StoreError>;
-}
-
-fn unkept() -> StoreError {
-    StoreError::Failed("this keeper cannot do that".to_owned())
 }

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
-use windrow::record::{Datestamp, SetSpec};
+use windrow::record::{Datestamp, Pid, PidChange, PidName, SetSpec};
 use windrow::store::{
-    Item, ItemContent, ItemHeader, ItemQuery, LoadBatch, LoadOutcome, NewRecord, QuarantineEntry,
-    Run, RunState, RunSummary, Set, SourceBytes, SplitState, Store, StoreError, StoredRecord,
+    Item, ItemContent, ItemHeader, ItemQuery, LoadBatch, LoadOutcome, NewRecord, OutboxRow,
+    QuarantineEntry, RecordChange, Run, RunState, RunSummary, Set, SourceBytes, SplitState, Store,
+    StoreError, StoredRecord,
 };
 
 /// Second 0 of the items' datestamps: 2020-01-01T00:00:00Z.
@@ -132,12 +133,44 @@ impl Store for MemoryStore {
     async fn create(&self, _: &NewRecord, _: Timestamp) -> Result<StoredRecord, StoreError> {
         read_only()
     }
-    async fn update(
+    async fn change(
         &self,
-        _: &NewRecord,
-        _: i64,
+        _: Uuid,
+        _: &RecordChange,
         _: Timestamp,
     ) -> Result<StoredRecord, StoreError> {
+        read_only()
+    }
+    async fn erase(&self, _: Uuid, _: i64, _: Timestamp) -> Result<(), StoreError> {
+        read_only()
+    }
+    async fn record_by_id(&self, _: Uuid) -> Result<StoredRecord, StoreError> {
+        read_only()
+    }
+    async fn pid(&self, _: &PidName) -> Result<Option<Pid>, StoreError> {
+        read_only()
+    }
+    async fn pids(&self, _: Uuid) -> Result<Vec<Pid>, StoreError> {
+        read_only()
+    }
+    async fn create_pid(&self, _: &Pid, _: Timestamp) -> Result<(), StoreError> {
+        read_only()
+    }
+    async fn change_pid(
+        &self,
+        _: &PidName,
+        _: &PidChange,
+        _: Timestamp,
+    ) -> Result<Option<Pid>, StoreError> {
+        read_only()
+    }
+    async fn next_recid(&self) -> Result<i64, StoreError> {
+        read_only()
+    }
+    async fn outbox(&self, _: u32) -> Result<Vec<OutboxRow>, StoreError> {
+        read_only()
+    }
+    async fn clear_outbox(&self, _: i64) -> Result<(), StoreError> {
         read_only()
     }
     async fn record(&self, _: &str, _: &str) -> Result<StoredRecord, StoreError> {

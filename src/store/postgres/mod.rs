@@ -16,6 +16,7 @@ mod write;
 mod load;
 mod projection;
 mod records;
+mod pids;
 mod runs;
 mod items;
 
@@ -34,7 +35,7 @@ use super::{
     RecordChange, Run, RunState, RunSummary, Set, SplitState, Store, StoreError, StoredRecord,
     without_secrets,
 };
-use crate::record::Datestamp;
+use crate::record::{Datestamp, Pid, PidChange, PidName};
 use crate::store::extension::Extensions;
 use patience::Patience;
 pub use projection::Transaction;
@@ -285,6 +286,33 @@ impl Store for PostgresStore {
     async fn record_by_id(&self, id: Uuid) -> Result<StoredRecord, StoreError> {
         let mut reader = self.readers.acquire().await?;
         records::by_id(&mut reader, id).await
+    }
+
+    async fn pid(&self, name: &PidName) -> Result<Option<Pid>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        pids::one(&mut reader, name).await
+    }
+
+    async fn pids(&self, id: Uuid) -> Result<Vec<Pid>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        pids::of_record(&mut reader, id).await
+    }
+
+    async fn create_pid(&self, pid: &Pid, now: Timestamp) -> Result<(), StoreError> {
+        while_contended!(pids::create(self, pid, now))
+    }
+
+    async fn change_pid(
+        &self,
+        name: &PidName,
+        change: &PidChange,
+        now: Timestamp,
+    ) -> Result<Option<Pid>, StoreError> {
+        while_contended!(pids::change(self, name, change, now))
+    }
+
+    async fn next_recid(&self) -> Result<i64, StoreError> {
+        while_contended!(pids::next_recid(self))
     }
 
     async fn outbox(&self, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
