@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use windrow::store::{
-    Change, Draft, Event, Extension, ItemContent, RecordChange, Refusal, Store, StoreError,
-    StoredRecord, Transaction, standard,
+    Change, Draft, Extension, ItemContent, RecordChange, Refusal, Store, StoreError, StoredRecord,
+    Transaction, standard,
 };
 
 use crate::store_records::{at, id, load, load_record, membership, new_record, on_every_keeper};
@@ -269,10 +269,6 @@ struct Diary(Mutex<Vec<String>>);
 
 #[async_trait]
 impl Extension for Diary {
-    fn name(&self) -> &'static str {
-        "diary"
-    }
-
     fn before(&self, draft: Draft<'_>) -> Result<(), Refusal> {
         self.0.lock().unwrap().push(format!("before {}", draft.event.as_str()));
         match draft.json {
@@ -292,7 +288,6 @@ impl Extension for Diary {
     }
 }
 
-/// On SQLite and wherever the extensions can be chosen.
 async fn told(store: &dyn Store, diary: &Diary) {
     let took = async |expected: &[&str]| {
         let written = std::mem::take(&mut *diary.0.lock().unwrap());
@@ -337,13 +332,27 @@ async fn told(store: &dyn Store, diary: &Diary) {
     assert!(store.sets().await.unwrap().is_empty(), "all of it was rolled back");
 }
 
-#[tokio::test]
-async fn extensions_are_told_of_single_records_and_of_loads_alike() {
-    let folder = crate::store_records::Folder::new();
+/// The standard extensions and a diary.
+fn with_diary() -> (Arc<Diary>, Vec<Arc<dyn Extension>>) {
     let diary = Arc::new(Diary::default());
     let mut extensions = standard();
     extensions.push(Arc::clone(&diary) as Arc<dyn Extension>);
+    (diary, extensions)
+}
+
+#[tokio::test]
+async fn sqlite_tells_extensions_of_single_records_and_of_loads_alike() {
+    let folder = crate::store_records::Folder::new();
+    let (diary, extensions) = with_diary();
     let store = windrow::store::open_with(&folder.url(), extensions).await.unwrap();
     told(&*store, &diary).await;
-    assert_eq!(Event::Insert.as_str(), "insert");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn postgres_tells_extensions_of_single_records_and_of_loads_alike() {
+    let Some(database) = crate::private_postgres::database() else { return };
+    let (diary, extensions) = with_diary();
+    let store = windrow::store::open_with(&database.url, extensions).await.unwrap();
+    told(&*store, &diary).await;
 }

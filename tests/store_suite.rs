@@ -108,11 +108,11 @@ async fn a_pid_names_one_record_only(store: &dyn Store) {
     store.create(&new_record("7", Some("One"), &[]), at(10)).await.unwrap();
     let mut other = new_record("8", Some("Two"), &[]);
     other.pid_value = "7".to_owned();
-    assert!(matches!(store.create(&other, at(20)).await, Err(StoreError::PidTaken { .. })));
+    assert!(matches!(store.create(&other, at(20)).await, Err(StoreError::PidTaken(_))));
     let mut same_id = new_record("7", Some("Two"), &[]);
     same_id.pid_value = "8".to_owned();
     let taken = store.create(&same_id, at(20)).await;
-    assert!(matches!(taken, Err(StoreError::PidTaken { .. } | StoreError::IdTaken(_))));
+    assert!(matches!(taken, Err(StoreError::PidTaken(_) | StoreError::IdTaken(_))));
     assert_eq!(store.count_items(&everything()).await.unwrap(), 1);
 }
 

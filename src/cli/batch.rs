@@ -100,6 +100,9 @@ pub async fn each_value(
     Ok(())
 }
 
+/// Codes of errors that are the store's, not a task's: the next task would meet them, too.
+const ENDING: [&str; 6] = ["away", "contended", "damaged", "failed", "full", "read_only"];
+
 /// Prints outcomes and counts those that failed.
 #[derive(Default)]
 pub struct Outcomes {
@@ -121,9 +124,7 @@ impl Outcomes {
                 self.done += 1;
                 value
             }
-            Err(error) if ["failed", "damaged"].contains(&error.code()) => {
-                return Err(failed(&error));
-            }
+            Err(error) if ENDING.contains(&error.code()) => return Err(failed(&error)),
             Err(error) => {
                 self.failed += 1;
                 let mut told = Map::new();
@@ -160,7 +161,11 @@ pub fn print(value: &Value) -> Result<(), Failure> {
 
 /// The failure that an error of a single task is.
 pub fn failed(error: &RecordsError) -> Failure {
-    Failure::Failed(anyhow!("{error} [{}]", error.code()))
+    let told = anyhow!("{error} [{}]", error.code());
+    match error {
+        RecordsError::Store(error) if error.is_transient() => Failure::TryLater(told),
+        _ => Failure::Failed(told),
+    }
 }
 
 /// What a record is asked for by: a UUID, `TYPE:VALUE`, or the value of a recid.

@@ -10,6 +10,7 @@ use super::limits::{Limits, percent};
 use crate::crosswalk::{Crosswalk, CrosswalkError};
 use crate::formats::{Encoding, FORMATS, Format, Model, Policy, ReadOptions};
 use crate::record::content_hash;
+use crate::records::PidRules;
 use crate::source::oai_pmh::JournalReader;
 use crate::source::{BatchLimit, DumpReader, RecordReader, SourceError, expand};
 use crate::validate::{SchemaValidator, ValidateError};
@@ -49,6 +50,8 @@ pub struct Definition {
     pub datestamps: Datestamps,
     /// `load.keep_source`
     pub keep_source: bool,
+    /// `load.pids`: the PIDs that records get beside their recid.
+    pub pids: PidRules,
     /// `limits`
     pub limits: Limits,
     /// `batch`
@@ -143,6 +146,7 @@ struct Written {
     schema_line: usize,
     datestamps: Datestamps,
     keep_source: bool,
+    pids: PidRules,
     limits: Limits,
     batch: BatchLimit,
     in_flight_bytes: usize,
@@ -212,6 +216,7 @@ impl Definition {
             schema_is_the_crosswalks,
             datestamps: written.datestamps,
             keep_source: written.keep_source,
+            pids: written.pids,
             limits: written.limits,
             batch: written.batch,
             in_flight_bytes: written.in_flight_bytes,
@@ -283,7 +288,7 @@ fn read(source: &Arc<SourceText>, folder: &Path) -> Result<Written, Diagnostics>
         }
     }
     let load = fields.get("load").unwrap_or(&empty);
-    let load = check.fields(load, "load", &["datestamps", "keep_source"]);
+    let load = check.fields(load, "load", &["datestamps", "keep_source", "pids"]);
     let batch = fields.get("batch").unwrap_or(&empty);
     let batch = check.fields(batch, "batch", &["records", "bytes"]);
     let source_name = optional_text(&mut check, from, "name").unwrap_or_else(|| name.clone());
@@ -311,6 +316,10 @@ fn read(source: &Arc<SourceText>, folder: &Path) -> Result<Written, Diagnostics>
             .get("keep_source")
             .and_then(|node| check.boolean(node, "keep_source"))
             .unwrap_or(true),
+        pids: load.get("pids").map_or_else(PidRules::default, |node| {
+            // A record that is loaded again must get the same PIDs again.
+            PidRules::read(&mut check, node, true)
+        }),
         limits: limits(&mut check, fields),
         batch: BatchLimit {
             records: number(&mut check, batch, "records", 1000),

@@ -15,9 +15,11 @@ use crate::crosswalk::account::AccountReport;
 use crate::formats::marc21::{Marc, Tag};
 use crate::formats::{Format, SourceRecord};
 use crate::record::{
-    ContentHash, Locator, RawBatch, RawHeader, RawRecord, Rejection, SetSpec, Stage, content_hash,
+    ContentHash, Locator, PidName, RawBatch, RawHeader, RawRecord, Rejection, Stage, Warning,
+    content_hash,
 };
-use crate::store::{LoadRecord, Membership, NewRecord, Quarantined, SourceCopy};
+use crate::records::memberships;
+use crate::store::{LoadRecord, NewRecord, Quarantined, SourceCopy};
 
 /// A batch that has been worked on.
 #[derive(Default)]
@@ -142,7 +144,7 @@ impl Bench<'_> {
         raw: &RawRecord,
         bytes: &[u8],
         locator: &mut Locator,
-        warnings: &mut Vec<crate::record::Warning>,
+        warnings: &mut Vec<Warning>,
     ) -> Result<LoadRecord, Stop> {
         if let Some(damage) = &raw.damage {
             return Err(rejected(Stage::Decode, None, damage.code, &damage.message, locator));
@@ -180,11 +182,12 @@ impl Bench<'_> {
             (Datestamps::Preserve, SourceRecord::Marc(marc)) => stamps(marc),
             _ => None,
         };
+        let pids = self.pids(&keys.id, warnings);
         let record = NewRecord {
             id: record_uuid(&self.definition.source_name, &keys.id),
             pid_value: keys.id.to_string(),
-            pids: Vec::new(),
-            memberships: memberships(&keys.collections),
+            pids,
+            memberships: memberships(keys.collections.iter().map(|name| &**name)),
             // What its source has withdrawn becomes a tombstone.
             json: (!keys.deleted).then(|| self.json.clone()),
         };
@@ -230,6 +233,18 @@ impl Bench<'_> {
         identifier.clone_into(&mut record.source_id);
     }
 
+    /// The record's PIDs beside its recid; what can be none is a warning.
+    fn pids(&self, recid: &str, warnings: &mut Vec<Warning>) -> Vec<PidName> {
+        let rules = &self.definition.pids;
+        if rules.further.is_empty() {
+            return Vec::new();
+        }
+        let json = if rules.reads_the_record() { self.json.as_slice() } else { b"null" };
+        let (pids, errors) = rules.pids(recid, &serde_json::from_slice(json).unwrap_or_default());
+        warnings.extend(errors.iter().map(|error| Warning::new(error.code(), error.to_string())));
+        pids
+    }
+
     fn source_copy(&mut self, bytes: &[u8], locator: &Locator) -> Result<SourceCopy, String> {
         let hash: ContentHash = Sha256::digest(bytes).into();
         let zstd = self.compress(bytes)?;
@@ -239,17 +254,6 @@ impl Bench<'_> {
     fn compress(&mut self, bytes: &[u8]) -> Result<Vec<u8>, String> {
         self.compressor.compress(bytes).map_err(|error| format!("cannot compress: {error}"))
     }
-}
-
-/// A collection's name makes a set; a name that makes no setSpec makes none.
-fn memberships(collections: &[Cow<'_, str>]) -> Vec<Membership> {
-    collections
-        .iter()
-        .filter_map(|name| {
-            let spec = SetSpec::from_name(name)?;
-            Some(Membership { spec, name: name.to_string() })
-        })
-        .collect()
 }
 
 /// created and updated of a record by its 005, `19940223151047.0` in UTC.

@@ -75,9 +75,6 @@ pub enum Transaction<'t> {
 /// Something that has to know of every change of a record.
 #[async_trait]
 pub trait Extension: Send + Sync {
-    /// Its name, for messages.
-    fn name(&self) -> &'static str;
-
     /// Called for each revision before anything of it is written.
     ///
     /// # Errors
@@ -133,10 +130,6 @@ struct OaiProjection;
 
 #[async_trait]
 impl Extension for OaiProjection {
-    fn name(&self) -> &'static str {
-        "oai"
-    }
-
     async fn after(
         &self,
         changes: &[Change],
@@ -154,10 +147,6 @@ struct Outbox;
 
 #[async_trait]
 impl Extension for Outbox {
-    fn name(&self) -> &'static str {
-        "outbox"
-    }
-
     async fn after(
         &self,
         changes: &[Change],

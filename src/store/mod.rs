@@ -61,14 +61,9 @@ pub enum StoreError {
         /// Revision the change was made from.
         expected: i64,
     },
-    /// The PID belongs to another record.
-    #[error("PID {pid_type}:{pid_value} belongs to another record")]
-    PidTaken {
-        /// Its type.
-        pid_type: String,
-        /// Its value.
-        pid_value: String,
-    },
+    /// A PID belongs to another record, or can name none.
+    #[error("{0}")]
+    PidTaken(String),
     /// A record has or had this UUID; it is not given twice.
     #[error("UUID {0} is or was another record's")]
     IdTaken(Uuid),
@@ -82,7 +77,7 @@ pub enum StoreError {
     #[error("{0}")]
     Pid(#[from] PidError),
     /// An extension does not let the change in.
-    #[error("{message} [{code}]")]
+    #[error("{message}")]
     Refused {
         /// The extension's code.
         code: String,
@@ -129,7 +124,7 @@ impl StoreError {
             StoreError::NewerSchema { .. } => "newer_schema",
             StoreError::NotFound(_) => "not_found",
             StoreError::Stale { .. } => "stale",
-            StoreError::PidTaken { .. } => "pid_taken",
+            StoreError::PidTaken(_) => "pid_taken",
             StoreError::IdTaken(_) => "id_taken",
             StoreError::Deleted(_) => "deleted",
             StoreError::PidExists(_) => "pid_exists",

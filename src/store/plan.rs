@@ -260,16 +260,21 @@ pub(super) fn plan_with(
     planner.plan
 }
 
-/// What "unchanged" compares: the content and the sets, which a header shows as well. Without
-/// sets it is the hash of the content.
+/// What "unchanged" compares: the content, the sets, which a header shows as well, and the PIDs.
+/// Without sets and further PIDs it is the hash of the content.
 pub(super) fn fingerprint(record: &LoadRecord) -> Option<ContentHash> {
-    record.record.json.as_ref()?;
-    if record.record.memberships.is_empty() {
+    let NewRecord { json, memberships, pids, .. } = &record.record;
+    json.as_ref()?;
+    if memberships.is_empty() && pids.is_empty() {
         return Some(record.hash);
     }
     let mut digest = Sha256::new();
     digest.update(record.hash);
-    digest.update(set_specs(&record.record.memberships));
+    digest.update(set_specs(memberships));
+    for pid in pids {
+        // No setSpec and no PID has control characters in it.
+        digest.update(format!("\n{pid}"));
+    }
     Some(digest.finalize().into())
 }
 
@@ -304,8 +309,10 @@ impl Planner<'_> {
 
     fn obstacle(&self, record: &LoadRecord, id: Uuid) -> Option<(String, String)> {
         let obstacle = |code: &str, message: String| Some((code.to_owned(), message));
-        let erased = self.lookup.ledger.contains_key(&record.source_id) && !self.exists(id);
-        if erased {
+        // What the ledger or its own PID knows and is not there was deleted for good.
+        let own = self.lookup.pids.get(&record.record.pid_value).copied().flatten() == Some(id);
+        let was_there = own || self.lookup.ledger.contains_key(&record.source_id);
+        if was_there && !self.exists(id) {
             return obstacle("erased", format!("record {id} was deleted for good"));
         }
         let NewRecord { pid_value, pids, json, .. } = &record.record;

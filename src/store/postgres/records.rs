@@ -231,11 +231,8 @@ async fn take_pids(
     for name in names {
         let owner = owners.get(name);
         let obstacle = owner.and_then(|owner| owner.obstacle(name, change.id, &change.pid_value));
-        if obstacle.is_some() {
-            return Err(StoreError::PidTaken {
-                pid_type: name.pid_type().to_owned(),
-                pid_value: name.pid_value().to_owned(),
-            });
+        if let Some(message) = obstacle {
+            return Err(StoreError::PidTaken(message));
         }
         let has_it = matches!(owner, Some(PidOwner::Record(..)));
         if !has_it && !plan.further_pids.iter().any(|(taken, _)| taken == name) {
