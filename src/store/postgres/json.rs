@@ -138,7 +138,7 @@ impl<'t> Reader<'t> {
         Some(Cow::Owned(string))
     }
 
-    fn push_string(&mut self, string: &Cow<'t, str>) {
+    fn push_string(&mut self, string: &str) {
         push_json_string(string, &mut self.out);
     }
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::PostgresStore;
 use super::moment::Moment;
+use super::write::raise_recids;
 use crate::record::{Pid, PidChange, PidError, PidName, PidStatus, PidTarget};
 use crate::store::StoreError;
 use crate::store::columns::minted;
@@ -78,6 +79,7 @@ pub(super) async fn create(
             .bind(number)
             .execute(&mut *transaction)
             .await?;
+        raise_recids(&mut transaction, number).await?;
     }
     transaction.commit().await?;
     Ok(())
@@ -123,14 +125,7 @@ pub(super) async fn next_recid(store: &PostgresStore) -> Result<i64, StoreError>
         .fetch_one(&mut *transaction)
         .await?;
         if !is_taken {
-            // So that Invenio goes on behind it, without first running into it.
-            query(
-                "select setval(s::regclass, greatest($1, pg_sequence_last_value(s::regclass))) \
-                 from pg_get_serial_sequence('pidstore_recid', 'recid') s where s is not null",
-            )
-            .bind(number)
-            .execute(&mut *transaction)
-            .await?;
+            raise_recids(&mut transaction, number).await?;
             transaction.commit().await?;
             return Ok(number);
         }

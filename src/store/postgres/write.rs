@@ -283,7 +283,10 @@ async fn new_pids(connection: &mut PgConnection, plan: &mut Plan) -> Result<(), 
 // Invenio mints from the column's sequence, which knows nothing of rows that bring their number.
 // A sequence stands outside of transactions: the lock is held only while it is looked at and set,
 // so that of two lanes the one with the smaller number does not set it back.
-async fn raise_recids(connection: &mut PgConnection, largest: i64) -> Result<(), StoreError> {
+pub(super) async fn raise_recids(
+    connection: &mut PgConnection,
+    largest: i64,
+) -> Result<(), StoreError> {
     query("select pg_advisory_lock($1)").bind(RECIDS).execute(&mut *connection).await?;
     // Within a savepoint: in a transaction that has failed nothing is unlocked any more.
     let mut savepoint = connection.begin().await?;
