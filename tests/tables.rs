@@ -77,6 +77,20 @@ fn every_country_has_a_name_and_at_most_one_code_of_iso() {
 }
 
 #[test]
+fn every_scheme_of_identifiers_has_a_name_and_none_shares_what_leads_back_to_it() {
+    let columns = ["scheme", "title", "marc", "agency", "datacite", "uri"];
+    let schemes = table("identifier_schemes.csv", &columns);
+    assert!(schemes.iter().all(|row| !row[1].is_empty()));
+    for column in [2, 4] {
+        let mut seen = HashSet::new();
+        let words = schemes.iter().map(|row| row[column].to_lowercase());
+        assert!(words.filter(|word| !word.is_empty()).all(|word| seen.insert(word)));
+    }
+    let addresses = schemes.iter().map(|row| &row[5]).filter(|uri| !uri.is_empty());
+    assert!(addresses.clone().all(|uri| uri.starts_with("https://") && !uri.ends_with('/')));
+}
+
+#[test]
 fn resource_types_are_those_of_invenio_rdm() {
     for row in table("resource_types.csv", &["term", "resource_type"]) {
         let top = row[1].split('-').next().unwrap();
