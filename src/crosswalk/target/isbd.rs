@@ -115,7 +115,7 @@ fn punctuated_field(field: Field<'_>, has_series: bool) -> Vec<(char, String)> {
     for n in 0..values.len() {
         let Some((code, _)) = values.get(n) else { break };
         let code = *code;
-        if !code.is_ascii_alphabetic() || (code == 'u' && is_heading(field)) {
+        if !code.is_ascii_alphabetic() || stands_outside(field, code) {
             continue;
         }
         if let Some((before, value)) = last.and_then(|last| values.get_mut(last)) {
@@ -149,9 +149,14 @@ fn convention(field: Field<'_>) -> Option<&'static Convention> {
     CONVENTIONS.iter().find(|convention| convention.tags.contains(&tag))
 }
 
-/// Whether `$u` is an affiliation, which stands outside the heading.
-fn is_heading(field: Field<'_>) -> bool {
-    field.tag_text().starts_with(['1', '7'])
+/// Whether a subfield is no part of what is punctuated: the affiliation of a name, the language of
+/// a title.
+fn stands_outside(field: Field<'_>, code: char) -> bool {
+    match code {
+        'u' => field.tag_text().starts_with(['1', '7']),
+        'y' => field.tag_text() == "242",
+        _ => false,
+    }
 }
 
 fn add(value: &mut String, mark: &str) {
@@ -184,6 +189,7 @@ mod tests {
             r"=264  \1$aGeneva$bBarn Press$aParis$bFork$c1999",
             r"=264  \1$aGeneva :$bBarn Press ;$aParis :$bFork,$c1999.",
         );
+        check(r"=242  10$aHeu$bin Reihen$yger", r"=242  10$aHeu :$bin Reihen.$yger");
         check(r"=264  \1$aGeneva$c[1999]", r"=264  \1$aGeneva,$c[1999]");
         check(r"=264  \4$c1999", r"=264  \4$c1999");
         check(
