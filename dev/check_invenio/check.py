@@ -12,7 +12,9 @@ import pathlib
 import re
 import subprocess
 import sys
+import urllib.parse
 import urllib.request
+import uuid
 import xml.etree.ElementTree
 from datetime import datetime
 
@@ -57,6 +59,19 @@ class Windrow:
         invenio.expect("fates of a run", report["counts"], fates)
         return " + ".join(f"{number} {fate}" for fate, number in fates.items() if number)
 
+    def redirect(self, source, target):
+        self.call("pids", "redirect", f"recid:{source}", f"recid:{target}")
+
+    def records(self, ids):
+        """Current revisions, by UUID, tombstones too."""
+        out = self.call("records", "get", "--with-deleted", *map(str, ids))
+        lines = [json.loads(line) for line in out.splitlines()]
+        return {uuid.UUID(line["uuid"]): _revision(line) for line in lines}
+
+    def revisions(self, id_):
+        out = self.call("records", "revisions", str(id_))
+        return [_revision(json.loads(line)) for line in out.splitlines()]
+
     def headers(self):
         """What the OAI-PMH endpoint lists: recid to datestamp, whether deleted, setSpecs."""
         with self._endpoint() as url:
@@ -86,6 +101,28 @@ class Windrow:
                 yield found[0]
             finally:
                 server.terminate()
+
+
+def _revision(line):
+    moments = [datetime.fromisoformat(line[name]) for name in ("created", "updated")]
+    return (line["record"], line["revision"], *moments)
+
+
+def check_records(windrow, model):
+    """windrow reads every record as it is, and the history of those that Invenio changed."""
+
+    def wanted(one, number):
+        revision = one.revisions[number]
+        return (revision.json, number, one.created, revision.updated)
+
+    found = windrow.records([one.id for one in model.records.values()])
+    last = {one.id: wanted(one, len(one.revisions) - 1) for one in model.records.values()}
+    invenio.expect_same("windrow records get", found, last)
+    for recid in sorted(model.touched):
+        one = model.records[recid]
+        history = [wanted(one, number) for number in range(len(one.revisions))]
+        invenio.expect(f"windrow records revisions {recid}", windrow.revisions(one.id), history)
+    return f"{len(found)} records, and all revisions of {len(model.touched)} that Invenio changed"
 
 
 def check_headers(windrow, model):
@@ -128,12 +165,18 @@ def check(windrow, base, say):
         after = catalog.without_windrow(catalog.read(windrow.store))
         invenio.expect("catalog", after, before)
         say(f"windrow added its own tables and changed none of {len(before)}")
+    loaded = [recid for recid, one in model.records.items() if one.status == "R" and one.source]
+    for source, target in zip(loaded[50:53], loaded[60:63]):
+        windrow.redirect(source, target)
+        model.redirect(source, target)
     say(f"Invenio reads {invenio.read(model)}")
     say(f"windrow lists {check_headers(windrow, model)} records with their datestamps")
     invenio.change(model)
     say(f"Invenio reads {invenio.read(model)} once it has changed some")
+    say(f"windrow reads {check_records(windrow, model)}")
     load(3, generations[3])
     say(f"Invenio reads {invenio.read(model)} after the last run")
+    say(f"windrow reads {check_records(windrow, model)}")
 
 
 def main():
