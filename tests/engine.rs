@@ -288,3 +288,31 @@ fn peak_memory(child: &Child) -> Option<u64> {
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     line.split_whitespace().nth(1)?.parse().ok()
 }
+
+fn check_that_one_process_runs_a_pipeline(folder: &Folder) {
+    folder.write("dump.mrc", dump(1, 0..50));
+    folder.brief_pipeline("dump.mrc");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let store = runtime.block_on(windrow::store::open(&folder.url())).unwrap();
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    let begun = runtime.block_on(store.begin_run("proof", "x", false, now)).unwrap();
+    let ended = folder.run(&[]);
+    assert_eq!(ended.status, Some(75), "{}", ended.stderr);
+    let message = "pipeline proof is being run by another process";
+    assert!(ended.stderr.contains(message), "{}", ended.stderr);
+    let done = windrow::store::RunState::Done;
+    runtime.block_on(store.end_run(begun.id, done, "{}", now)).unwrap();
+    assert_eq!(count(&folder.run(&[]).report(0), "created"), 50);
+}
+
+#[test]
+fn a_pipeline_that_runs_is_not_run_by_another_process() {
+    check_that_one_process_runs_a_pipeline(&Folder::new());
+}
+
+#[test]
+#[cfg(unix)]
+fn a_pipeline_that_runs_on_postgres_is_not_run_by_another_process() {
+    let Some(database) = crate::private_postgres::database() else { return };
+    check_that_one_process_runs_a_pipeline(&Folder::on(database));
+}

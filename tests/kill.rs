@@ -34,7 +34,7 @@ const OF_A_SECOND_RUN: &[&str] = &["windrow_run", "windrow_split", "windrow_quar
 
 /// 4,700 records as ISO 2709 and 500 as MARCXML: among them damaged ones, some that come twice
 /// and some that change, within a batch, within a file and across the files.
-fn write_dumps(folder: &Folder) {
+pub fn write_dumps(folder: &Folder) {
     let mut books = Vec::new();
     for n in 0..4700 {
         let mut bytes = write::iso2709(&match n % 50 {
@@ -67,14 +67,14 @@ fn write_dumps(folder: &Folder) {
 }
 
 /// A number that follows from the seed and a count, evenly spread in 0..1.
-fn random(seed: u64, number: u64) -> f64 {
+pub fn random(seed: u64, number: u64) -> f64 {
     let mut z = seed ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     ((z ^ (z >> 31)) % 1_000_000) as f64 / 1e6
 }
 
-fn seed() -> u64 {
+pub fn seed() -> u64 {
     let given = std::env::var("WINDROW_TEST_SEED").ok().map(|seed| seed.parse().unwrap());
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as u64;
     let seed = given.unwrap_or_else(now);
@@ -156,7 +156,7 @@ fn progress(store: &Folder) -> i64 {
     sum.unwrap_or(-1)
 }
 
-fn without_attempt(report: &Value) -> Value {
+pub fn without_attempt(report: &Value) -> Value {
     let mut report = report.clone();
     for key in OF_THE_ATTEMPT_IN_REPORTS {
         assert!(report.as_object_mut().unwrap().remove(*key).is_some(), "{key}");

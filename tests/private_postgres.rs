@@ -145,20 +145,27 @@ impl Server {
         ] {
             postgres.args(["-c", setting]);
         }
-        let log = std::fs::File::create(self.folder.join("log")).unwrap();
-        let mut child = postgres.stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        // Reaped when it ends, so that no dead process stands in its place.
-        std::thread::spawn(move || child.wait());
         let begun = Instant::now();
-        while wait(PgConnection::connect(&self.url("postgres"))).is_err() {
-            let log = std::fs::read_to_string(self.folder.join("log")).unwrap();
+        let log = self.folder.join("log");
+        loop {
+            postgres.stdout(Stdio::null()).stderr(std::fs::File::create(&log).unwrap());
+            let mut child = postgres.spawn().unwrap();
+            while child.try_wait().unwrap().is_none() {
+                if wait(PgConnection::connect(&self.url("postgres"))).is_ok() {
+                    // Reaped when it ends, so that no dead process stands in its place.
+                    std::thread::spawn(move || child.wait());
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            // What a killed server has left holds its memory for a moment.
+            let log = std::fs::read_to_string(&log).unwrap();
             assert!(begun.elapsed() < Duration::from_secs(60), "PostgreSQL does not start: {log}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
 
     /// Ends the server as a failure of its machine would, with all connections.
-    #[expect(dead_code, reason = "the proof with a killed server comes with lanes")]
     pub fn kill(&self) {
         let pid = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
         let pid = pid.lines().next().unwrap();

@@ -8,7 +8,7 @@ use super::harvest::failure as harvest_failure;
 use super::progress::Watcher;
 use super::{Failure, Outcome, StoreArguments, clock, configuration, runtime, show};
 use crate::pipeline::{self, Definition, Harvests, Options, Progress, Report, RunError};
-use crate::store::without_secrets;
+use crate::store::{StoreError, without_secrets};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -88,12 +88,22 @@ async fn collect(definition: &mut Definition, arguments: &Arguments) -> Result<H
 }
 
 fn failure(error: &RunError, dry_run: bool) -> Failure {
+    if matches!(error, RunError::Lanes { .. }) {
+        return Failure::Configuration(anyhow::anyhow!("{error}"));
+    }
+    if matches!(error, RunError::Store(StoreError::Running(_))) {
+        return Failure::TryLater(anyhow::anyhow!("{error}"));
+    }
     let again = match error {
         RunError::Limit(_) if dry_run => "nothing was loaded; `crosswalk loss` shows all fields",
         RunError::Limit(_) => "what was loaded stays; `runs show` has the run's report",
         _ => "what was loaded stays; the same command goes on from there",
     };
-    Failure::Failed(anyhow::anyhow!("{error}\n{again}"))
+    let message = anyhow::anyhow!("{error}\n{again}");
+    match error {
+        RunError::Store(error) if error.is_transient() => Failure::TryLater(message),
+        _ => Failure::Failed(message),
+    }
 }
 
 fn print(arguments: &Arguments, report: &Report) -> Result<(), Failure> {

@@ -52,6 +52,8 @@ pub struct Definition {
     pub keep_source: bool,
     /// `load.pids`: the PIDs that records get beside their recid.
     pub pids: PidRules,
+    /// `load.lanes`: loaders at once; `None` leaves it to the store.
+    pub lanes: Option<usize>,
     /// `limits`
     pub limits: Limits,
     /// `batch`
@@ -147,6 +149,7 @@ struct Written {
     datestamps: Datestamps,
     keep_source: bool,
     pids: PidRules,
+    lanes: Option<usize>,
     limits: Limits,
     batch: BatchLimit,
     in_flight_bytes: usize,
@@ -217,6 +220,7 @@ impl Definition {
             datestamps: written.datestamps,
             keep_source: written.keep_source,
             pids: written.pids,
+            lanes: written.lanes,
             limits: written.limits,
             batch: written.batch,
             in_flight_bytes: written.in_flight_bytes,
@@ -288,7 +292,7 @@ fn read(source: &Arc<SourceText>, folder: &Path) -> Result<Written, Diagnostics>
         }
     }
     let load = fields.get("load").unwrap_or(&empty);
-    let load = check.fields(load, "load", &["datestamps", "keep_source", "pids"]);
+    let load = check.fields(load, "load", &["datestamps", "keep_source", "lanes", "pids"]);
     let batch = fields.get("batch").unwrap_or(&empty);
     let batch = check.fields(batch, "batch", &["records", "bytes"]);
     let source_name = optional_text(&mut check, from, "name").unwrap_or_else(|| name.clone());
@@ -320,6 +324,7 @@ fn read(source: &Arc<SourceText>, folder: &Path) -> Result<Written, Diagnostics>
             // A record that is loaded again must get the same PIDs again.
             PidRules::read(&mut check, node, true)
         }),
+        lanes: load.get("lanes").map(|_| number(&mut check, load, "lanes", 1)),
         limits: limits(&mut check, fields),
         batch: BatchLimit {
             records: number(&mut check, batch, "records", 1000),

@@ -1,4 +1,4 @@
-//! The engine: one reader, many workers, one loader; batches in order, bytes in flight bounded.
+//! The engine: one reader, many workers, a few loaders; batches in order, bytes in flight bounded.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,13 +10,14 @@ use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::definition::Definition;
+use super::lanes::{self, Lanes, Loading, Split};
 use super::limits::Overstepped;
 use super::report::{Findings, Report, SplitReport};
 use super::worker::{Worked, work};
 use crate::record::{Clock, RawBatch};
 use crate::source::oai_pmh;
 use crate::source::{BatchLimit, SkippedMember, SourceError, fingerprint};
-use crate::store::{Checkpoint, Counts, LoadBatch, Run, RunState, SplitState, Store, StoreError};
+use crate::store::{Counts, RunState, SplitState, Store, StoreError};
 
 /// How to run a pipeline.
 pub struct Options {
@@ -61,6 +62,14 @@ pub enum RunError {
     /// kept, and it is not gone on with.
     #[error("{0}")]
     Limit(#[from] Overstepped),
+    /// The pipeline wants more loaders than the store takes.
+    #[error("load.lanes is {wanted}, expected at most {most} on this store")]
+    Lanes {
+        /// `load.lanes`.
+        wanted: usize,
+        /// As many as the store takes.
+        most: usize,
+    },
     /// The counts do not balance: a defect of windrow.
     #[error("the counts do not balance: {0:?}")]
     Unbalanced(Box<Counts>),
@@ -84,6 +93,7 @@ pub async fn run(
         sizes += std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     }
     progress.total_bytes.store(sizes, Ordering::Relaxed);
+    let lanes = lanes::count(&definition, options.store.as_ref())?;
     let run = match &options.store {
         None => None,
         Some(store) => {
@@ -103,10 +113,15 @@ pub async fn run(
         },
         left: options.limit,
         splits: Vec::new(),
-        definition: Arc::clone(&definition),
-        options,
+        loading: Arc::new(Loading {
+            definition: Arc::clone(&definition),
+            into: options.store.clone().zip(run.as_ref().map(|run| run.id)),
+            clock: options.clock,
+            progress: Arc::clone(&progress),
+        }),
+        lanes,
+        known: run.map(|run| run.splits).unwrap_or_default(),
         progress,
-        run,
     };
     for (path, name) in &definition.files {
         if engine.left == Some(0) {
@@ -118,13 +133,14 @@ pub async fn run(
 }
 
 struct Engine {
-    definition: Arc<Definition>,
-    options: Options,
+    loading: Arc<Loading>,
     progress: Arc<Progress>,
-    run: Option<Run>,
+    lanes: usize,
+    /// What an interrupted run has noted about splits.
+    known: Vec<SplitState>,
     report: Report,
     left: Option<u64>,
-    splits: Vec<SplitState>,
+    splits: Vec<SplitReport>,
 }
 
 /// A batch on its way from the reader to the loader.
@@ -134,7 +150,7 @@ struct Delivery {
     /// Members of an archive between this batch and the one before it.
     skipped: Vec<SkippedMember>,
     /// Returned when the batch is loaded: the bytes are out of flight.
-    _permit: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 }
 
 enum Message {
@@ -144,62 +160,54 @@ enum Message {
 }
 
 impl Engine {
-    /// Where a split stands: at its beginning, or where an interrupted run left it.
-    async fn state(&mut self, path: &std::path::Path, name: &str) -> Result<SplitState, RunError> {
+    /// A split at its beginning, or where an interrupted run left it.
+    async fn open(&mut self, path: &std::path::Path, name: &str) -> Result<Split, RunError> {
         let fingerprint = fingerprint(path)?;
-        let known = self.run.as_ref().and_then(|run| {
-            run.splits.iter().find(|split| split.checkpoint.split == name).cloned()
-        });
-        match known {
-            Some(known) if known.checkpoint.fingerprint == fingerprint => return Ok(known),
-            Some(_) => {
-                if let (Some(store), Some(run)) = (&self.options.store, &self.run) {
-                    store.reset_split(run.id, name).await?;
-                }
+        let mut split = Split::new(name, fingerprint.clone(), self.lanes);
+        let known: Vec<SplitState> =
+            self.known.iter().filter(|known| known.checkpoint.split == name).cloned().collect();
+        if !split.resume(&known)? {
+            if let Some((store, run_id)) = &self.loading.into {
+                store.reset_split(*run_id, name).await?;
             }
-            None => {}
+            split = Split::new(name, fingerprint, self.lanes);
         }
-        let checkpoint = Checkpoint {
-            split: name.to_owned(),
-            lane: 0,
-            fingerprint,
-            records: 0,
-            done: false,
-            skipped: 0,
-            account: "{}".to_owned(),
-        };
-        Ok(SplitState { checkpoint, counts: Counts::default() })
+        Ok(split)
     }
 
     async fn split(&mut self, path: PathBuf, name: &str) -> Result<(), RunError> {
-        let mut state = self.state(&path, name).await?;
-        self.progress.records.fetch_add(state.counts.read, Ordering::Relaxed);
-        self.progress.quarantined.fetch_add(state.counts.quarantined, Ordering::Relaxed);
+        let mut split = self.open(&path, name).await?;
+        let counts = split.counts();
+        self.progress.records.fetch_add(counts.read, Ordering::Relaxed);
+        self.progress.quarantined.fetch_add(counts.quarantined, Ordering::Relaxed);
         let before = self.progress.bytes.load(Ordering::Relaxed);
-        if !state.checkpoint.done {
-            self.read_split(&path, name, &mut state).await?;
+        let is_done = split.is_done();
+        let (position, mut findings) = split.begin();
+        if !is_done {
+            self.read_split(&path, &mut split, position, &mut findings).await?;
         }
         let size = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
         self.progress.bytes.store(before + size, Ordering::Relaxed);
-        let findings = std::mem::take(&mut state.checkpoint.account);
-        self.report.add(Findings::from_checkpoint(&findings)?);
-        self.splits.push(state);
+        self.report.add(findings);
+        self.report.add(split.by_store());
+        self.splits.push(SplitReport { name: split.name.clone(), counts: split.counts() });
         Ok(())
     }
 
     async fn read_split(
         &mut self,
         path: &std::path::Path,
-        name: &str,
-        state: &mut SplitState,
+        split: &mut Split,
+        position: u64,
+        findings: &mut Findings,
     ) -> Result<(), RunError> {
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let stop = Arc::new(AtomicBool::new(false));
         let reader = Reader {
-            definition: Arc::clone(&self.definition),
+            definition: Arc::clone(&self.loading.definition),
             path: path.to_owned(),
-            name: name.to_owned(),
-            skip: state.checkpoint.records,
+            name: split.name.clone(),
+            skip: position,
             left: self.left,
             progress: Arc::clone(&self.progress),
             stop: Arc::clone(&stop),
@@ -207,21 +215,26 @@ impl Engine {
             sender,
         };
         let reading = tokio::task::spawn_blocking(move || reader.read());
-        let result = self.load_split(&mut receiver, state).await;
+        let mut lanes = Lanes::start(&self.loading, split);
+        let fed = self.feed(&mut receiver, &mut lanes, position, findings).await;
         // On failure the reader must not go on reading for nobody.
         stop.store(true, Ordering::Relaxed);
         drop(receiver);
+        // Whatever happened, what the lanes have been given is loaded.
+        let loaded = lanes.end(split).await;
         reading.await.map_err(|error| RunError::Broken(error.to_string()))?;
-        result
+        loaded?;
+        fed
     }
 
-    /// Loads the batches of a split in their order.
-    async fn load_split(
+    /// Hands the batches of a split to the lanes, in their order.
+    async fn feed(
         &mut self,
         receiver: &mut mpsc::UnboundedReceiver<Message>,
-        state: &mut SplitState,
+        lanes: &mut Lanes,
+        mut position: u64,
+        findings: &mut Findings,
     ) -> Result<(), RunError> {
-        let mut findings = Findings::from_checkpoint(&state.checkpoint.account)?;
         let mut waiting: BTreeMap<u64, Delivery> = BTreeMap::new();
         let mut next = 0;
         let mut end: Option<(u64, Vec<SkippedMember>, _)> = None;
@@ -238,93 +251,45 @@ impl Engine {
             }
             while let Some(delivery) = waiting.remove(&next) {
                 next += 1;
-                self.load(delivery, state, &mut findings).await?;
+                let mut worked = delivery.worked.map_err(RunError::Broken)?;
+                if let Some(message) = worked.failure {
+                    return Err(RunError::Policy(message));
+                }
+                findings.account.add(std::mem::take(&mut worked.account));
+                findings.skip(&delivery.skipped);
+                for quarantined in &worked.quarantined {
+                    findings.reject(&quarantined.rejection);
+                }
+                position += worked.read;
+                if let Some(left) = &mut self.left {
+                    *left = left.saturating_sub(worked.read);
+                }
+                let told = findings.json()?;
+                let place = (position, false);
+                if !lanes.load(worked, place, &told, Some(delivery.permit)).await {
+                    return Ok(());
+                }
             }
         }
         let (_, skipped, result) = end.unwrap_or((0, Vec::new(), Ok(())));
         result?;
         findings.skip(&skipped);
-        let limited = self.left == Some(0);
-        state.checkpoint.done = !limited;
-        self.load_batch(Worked::default(), state, &mut findings).await
-    }
-
-    async fn load(
-        &mut self,
-        delivery: Delivery,
-        state: &mut SplitState,
-        findings: &mut Findings,
-    ) -> Result<(), RunError> {
-        let mut worked = delivery.worked.map_err(RunError::Broken)?;
-        if let Some(message) = worked.failure {
-            return Err(RunError::Policy(message));
-        }
-        findings.account.add(std::mem::take(&mut worked.account));
-        findings.skip(&delivery.skipped);
-        state.checkpoint.records += worked.read;
-        if let Some(left) = &mut self.left {
-            *left = left.saturating_sub(worked.read);
-        }
-        self.load_batch(worked, state, findings).await
-    }
-
-    /// Brings a batch and the checkpoint behind it into the store, in one transaction.
-    async fn load_batch(
-        &mut self,
-        worked: Worked,
-        state: &mut SplitState,
-        findings: &mut Findings,
-    ) -> Result<(), RunError> {
-        for quarantined in &worked.quarantined {
-            findings.reject(&quarantined.rejection);
-        }
-        let quarantined = worked.quarantined.len() as u64;
-        state.checkpoint.account =
-            serde_json::to_string(findings).map_err(|error| RunError::Broken(error.to_string()))?;
-        let counts = match (&self.options.store, &self.run) {
-            (Some(store), Some(run)) => {
-                let batch = LoadBatch {
-                    run_id: run.id,
-                    source_name: self.definition.source_name.clone(),
-                    now: self.options.clock.now(),
-                    keep_source: self.definition.keep_source,
-                    records: worked.records,
-                    quarantined: worked.quarantined,
-                    checkpoint: state.checkpoint.clone(),
-                };
-                let outcome = store.load(batch).await?;
-                for rejection in &outcome.rejections {
-                    findings.reject(rejection);
-                }
-                outcome.counts
-            }
-            // A dry run takes every record that passes as one that would be created.
-            _ => Counts {
-                read: worked.read,
-                created: worked.records.len() as u64,
-                quarantined,
-                ..Counts::default()
-            },
-        };
-        if counts.read != worked.read || !counts.balance() {
-            return Err(RunError::Unbalanced(Box::new(counts)));
-        }
-        self.progress.records.fetch_add(counts.read, Ordering::Relaxed);
-        self.progress.quarantined.fetch_add(counts.quarantined, Ordering::Relaxed);
-        state.counts.add(&counts);
+        let is_whole = self.left != Some(0);
+        let told = findings.json()?;
+        // A lane that has stopped tells why when it ends.
+        let _all = lanes.load(Worked::default(), (position, is_whole), &told, None).await;
         Ok(())
     }
 
     async fn finish(mut self, begun: Instant) -> Result<Report, RunError> {
-        for split in &self.splits {
-            let name = split.checkpoint.split.clone();
-            self.report.splits.push(SplitReport { name, counts: split.counts.clone() });
+        self.report.splits = std::mem::take(&mut self.splits);
+        for split in &self.report.splits {
             self.report.counts.add(&split.counts);
         }
         self.report.balanced = self.report.counts.balance();
         self.report.seconds = begun.elapsed().as_secs_f64();
-        let within = self.definition.limits.check(&self.report.account);
-        if let (Some(store), Some(run)) = (&self.options.store, &self.run) {
+        let within = self.loading.definition.limits.check(&self.report.account);
+        if let Some((store, run_id)) = &self.loading.into {
             let state = match (&within, self.left) {
                 (Err(_), _) => RunState::Failed,
                 (Ok(()), Some(0)) => RunState::Limited,
@@ -332,7 +297,7 @@ impl Engine {
             };
             let json = serde_json::to_string(&self.report)
                 .map_err(|error| RunError::Broken(error.to_string()))?;
-            store.end_run(run.id, state, &json, self.options.clock.now()).await?;
+            store.end_run(*run_id, state, &json, self.loading.clock.now()).await?;
         }
         if !self.report.balanced {
             return Err(RunError::Unbalanced(Box::new(self.report.counts)));
@@ -417,7 +382,7 @@ impl Reader {
                 let first = batch.records.first().map(|raw| batch.locator(raw).to_string());
                 Err(format!("panic in the batch at {}", first.unwrap_or_default()))
             });
-            let delivery = Delivery { sequence, worked, skipped, _permit: permit };
+            let delivery = Delivery { sequence, worked, skipped, permit };
             // The loader may have stopped; then nobody waits for this batch.
             let _gone = sender.send(Message::Batch(Box::new(delivery)));
         });

@@ -7,6 +7,7 @@ mod convert;
 mod definition;
 mod engine;
 mod harvest;
+mod lanes;
 mod limits;
 mod output;
 mod records;

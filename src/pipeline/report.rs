@@ -1,6 +1,7 @@
 //! The report of a run: every record accounted for, in numbers that must balance.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -78,10 +79,22 @@ const SHOWN: usize = 20;
 pub const SKIPPED_MEMBER: &str = "source.skipped_member";
 
 impl Findings {
-    /// Of a checkpoint's JSON; a new checkpoint has `{}`.
-    pub(super) fn from_checkpoint(json: &str) -> Result<Findings, StoreError> {
+    /// Of a checkpoint: what the source's records told up to there, and what the store told of
+    /// those it was given.
+    pub(super) fn from_checkpoint(json: &str) -> Result<(Findings, Findings), StoreError> {
         let damaged = |error| StoreError::Damaged(format!("a checkpoint's account: {error}"));
         serde_json::from_str(json).map_err(damaged)
+    }
+
+    /// As JSON.
+    pub(super) fn json(&self) -> Result<Arc<str>, StoreError> {
+        let failed = |error| StoreError::Failed(format!("an account cannot be written: {error}"));
+        serde_json::to_string(self).map(Arc::from).map_err(failed)
+    }
+
+    /// For a checkpoint: what the records told (JSON), and this, what the store told.
+    pub(super) fn checkpoint(&self, findings: &str) -> Result<String, StoreError> {
+        Ok(format!("[{findings},{}]", self.json()?))
     }
 
     /// Notes why a record is in quarantine.

@@ -212,6 +212,11 @@ pub trait Store: Send + Sync {
         now: Timestamp,
     ) -> Result<Run, StoreError>;
 
+    /// How many batches may be loaded at once; of those of one split, each needs a lane of its own.
+    fn most_lanes(&self) -> usize {
+        1
+    }
+
     /// Forgets what a run noted about one split, because its file has changed meanwhile.
     async fn reset_split(&self, run_id: i64, split: &str) -> Result<(), StoreError>;
 

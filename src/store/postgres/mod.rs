@@ -211,6 +211,11 @@ impl Store for PostgresStore {
         while_away!(self.try_begin_run((pipeline, definition, fresh), now))
     }
 
+    fn most_lanes(&self) -> usize {
+        // Some are left for single records.
+        WRITERS as usize - 4
+    }
+
     async fn reset_split(&self, run_id: i64, split: &str) -> Result<(), StoreError> {
         while_away!(async {
             let mut writer = self.writers.acquire().await?;

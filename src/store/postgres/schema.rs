@@ -58,8 +58,10 @@ pub(super) async fn prepare(connection: &mut PgConnection) -> Result<(), StoreEr
     if version(connection).await? == KNOWN {
         return Ok(());
     }
+    // Before the transaction, which then sees all that the lock's last holder has made. Should
+    // anything fail, the lock goes with the connection.
+    query("select pg_advisory_lock($1)").bind(PREPARING).execute(&mut *connection).await?;
     let mut transaction = connection.begin().await?;
-    query("select pg_advisory_xact_lock($1)").bind(PREPARING).execute(&mut *transaction).await?;
     // Read again under the lock: another process may have been faster.
     let found = version(&mut transaction).await?;
     if found > KNOWN {
@@ -86,6 +88,7 @@ pub(super) async fn prepare(connection: &mut PgConnection) -> Result<(), StoreEr
     .execute(&mut *transaction)
     .await?;
     transaction.commit().await?;
+    query("select pg_advisory_unlock($1)").bind(PREPARING).execute(connection).await?;
     Ok(())
 }
 

@@ -13,6 +13,7 @@ mod projection;
 mod load;
 mod records;
 mod pids;
+mod running;
 mod runs;
 mod items;
 
@@ -37,6 +38,7 @@ use super::{
 use crate::record::{Datestamp, Pid, PidChange, PidName};
 use crate::store::extension::Extensions;
 pub use projection::Transaction;
+use running::Running;
 use sets::SetNumbers;
 
 const READERS: u32 = 4;
@@ -45,6 +47,8 @@ const READERS: u32 = 4;
 pub(super) struct SqliteStore {
     readers: SqlitePool,
     writer: Mutex<Writer>,
+    /// The pipelines that this process runs, locked against others.
+    running: Mutex<Running>,
 }
 
 /// The one connection that writes, and what it remembers of committed sets.
@@ -94,7 +98,8 @@ pub(super) async fn open(
         .test_before_acquire(false)
         .connect_lazy_with(options.pragma("query_only", "on"));
     let writer = Mutex::new(Writer { connection, sets: SetNumbers::default(), extensions });
-    Ok(Arc::new(SqliteStore { readers, writer }))
+    let running = Mutex::new(Running::new(path));
+    Ok(Arc::new(SqliteStore { readers, writer, running }))
 }
 
 #[async_trait]
@@ -106,6 +111,7 @@ impl Store for SqliteStore {
         fresh: bool,
         now: Timestamp,
     ) -> Result<Run, StoreError> {
+        self.running.lock().await.begin(pipeline).await?;
         let connection = &mut self.writer.lock().await.connection;
         let mut transaction = connection.begin_with("begin immediate").await?;
         let run = runs::begin(&mut transaction, pipeline, definition, fresh, now).await?;
@@ -129,7 +135,8 @@ impl Store for SqliteStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut writer = self.writer.lock().await;
-        runs::end(&mut writer.connection, run_id, state, report, now).await?;
+        let pipeline = runs::end(&mut writer.connection, run_id, state, report, now).await?;
+        self.running.lock().await.end(&pipeline).await;
         // The file shall hold all of the run by itself, for whoever copies it. A reader that is
         // at work puts this off; nothing is lost by that.
         let whole = sqlx::query("pragma wal_checkpoint(truncate)");

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Row, query, query_as};
+use sqlx::{Row, query, query_as, query_scalar};
 
 use super::sql::timestamp_text;
 use crate::store::columns::{decompress, unsigned};
@@ -71,25 +71,25 @@ pub(super) async fn reset_split(
     Ok(())
 }
 
-/// Ends a run with its report.
+/// Ends a run with its report; returns its pipeline's name.
 pub(super) async fn end(
     connection: &mut SqliteConnection,
     run_id: i64,
     state: RunState,
     report: &str,
     now: Timestamp,
-) -> Result<(), StoreError> {
-    let done = query("update windrow_run set state = ?, report = ?, finished = ? where id = ?")
-        .bind(state.as_str())
-        .bind(report)
-        .bind(&*timestamp_text(now))
-        .bind(run_id)
-        .execute(connection)
-        .await?;
-    match done.rows_affected() {
-        0 => Err(StoreError::NotFound(format!("run {run_id}"))),
-        _ => Ok(()),
-    }
+) -> Result<String, StoreError> {
+    let pipeline = query_scalar(
+        "update windrow_run set state = ?, report = ?, finished = ? where id = ? \
+         returning pipeline",
+    )
+    .bind(state.as_str())
+    .bind(report)
+    .bind(&*timestamp_text(now))
+    .bind(run_id)
+    .fetch_optional(connection)
+    .await?;
+    pipeline.ok_or_else(|| StoreError::NotFound(format!("run {run_id}")))
 }
 
 /// The splits of a run, by name.
