@@ -5,10 +5,11 @@
 //! of MARC, or the path of a value in XML or JSON, positions left out.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 
 use serde::{Deserialize, Serialize};
 
+use super::hasher::KeyHasher;
 use crate::formats::marc21::{CONTROL_VALUE, Field, Tag};
 
 /// What became of a value, from worst to best; a value read twice is in the better state.
@@ -78,6 +79,8 @@ pub struct ProblemCounter {
     pub samples: Vec<(String, String)>,
 }
 
+/// So many classes of fields are remembered as recent ones, a power of 2.
+const RECENT: usize = 1024;
 const SAMPLES: usize = 3;
 const CLIP: usize = 80;
 
@@ -90,6 +93,12 @@ impl ClassKey {
         let [a, b, c] = field.tag().0;
         let [first, second] = field.indicators().map(ascii);
         ClassKey(u64::from_be_bytes([0, 0, 0, a, b, c, first, second]))
+    }
+
+    /// Its place among the recent ones: the highest bits of a product are mixed of all.
+    fn place(self) -> usize {
+        let mixed = self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - RECENT.ilog2());
+        usize::try_from(mixed).unwrap_or(0)
     }
 
     /// `653 1_ $9`
@@ -113,35 +122,6 @@ const FOREIGN: u8 = 0xFF;
 
 fn ascii(c: char) -> u8 {
     u8::try_from(c).ok().filter(u8::is_ascii).unwrap_or(FOREIGN)
-}
-
-/// A quick hasher for the keys of crosswalks and records, which nobody chooses to collide.
-#[derive(Debug, Default)]
-pub struct KeyHasher(u64);
-
-impl Hasher for KeyHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks::<8>();
-        for word in words {
-            self.write_u64(u64::from_le_bytes(*word));
-        }
-        let rest = rest.iter().fold(0, |word, byte| (word << 8) | u64::from(*byte));
-        self.write_u64(rest);
-    }
-
-    fn write_u8(&mut self, byte: u8) {
-        self.write_u64(u64::from(byte));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        // Multiply by an odd number near 2^64 / φ and bring the well-mixed high bits down.
-        let mixed = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        self.0 = mixed ^ (mixed >> 32);
-    }
 }
 
 /// The values of one subfield in one state.
@@ -181,15 +161,25 @@ enum ClassName {
 }
 
 impl Class {
+    #[inline]
     fn line(&mut self, code: char) -> Option<&mut Line> {
         let code = ascii(code);
-        let number = self.numbers.get_mut(usize::from(code))?;
-        if *number == 0 {
-            self.lines.push(Line { code, ..Line::default() });
-            // 256 codes at most: 128 of ASCII, and one for all others.
-            *number = u8::try_from(self.lines.len()).unwrap_or(u8::MAX);
+        let number = match self.numbers.get(usize::from(code)) {
+            Some(0) | None => self.new_line(code),
+            Some(number) => *number,
+        };
+        self.lines.get_mut(usize::from(number) - 1)
+    }
+
+    #[cold]
+    fn new_line(&mut self, code: u8) -> u8 {
+        self.lines.push(Line { code, ..Line::default() });
+        // 256 codes at most: 128 of ASCII, and one for all others.
+        let number = u8::try_from(self.lines.len()).unwrap_or(u8::MAX);
+        if let Some(place) = self.numbers.get_mut(usize::from(code)) {
+            *place = number;
         }
-        self.lines.get_mut(usize::from(*number) - 1)
+        number
     }
 
     /// Counts one value of the record with this serial, of so many bytes. `true`: a sample is
@@ -202,7 +192,7 @@ impl Class {
         tally.bytes += bytes as u64;
         tally.records += u64::from(tally.last != serial);
         tally.last = serial;
-        state.is_loss() && tally.values <= SAMPLES as u64
+        tally.values <= SAMPLES as u64 && state.is_loss()
     }
 
     /// Keeps a value that was counted just now, and the record's identifier, as a sample.
@@ -263,10 +253,10 @@ const MAX_NAMES: usize = 500;
 #[derive(Debug, Default)]
 pub struct Account {
     classes: Vec<Class>,
-    /// For each tag of digits the classes that have it.
-    numeric: Vec<Vec<(ClassKey, ClassNumber)>>,
-    /// The classes of other tags.
-    others: HashMap<ClassKey, ClassNumber, BuildHasherDefault<KeyHasher>>,
+    /// The classes of fields.
+    fields: HashMap<ClassKey, ClassNumber, BuildHasherDefault<KeyHasher>>,
+    /// Those that were asked for last, each at the place that its key leads to.
+    recent: Vec<(ClassKey, ClassNumber)>,
     /// The classes of the first steps of paths.
     top: Vec<(Box<str>, ClassNumber)>,
     problems: BTreeMap<(String, String), ProblemCounter>,
@@ -284,31 +274,25 @@ impl Account {
     #[inline]
     pub fn class(&mut self, field: Field<'_>) -> ClassNumber {
         let key = ClassKey::new(field);
-        let known = match field.tag().number() {
-            Some(tag) => {
-                let classes = self.numeric.get(tag).map_or(&[][..], Vec::as_slice);
-                classes.iter().find(|(known, _)| *known == key).map(|(_, number)| *number)
-            }
-            None => self.others.get(&key).copied(),
-        };
-        known.unwrap_or_else(|| self.new_class(field.tag(), key))
+        match self.recent.get(key.place()) {
+            Some((known, number)) if *known == key => *number,
+            _ => self.look_up(key),
+        }
     }
 
     #[cold]
-    fn new_class(&mut self, tag: Tag, key: ClassKey) -> ClassNumber {
-        let number = self.add(ClassName::Field(key));
-        match tag.number() {
-            Some(tag) => {
-                if self.numeric.len() <= tag {
-                    self.numeric.resize_with(1000, Vec::new);
-                }
-                if let Some(classes) = self.numeric.get_mut(tag) {
-                    classes.push((key, number));
-                }
-            }
+    fn look_up(&mut self, key: ClassKey) -> ClassNumber {
+        let number = match self.fields.get(&key) {
+            Some(number) => *number,
             None => {
-                self.others.insert(key, number);
+                let number = self.add(ClassName::Field(key));
+                self.fields.insert(key, number);
+                number
             }
+        };
+        self.recent.resize(RECENT, (ClassKey(0), 0));
+        if let Some(place) = self.recent.get_mut(key.place()) {
+            *place = (key, number);
         }
         number
     }
@@ -348,18 +332,13 @@ impl Account {
         self.classes.len() - 1
     }
 
-    /// How many classes there are.
+    /// Tag and indicators of a class of fields; those beyond ASCII share a class.
     #[must_use]
-    pub fn classes(&self) -> usize {
-        self.classes.len()
-    }
-
-    /// The tag of a class of fields.
-    #[must_use]
-    pub fn tag(&self, class: ClassNumber) -> Option<Tag> {
+    pub fn heading(&self, class: ClassNumber) -> Option<(Tag, [Option<char>; 2])> {
         let ClassName::Field(key) = self.classes.get(class)?.name else { return None };
-        let [_, _, _, a, b, c, ..] = key.0.to_be_bytes();
-        Some(Tag([a, b, c]))
+        let [_, _, _, a, b, c, first, second] = key.0.to_be_bytes();
+        let known = |byte: u8| (byte != FOREIGN).then_some(char::from(byte));
+        Some((Tag([a, b, c]), [known(first), known(second)]))
     }
 
     /// A class to count in, and the serial of the record at hand.

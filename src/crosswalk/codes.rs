@@ -17,19 +17,19 @@ impl CodeSet {
     #[must_use]
     pub fn contains(self, code: char) -> bool {
         let code = u32::from(code);
-        let half = if code < 64 { self.low } else { self.high };
+        let half = if code & 64 == 0 { self.low } else { self.high };
         if code < 128 { half >> (code % 64) & 1 == 1 } else { self.others }
     }
 
     /// The set with `code`; a code beyond ASCII brings all of those.
+    #[inline]
     #[must_use]
     pub fn with(mut self, code: char) -> CodeSet {
-        let bit = 1 << (u32::from(code) % 64);
-        match u32::from(code) {
-            0..64 => self.low |= bit,
-            64..128 => self.high |= bit,
-            _ => self.others = true,
-        }
+        let code = u32::from(code);
+        let (bit, upper) = (u64::from(code < 128) << (code % 64), u64::from(code & 64 != 0));
+        self.low |= bit & upper.wrapping_sub(1);
+        self.high |= bit & upper.wrapping_neg();
+        self.others |= code >= 128;
         self
     }
 

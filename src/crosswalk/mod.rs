@@ -12,6 +12,7 @@ mod compile;
 mod condition;
 mod difference;
 mod expression;
+mod hasher;
 mod ignore;
 mod input;
 mod lists;

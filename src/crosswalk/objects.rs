@@ -1,10 +1,10 @@
 //! Objects: what a rule builds of each field or value that it finds.
 
 use super::account::State;
-use super::input::{Behind, Node};
+use super::input::{MarcInput, Node};
 use super::plan::{Body, CasePlan, Step};
 use super::run::{Outcome, Run};
-use super::shape::Buffer;
+use super::shape::Buffers;
 use super::syntax::{Policy, Take};
 
 impl<'r> Run<'r> {
@@ -13,59 +13,88 @@ impl<'r> Run<'r> {
         step: &'r Step,
         cases: &'r [CasePlan],
         context: &Node<'r>,
-        buffers: &mut [Buffer],
+        buffers: &mut Buffers,
         depth: usize,
     ) -> Outcome<bool> {
-        let start = self.nodes.len();
-        if !self.select_nodes(step, context)? {
-            return Ok(false);
-        }
-        if self.nodes.len() == start
-            && is_dressed(cases)
-            && let Some(default) = self.default_of(step, context)?
+        if let (true, Some(input)) = (step.whole_fields, self.marc())
+            && !(input.has_strays() || step.linked && input.has_alternates())
         {
-            self.nodes.push(Node::Value(default, Behind::Nothing));
+            return self.objects_of_fields(step, cases, (context, input), buffers, depth);
         }
-        let end = self.nodes.len();
         let mut built = false;
-        for at in start..end {
-            let Some(node) = self.nodes.get_mut(at) else { break };
-            let node = std::mem::replace(node, Node::Root);
-            built |= self.object(step, cases, (&node, context), buffers, depth)?;
+        if step.by_value {
+            let mut values = self.spare.pop().unwrap_or_default();
+            if !self.values(step, context, &mut values)? {
+                return Ok(false);
+            }
+            if values.is_empty() && step.dressed {
+                values.extend(self.default_of(step, context)?);
+            }
+            for value in values.drain(..) {
+                let node = Node::Value(value);
+                built |= self.object(step, cases, (&node, context), buffers, depth)?;
+            }
+            self.spare.push(values);
+        } else {
+            let start = self.nodes.len();
+            if !self.select_nodes(step, context)? {
+                return Ok(false);
+            }
+            if self.nodes.len() == start
+                && step.dressed
+                && let Some(default) = self.default_of(step, context)?
+            {
+                self.nodes.push(Node::Value(default));
+            }
+            for at in start..self.nodes.len() {
+                let Some(node) = self.nodes.get_mut(at) else { break };
+                let node = std::mem::replace(node, Node::Root);
+                built |= self.object(step, cases, (&node, context), buffers, depth)?;
+            }
+            self.nodes.truncate(start);
         }
-        self.nodes.truncate(start);
+        if built { Ok(true) } else { self.missing_policy(step, &step.on_missing) }
+    }
+
+    /// Builds of the fields of the record, as they come; none is linked to another one that counts.
+    fn objects_of_fields(
+        &mut self,
+        step: &'r Step,
+        cases: &'r [CasePlan],
+        (context, input): (&Node<'r>, MarcInput<'r>),
+        buffers: &mut Buffers,
+        depth: usize,
+    ) -> Outcome<bool> {
+        let (mut found, mut built) = (false, false);
+        for (selector, field) in input.fields(step) {
+            self.mark_conditions(selector, field);
+            if step.take == Take::All || !found {
+                let node = Node::Field(field);
+                built |= self.object(step, cases, (&node, context), buffers, depth)?;
+            }
+            found = true;
+        }
         if built { Ok(true) } else { self.missing_policy(step, &step.on_missing) }
     }
 
     /// The fields or values from which a rule builds, onto the end of `self.nodes`.
     fn select_nodes(&mut self, step: &'r Step, context: &Node<'r>) -> Outcome<bool> {
         let start = self.nodes.len();
-        let by_value = !step.pipe.steps.is_empty()
-            || step.constant.is_some()
-            || step.join.is_some()
-            || step.listed
-            || matches!(step.take, Take::Longest | Take::Earliest | Take::AllJoined(_));
-        if by_value {
+        if step.by_value {
             let mut values = self.spare.pop().unwrap_or_default();
             if !self.values(step, context, &mut values)? {
                 return Ok(false);
             }
-            for value in values.drain(..) {
-                let behind = self.behind(&value);
-                self.nodes.push(Node::Value(value, behind));
-            }
+            self.nodes.extend(values.drain(..).map(Node::Value));
             self.spare.push(values);
             return Ok(true);
         }
         let mut nodes = std::mem::take(&mut self.nodes);
-        for (selector, _) in &step.from {
-            if !self.may_find(selector) {
-                continue;
-            }
+        for (n, (selector, _)) in step.from.iter().enumerate() {
             if step.take == Take::FirstMatch && nodes.len() > start {
                 break;
             }
-            if !self.nodes_of(step, selector, context, &mut nodes)? {
+            if !self.nodes_of(step, (n, selector), context, &mut nodes)? {
                 self.nodes = nodes;
                 return Ok(false);
             }
@@ -92,8 +121,11 @@ impl<'r> Run<'r> {
     /// Where a node stands in the record, to put nodes of several selectors in record order.
     fn position(&self, node: &Node<'_>) -> usize {
         match node {
-            Node::Field(field) | Node::Value(_, Behind::Field(field)) => field.index(),
-            Node::Value(value, _) => self.first_origin(value).unwrap_or(0) as usize,
+            Node::Field(field) => field.index(),
+            Node::Value(value) => match self.field_of(node) {
+                Some(field) => field.index(),
+                None => self.first_origin(value).unwrap_or(0) as usize,
+            },
             Node::Xml(node) => node.values().start,
             Node::Json(value) => {
                 let found = self.json().and_then(|input| input.found(value));
@@ -109,7 +141,7 @@ impl<'r> Run<'r> {
         step: &'r Step,
         cases: &'r [CasePlan],
         nodes: (&Node<'r>, &Node<'r>),
-        buffers: &mut [Buffer],
+        buffers: &mut Buffers,
         depth: usize,
     ) -> Outcome<bool> {
         let bound = self.bindings.len();
@@ -156,20 +188,18 @@ impl<'r> Run<'r> {
         step: &'r Step,
         cases: &'r [CasePlan],
         (node, context): (&Node<'r>, &Node<'r>),
-        buffers: &mut [Buffer],
+        buffers: &mut Buffers,
         depth: usize,
     ) -> Outcome<bool> {
-        if !is_dressed(cases) {
+        if !step.dressed && !step.lets.is_empty() {
             self.bind(step, node)?;
         }
-        let asked = if is_dressed(cases) { context } else { node };
+        let asked = if step.dressed { context } else { node };
         if step.when.is_some() && !self.holds(step, step.when.as_ref(), asked)? {
             return Ok(false);
         }
         let Some(case) = self.case_of(step, cases, node)? else { return Ok(false) };
-        let occupied =
-            buffers.get(case.target.slot).is_some_and(|b| !case.target.many && !b.is_empty());
-        if occupied {
+        if !case.target.many && buffers.get(case.target.slot).is_some() {
             return Ok(false);
         }
         let Some(object) = &case.object else {
@@ -183,7 +213,7 @@ impl<'r> Run<'r> {
         };
         let traced = self.memory.trace.as_ref().map_or(0, |trace| trace.lines.len());
         if let Some(trace) = &mut self.memory.trace {
-            let at = buffers.get(case.target.slot).map_or(0, Buffer::len);
+            let at = buffers.len(case.target.slot);
             trace.enter(&case.to, case.target.many.then_some(at));
         }
         let mut inner = self.buffers(depth + 1, object.shape.slots());
@@ -191,15 +221,16 @@ impl<'r> Run<'r> {
         let codes = node.codes();
         for (n, item) in object.items.iter().enumerate() {
             let node = if object.dressed && n > 0 { context } else { node };
-            keep = match (&item.body, item.codes) {
-                // No subfield of this field is meant: no need to look for values.
-                (Body::Leaf(target), Some(wanted)) if !wanted.meets(codes) => {
-                    self.missing(item, *target, node, &mut inner)
-                }
-                (Body::Cases(cases), Some(wanted))
-                    if !wanted.meets(codes) && !is_dressed(cases) =>
-                {
+            // Whether no subfield of this field is meant: no need to look for values.
+            let absent = item.codes.is_some_and(|wanted| !wanted.meets(codes));
+            keep = match &item.body {
+                _ if absent && item.idle && !item.dressed => continue,
+                Body::Leaf(target) if absent => self.missing(item, *target, node, &mut inner),
+                Body::Cases(_) if absent && !item.dressed => {
                     self.missing_policy(item, &item.on_missing)
+                }
+                Body::Leaf(target) if item.lets.is_empty() => {
+                    self.leaf(item, *target, node, &mut inner)
                 }
                 _ => self.step(item, node, &mut inner, depth + 1),
             };
@@ -215,11 +246,12 @@ impl<'r> Run<'r> {
             self.sure &= object.demands.as_ref().is_some_and(|demands| demands.hold(&inner));
         }
         if let (Ok(true), Some(linked)) = (&keep, &case.linked_880) {
-            let field = (object, inner.as_slice(), case.target);
+            let field = (object, &inner, case.target);
             keep = self.pair(linked, field, node, buffers, depth).map(|()| true);
-        } else if let (Ok(true), Some(buffer)) = (&keep, buffers.get_mut(case.target.slot)) {
+        } else if let Ok(true) = keep {
             let unique = step.unique && case.target.many;
-            let stayed = buffer.push(unique, |out| object.shape.stitch(&inner, out));
+            let stayed =
+                buffers.push(case.target.slot, unique, |out| object.shape.stitch(&inner, out));
             // A repeated object is in the output already; its values are not there twice.
             if let (false, Some(trace)) = (stayed, &mut self.memory.trace) {
                 trace.lines.truncate(traced);
@@ -243,7 +275,7 @@ impl<'r> Run<'r> {
         step: &'r Step,
         inner: &'r Step,
         context: &Node<'r>,
-        buffers: &mut [Buffer],
+        buffers: &mut Buffers,
         depth: usize,
     ) -> Outcome<bool> {
         let start = self.nodes.len();
@@ -270,11 +302,6 @@ impl<'r> Run<'r> {
             _ => self.missing_policy(inner, &inner.on_missing),
         }
     }
-}
-
-/// Whether a rule makes an object around each of its values, not of what `map` finds there.
-pub(super) fn is_dressed(cases: &[CasePlan]) -> bool {
-    matches!(cases, [CasePlan { object: Some(object), .. }] if object.dressed)
 }
 
 /// Whether a rule has a value when there is none.

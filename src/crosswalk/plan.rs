@@ -1,12 +1,12 @@
 //! The plan: a crosswalk with every name resolved, ready to run.
 
-use std::collections::HashMap;
-
 use super::codes::CodeSet;
 use super::compile::Check;
 use super::condition::Condition;
 use super::expression::Expression;
-use super::selector::{JsonPath, MarcSelector, Namespaces, Subfields, XmlPath};
+use super::selector::{
+    Indicator, JsonPath, MarcSelector, Namespaces, Subfields, TagPattern, XmlPath,
+};
 use super::shape::{Demands, Shape, Target};
 use super::syntax::{Policy, Take};
 use super::target::{Linked, Output};
@@ -80,8 +80,8 @@ pub struct Plan {
     pub shape: Shape,
     /// What is written.
     pub output: Output,
-    /// The tags that selectors name, numbered.
-    pub tags: TagIndex,
+    /// What steps read of the record's fields.
+    pub chains: Chains,
     /// Selectors of what is left out on purpose.
     pub ignore: Vec<MarcSelector>,
     /// The same for trees.
@@ -141,9 +141,21 @@ pub struct Step {
     pub unique: bool,
     /// The subfields of the current field that it reads, when it reads nothing else and has no condition: without one of them there is no value.
     pub codes: Option<CodeSet>,
-    /// Of a rule that reads nothing but fields of certain tags: the bits of their slots. Without
-    /// such a field there is nothing to do; empty when that cannot be said.
-    pub tags: Vec<u64>,
+    /// Where it reads fields of the record: its number in [`Chains`].
+    pub chain: Option<u16>,
+    /// It reads nothing but those, and without condition: a record without such a field has no
+    /// value for it.
+    pub only_fields: bool,
+    /// The fields can be taken in the order of the record, one after another.
+    pub in_order: bool,
+    /// They are taken as a whole: each gives one object.
+    pub whole_fields: bool,
+    /// What it builds is built of values, not of fields or nodes as a whole.
+    pub by_value: bool,
+    /// It makes an object around each of its values, not of what `map` finds there.
+    pub dressed: bool,
+    /// Without a value there is nothing to do.
+    pub idle: bool,
     /// It builds nothing without a linked 880.
     pub only_linked: bool,
     /// A leaf that takes the value at hand as it is.
@@ -237,34 +249,46 @@ pub enum Fallback {
 }
 
 impl Step {
-    /// What is known of a rule of the record before it runs, once all tags have their slots.
+    /// What is known of a step before it runs.
     #[must_use]
     pub fn known_ahead(mut self) -> Step {
-        let slots = self.from.iter().map(|(selector, _)| match selector {
-            Selector::Marc { slot, .. } => *slot,
+        let marc = |(selector, _): &'_ (Selector, String)| match selector {
+            Selector::Marc(selector) if selector.tag.is_some() => Some(selector.clone()),
             _ => None,
-        });
-        let slots: Option<Vec<u16>> = slots.collect();
-        let plain = self.constant.is_none() && self.when.is_none() && !self.from.is_empty();
-        let Some(slots) = slots.filter(|_| plain) else { return self };
-        for slot in slots {
-            let word = usize::from(slot / 64);
-            if self.tags.len() <= word {
-                self.tags.resize(word + 1, 0);
+        };
+        let fields: Option<Vec<MarcSelector>> = self.from.iter().map(marc).collect();
+        let plain = self.constant.is_none() && !self.from.is_empty();
+        self.by_value = !self.pipe.steps.is_empty()
+            || self.constant.is_some()
+            || self.join.is_some()
+            || self.listed
+            || matches!(self.take, Take::Longest | Take::Earliest | Take::AllJoined(_));
+        self.dressed = match &self.body {
+            Body::Cases(cases) => {
+                matches!(cases.as_slice(), [CasePlan { object: Some(object), .. }] if object.dressed)
             }
-            if let Some(bits) = self.tags.get_mut(word) {
-                *bits |= 1 << (slot % 64);
-            }
-        }
-        let unread = |(selector, _): &(Selector, String)| match selector {
-            Selector::Marc { selector, .. } => selector.conditions.is_empty(),
             _ => false,
         };
-        if let (Body::Cases(cases), true) = (&self.body, self.from.iter().all(unread)) {
-            self.only_linked = self.lets.is_empty()
-                && self.pipe.steps.is_empty()
-                && cases.iter().all(CasePlan::is_only_linked);
+        if let Some(fields) = fields.filter(|_| plain) {
+            self.only_fields = self.when.is_none();
+            self.in_order = (self.sorted || fields.len() == 1)
+                && self.take != Take::FirstMatch
+                && fields.iter().all(|selector| selector.occurrence.is_none());
+            self.whole_fields = self.in_order
+                && matches!(self.take, Take::All | Take::First)
+                && !self.by_value
+                && !self.dressed
+                && fields.iter().all(MarcSelector::is_whole);
+            if let Body::Cases(cases) = &self.body {
+                self.only_linked = self.lets.is_empty()
+                    && self.pipe.steps.is_empty()
+                    && fields.iter().all(|selector| selector.conditions.is_empty())
+                    && cases.iter().all(CasePlan::is_only_linked);
+            }
         }
+        self.idle = matches!(self.body, Body::Leaf(_) | Body::Cases(_))
+            && self.default.is_none()
+            && matches!(self.on_missing, Policy::Ok | Policy::Keep);
         self
     }
 
@@ -298,7 +322,7 @@ impl Step {
 #[must_use]
 pub fn codes(from: &[(Selector, String)]) -> Option<CodeSet> {
     from.iter().try_fold(CodeSet::default(), |codes, (selector, _)| match selector {
-        Selector::Marc { selector, .. } if selector.tag.is_none() && !selector.linked => {
+        Selector::Marc(selector) if selector.tag.is_none() && !selector.linked => {
             match &selector.subfields {
                 Subfields::Listed(_, more) if !selector.leader => Some(codes.union(*more)),
                 _ => None,
@@ -346,7 +370,7 @@ impl CasePlan {
     fn is_only_linked(&self) -> bool {
         let first = self.object.as_ref().and_then(|object| object.items.first());
         let linked = |(selector, _): &(Selector, String)| match selector {
-            Selector::Marc { selector, .. } => selector.linked,
+            Selector::Marc(selector) => selector.linked,
             _ => false,
         };
         self.when.is_none()
@@ -378,12 +402,7 @@ pub struct Object {
 #[derive(Debug)]
 pub enum Selector {
     /// Fields or subfields of a MARC record.
-    Marc {
-        /// The selector.
-        selector: MarcSelector,
-        /// Its number in the [`TagIndex`], when it names one tag.
-        slot: Option<u16>,
-    },
+    Marc(MarcSelector),
     /// A path in a JSON document.
     Json(JsonPath),
     /// A path in an XML tree.
@@ -400,53 +419,69 @@ pub enum Selector {
     Binding(String),
 }
 
-/// Numbers the tags that a plan names, so that a record's fields are sorted out once.
+/// What the steps of a plan read of a record's fields, so that those are sorted out once: each
+/// step that names fields has a chain, into which all come that it may want.
 #[derive(Debug, Default)]
-pub struct TagIndex {
-    numeric: Vec<u16>,
-    other: HashMap<Tag, u16>,
-    slots: u16,
+pub struct Chains {
+    wanted: Vec<Wanted>,
+    len: u16,
 }
 
-/// No slot.
-const NONE: u16 = u16::MAX;
+/// What one selector wants.
+#[derive(Debug)]
+struct Wanted {
+    link: Link,
+    tag: TagPattern,
+    indicators: [Indicator; 2],
+}
 
-impl TagIndex {
-    /// The tag's number; a new one when it has none yet.
-    pub fn add(&mut self, tag: Tag) -> u16 {
-        if let Some(slot) = self.get(tag) {
-            return slot;
+/// A field's way into a chain.
+#[derive(Debug, Clone, Copy)]
+pub struct Link {
+    /// The chain.
+    pub chain: u16,
+    /// Which of the step's selectors wants it.
+    pub selector: u16,
+}
+
+impl Chains {
+    /// A chain for a step with these selectors, if any of them names fields.
+    pub fn add(&mut self, from: &[(Selector, String)]) -> Option<u16> {
+        let chain = self.len;
+        let before = self.wanted.len();
+        for ((selector, _), n) in from.iter().zip(0..) {
+            let Selector::Marc(selector) = selector else { continue };
+            let Some(tag) = &selector.tag else { continue };
+            let link = Link { chain, selector: n };
+            let wanted = Wanted { link, tag: tag.clone(), indicators: selector.indicators };
+            self.wanted.push(wanted);
         }
-        let slot = self.slots;
-        self.slots += 1;
-        match tag.number() {
-            Some(n) => {
-                if self.numeric.is_empty() {
-                    self.numeric = vec![NONE; 1000];
-                }
-                if let Some(entry) = self.numeric.get_mut(n) {
-                    *entry = slot;
-                }
-            }
-            None => {
-                self.other.insert(tag, slot);
-            }
-        }
-        slot
+        (self.wanted.len() > before).then(|| {
+            self.len += 1;
+            chain
+        })
     }
 
-    /// The tag's number, if any selector names it.
+    /// How many there are.
     #[must_use]
-    pub fn get(&self, tag: Tag) -> Option<u16> {
-        match tag.number() {
-            Some(n) => self.numeric.get(n).copied().filter(|slot| *slot != NONE),
-            None => self.other.get(&tag).copied(),
-        }
+    pub fn len(&self) -> usize {
+        usize::from(self.len)
     }
 
-    /// How many tags are numbered.
-    #[must_use]
-    pub fn slots(&self) -> usize {
-        usize::from(self.slots)
+    /// The chains for fields with this tag and these indicators, where they are known; whether a
+    /// field passes the conditions is still to be seen.
+    pub fn of(
+        &self,
+        tag: Tag,
+        indicators: [Option<char>; 2],
+    ) -> impl DoubleEndedIterator<Item = Link> {
+        let fits = move |wanted: &&Wanted| {
+            let [first, second] = wanted.indicators;
+            let [found_first, found_second] = indicators;
+            wanted.tag.matches(tag)
+                && found_first.is_none_or(|found| first.matches(found))
+                && found_second.is_none_or(|found| second.matches(found))
+        };
+        self.wanted.iter().filter(fits).map(|wanted| wanted.link)
     }
 }

@@ -6,10 +6,10 @@ use std::time::Instant;
 use super::account::{Account, State};
 use super::compile::Check;
 use super::input::{Node, Source};
-use super::objects::{has_default, is_dressed};
+use super::objects::has_default;
 use super::plan::{Body, Plan, Selector, Step};
 use super::runner::Memory;
-use super::shape::{Buffer, Target};
+use super::shape::{Buffers, Target};
 use super::syntax::Policy;
 use super::transforms::text;
 use super::values::{Place, Sink};
@@ -79,24 +79,31 @@ pub(super) struct Run<'r> {
     pub(super) nodes: Vec<Node<'r>>,
     /// Emptied vectors, to be filled again.
     pub(super) spare: Vec<Vec<Found<'r>>>,
+    /// What a transform has just taken a value apart into.
+    pub(super) pieces: Vec<Cow<'r, str>>,
     pub(super) memory: &'r mut Memory,
     pub(super) account: &'r mut Account,
 }
 
 impl<'r> Run<'r> {
-    pub(super) fn buffers(&mut self, depth: usize, slots: usize) -> Vec<Buffer> {
+    pub(super) fn buffers(&mut self, depth: usize, slots: usize) -> Buffers {
         let mut buffers = self.memory.pool.get_mut(depth).map(std::mem::take).unwrap_or_default();
-        buffers.iter_mut().take(slots).for_each(Buffer::clear);
-        if buffers.len() < slots {
-            buffers.resize_with(slots, Buffer::default);
-        }
+        buffers.begin(slots);
         buffers
     }
 
+    #[inline]
     pub(super) fn mark(&mut self, origins: Origins, state: State) {
         match origins {
             Origins::None => {}
             Origins::One(value) => self.memory.marks.push((value, state)),
+            Origins::Many(..) | Origins::Span(..) => self.mark_all(origins, state),
+        }
+    }
+
+    fn mark_all(&mut self, origins: Origins, state: State) {
+        match origins {
+            Origins::None | Origins::One(_) => {}
             Origins::Many(from, to) => {
                 let values = self.memory.origins.get(from as usize..to as usize);
                 let marks = values.unwrap_or_default().iter().map(|value| (*value, state));
@@ -115,10 +122,20 @@ impl<'r> Run<'r> {
         }
     }
 
-    pub(super) fn rules(&mut self, rules: &'r [Step], buffers: &mut [Buffer]) -> Outcome<()> {
+    pub(super) fn rules(&mut self, rules: &'r [Step], buffers: &mut Buffers) -> Outcome<()> {
+        let marc = self.marc();
         for (n, rule) in rules.iter().enumerate() {
+            let absent = match (marc, rule.chain) {
+                (Some(input), Some(chain)) if rule.only_fields => {
+                    !input.has_any(chain) || (rule.only_linked && !input.has_alternates())
+                }
+                _ => false,
+            };
+            if absent && rule.idle {
+                continue;
+            }
             let start = self.memory.times.is_some().then(Instant::now);
-            self.rule(rule, buffers)?;
+            self.rule(rule, absent, buffers)?;
             if let (Some(start), Some(times)) = (start, &mut self.memory.times)
                 && let Some(time) = times.get_mut(n)
             {
@@ -128,13 +145,8 @@ impl<'r> Run<'r> {
         Ok(())
     }
 
-    fn rule(&mut self, rule: &'r Step, buffers: &mut [Buffer]) -> Outcome<()> {
-        let absent = match self.source {
-            Source::Marc(input) if !rule.tags.is_empty() => {
-                !input.has_any(&rule.tags) || (rule.only_linked && !input.has_alternates())
-            }
-            _ => false,
-        };
+    /// Runs a rule; `absent` says that no field is there that it reads.
+    fn rule(&mut self, rule: &'r Step, absent: bool, buffers: &mut Buffers) -> Outcome<()> {
         if rule.reads_record {
             let mut bytes = Vec::new();
             self.plan.shape.stitch(buffers, &mut bytes);
@@ -144,19 +156,10 @@ impl<'r> Run<'r> {
             Body::Leaf(target) if absent => {
                 self.missing(rule, *target, &Node::Root, buffers).map(|_| ())
             }
-            Body::Cases(cases) if absent && !(is_dressed(cases) && has_default(rule)) => {
+            Body::Cases(_) if absent && !(rule.dressed && has_default(rule)) => {
                 self.missing_policy(rule, &rule.on_missing).map(|_| ())
             }
             _ => self.step(rule, &Node::Root, buffers, 0).map(|_| ()),
-        }
-    }
-
-    /// Whether a selector can find anything in the record at all.
-    #[inline]
-    pub(super) fn may_find(&self, selector: &Selector) -> bool {
-        match (selector, self.source) {
-            (Selector::Marc { slot: Some(slot), .. }, Source::Marc(input)) => input.has(*slot),
-            _ => true,
         }
     }
 
@@ -165,7 +168,7 @@ impl<'r> Run<'r> {
         &mut self,
         step: &'r Step,
         node: &Node<'r>,
-        buffers: &mut [Buffer],
+        buffers: &mut Buffers,
         depth: usize,
     ) -> Outcome<bool> {
         match &step.body {
@@ -178,7 +181,7 @@ impl<'r> Run<'r> {
                 kept
             }
             Body::Leaf(target) => self.leaf(step, *target, node, buffers),
-            Body::Cases(cases) if is_dressed(cases) && !step.lets.is_empty() => {
+            Body::Cases(cases) if step.dressed && !step.lets.is_empty() => {
                 let bound = self.bindings.len();
                 self.bind(step, node)?;
                 let kept = self.objects(step, cases, node, buffers, depth);
@@ -190,12 +193,12 @@ impl<'r> Run<'r> {
         }
     }
 
-    fn leaf(
+    pub(super) fn leaf(
         &mut self,
         step: &'r Step,
         target: Target,
         node: &Node<'r>,
-        buffers: &mut [Buffer],
+        buffers: &mut Buffers,
     ) -> Outcome<bool> {
         if step.when.is_some() && !self.holds(step, step.when.as_ref(), node)? {
             return Ok(true);
@@ -205,7 +208,7 @@ impl<'r> Run<'r> {
             self.write(&value, step, target, buffers);
             return Ok(true);
         }
-        if let (true, Node::Value(found, _)) = (step.copies, node) {
+        if let (true, Node::Value(found)) = (step.copies, node) {
             // The value at hand as it is, which has been through a pipe or a join.
             if found.is_blank() {
                 return self.missing(step, target, node, buffers);
@@ -217,10 +220,11 @@ impl<'r> Run<'r> {
             let mut sink = Sink { count: 0, to: Place::Leaf(target, buffers) };
             let kept = match (step.from.as_slice(), node) {
                 // Most items of most crosswalks: subfields of the field at hand.
-                ([(Selector::Marc { selector, .. }, _)], Node::Field(field))
-                    if step.codes.is_some() =>
-                {
+                ([(Selector::Marc(selector), _)], Node::Field(field)) if step.codes.is_some() => {
                     self.field_values(step, selector, *field, &mut sink)?
+                }
+                ([(selector, _)], _) if step.chain.is_none() => {
+                    self.values_of(step, (0, selector), node, &mut sink)?
                 }
                 _ => self.gather(step, node, &mut sink)?,
             };
@@ -248,7 +252,7 @@ impl<'r> Run<'r> {
         step: &'r Step,
         target: Target,
         node: &Node<'r>,
-        buffers: &mut [Buffer],
+        buffers: &mut Buffers,
     ) -> Outcome<bool> {
         match self.default_of(step, node)? {
             Some(found) => {
@@ -306,7 +310,7 @@ impl<'r> Run<'r> {
         value: &Found<'r>,
         step: &Step,
         target: Target,
-        buffers: &mut [Buffer],
+        buffers: &mut Buffers,
     ) {
         self.write_checked(value, (step, &step.check), target, buffers);
     }
@@ -317,19 +321,17 @@ impl<'r> Run<'r> {
         value: &Found<'r>,
         (step, check): (&Step, &Check),
         target: Target,
-        buffers: &mut [Buffer],
+        buffers: &mut Buffers,
     ) {
-        let Some(buffer) = buffers.get_mut(target.slot) else { return };
-        if !target.many && !buffer.is_empty() {
+        if !target.many && buffers.get(target.slot).is_some() {
             return self.mark(value.origins, State::Dropped);
         }
-        let at = buffer.len();
         let mut replaced = 0;
-        let stayed = buffer.push(step.unique && target.many, |out| {
+        let stayed = buffers.push(target.slot, step.unique && target.many, |out| {
             replaced = target.form.write(&value.text, value.raw, out);
         });
         if stayed && self.memory.trace.is_some() {
-            self.trace_write(value, step, target, at);
+            self.trace_write(value, step, target, buffers.len(target.slot) - 1);
         }
         if replaced > 0 {
             self.account.problem(&step.label, "target.character", self.id, &value.text);

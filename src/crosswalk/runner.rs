@@ -7,7 +7,7 @@ use super::ignore::IgnoreCache;
 use super::input::{FieldIndex, JsonInput, Leaves, MarcInput, Source, XmlInput};
 use super::plan::{Input, OfUnmapped, Plan};
 use super::run::{Held, Run};
-use super::shape::Buffer;
+use super::shape::Buffers;
 use super::trace::Trace;
 use crate::formats::SourceRecord;
 use crate::formats::envelope::{Header, header};
@@ -19,10 +19,12 @@ pub(super) struct Memory {
     pub origins: Vec<u32>,
     /// What was done with which value, in order.
     pub marks: Vec<(u32, State)>,
+    /// A text that is no longer used, to be filled again.
+    pub text: String,
     /// The final state of each value.
     pub states: Vec<State>,
     /// Buffers for each depth of objects.
-    pub pool: Vec<Vec<Buffer>>,
+    pub pool: Vec<Buffers>,
     pub ignored: IgnoreCache,
     /// How often each step and case of the plan was used.
     pub uses: Vec<u64>,
@@ -49,7 +51,7 @@ impl<'p> Runner<'p> {
     /// A runner of this plan.
     #[must_use]
     pub fn new(plan: &'p Plan) -> Runner<'p> {
-        let pool = (0..=plan.depth).map(|_| Vec::new()).collect();
+        let pool = (0..=plan.depth).map(|_| Buffers::default()).collect();
         let memory = Memory { pool, uses: vec![0; plan.labels.len()], ..Memory::default() };
         Runner {
             plan,
@@ -113,7 +115,7 @@ impl<'p> Runner<'p> {
         let rules = if is_tombstone { &plan.tombstone } else { &plan.rules };
         let source = match (source, &plan.input) {
             (SourceRecord::Marc(marc), Input::Marc) => {
-                Source::Marc(MarcInput::new(marc, &plan.tags, &mut self.account, &mut self.index))
+                Source::Marc(MarcInput::new(marc, &plan.chains, &mut self.account, &mut self.index))
             }
             (SourceRecord::Json(root), Input::Json | Input::Columns) => {
                 Source::Json(JsonInput::new(root, &mut self.leaves))
@@ -145,6 +147,7 @@ impl<'p> Runner<'p> {
             pairs: 0,
             nodes: Vec::with_capacity(16),
             spare: Vec::with_capacity(8),
+            pieces: Vec::new(),
             memory: &mut self.memory,
             account: &mut self.account,
         };

@@ -5,7 +5,7 @@ use super::input::{Node, Source, found};
 use super::plan::{OfUnmapped, Plan, Selector};
 use super::run::{Held, Origins, Outcome, Run};
 use super::selector::XmlNode;
-use super::shape::Buffer;
+use super::shape::Buffers;
 use super::transforms::text;
 use super::values::position;
 use crate::record::push_json_string;
@@ -13,7 +13,7 @@ use crate::xml::tree::Element;
 
 impl Run<'_> {
     /// Counts every value of the record in its final state.
-    pub(super) fn settle(&mut self, buffers: &mut [Buffer]) -> Outcome<()> {
+    pub(super) fn settle(&mut self, buffers: &mut Buffers) -> Outcome<()> {
         self.ignore_paths();
         let mut states = std::mem::take(&mut self.memory.states);
         states.clear();
@@ -56,24 +56,31 @@ impl Run<'_> {
 
     fn settle_fields(&mut self, states: &[State], lost: &mut Lost<'_>) {
         let Source::Marc(input) = self.source else { return };
+        let Run { plan, account, memory, id, .. } = self;
+        let mut states = states.iter().copied();
+        // The values of a record follow one another, field by field.
         for (field, number) in input.marc.fields().zip(input.classes().iter().copied()) {
-            let ignored = self.memory.ignored.of(self.plan, number, field);
-            let Some((class, serial)) = self.account.counting(number) else { continue };
+            let Some((class, serial)) = account.counting(number) else { continue };
+            let mut ignored = None;
             for (code, index, length) in field.outline() {
-                let mut state = states.get(index).copied().unwrap_or(State::Unmapped);
+                let mut state = states.next().unwrap_or(State::Unmapped);
                 let value = || input.marc.value(index).unwrap_or_default();
-                if state < State::Ignored && ignored.contains(code) {
-                    state = State::Ignored;
-                } else if state == State::Unmapped {
-                    // Nothing is lost with a blank.
-                    if text::trimmed(value()).is_empty() {
+                if state < State::Ignored {
+                    let ignored =
+                        ignored.get_or_insert_with(|| memory.ignored.of(plan, number, field));
+                    if ignored.contains(code) {
                         state = State::Ignored;
-                    } else {
-                        lost.see(|| class.name(code), value());
+                    } else if state == State::Unmapped {
+                        // Nothing is lost with a blank.
+                        if text::trimmed(value()).is_empty() {
+                            state = State::Ignored;
+                        } else {
+                            lost.see(|| class.name(code), value());
+                        }
                     }
                 }
                 if class.count(serial, code, length, state) {
-                    class.sample(code, state, self.id, value());
+                    class.sample(code, state, id, value());
                 }
             }
         }
@@ -124,7 +131,7 @@ impl Run<'_> {
 /// What becomes of values that no rule reads.
 struct Lost<'s> {
     plan: &'s Plan,
-    buffers: &'s mut [Buffer],
+    buffers: &'s mut Buffers,
     /// The first of them, when the record is to be held.
     first: Option<String>,
 }
@@ -138,8 +145,7 @@ impl Lost<'_> {
                 self.first.get_or_insert_with(name);
             }
             OfUnmapped::Keep(target) => {
-                let Some(buffer) = self.buffers.get_mut(target.slot) else { return };
-                buffer.push(false, |out| {
+                self.buffers.push(target.slot, false, |out| {
                     out.extend_from_slice(b"{\"field\":");
                     push_json_string(&name(), out);
                     out.extend_from_slice(b",\"value\":");

@@ -10,7 +10,7 @@ mod form;
 mod path;
 mod stitch;
 
-pub use buffer::Buffer;
+pub use buffer::{Buffer, Buffers};
 pub use demands::Demands;
 pub use form::Form;
 pub use path::{LEADER, TEXT};
@@ -60,6 +60,16 @@ enum Part {
     Branch(Vec<Entry>),
 }
 
+impl Part {
+    /// The bits of its leaves among those that are filled ([`Buffers::filled`]).
+    fn bits(&self) -> u64 {
+        match self {
+            Part::Leaf(target) => buffer::bit(target.slot),
+            Part::Branch(below) => below.iter().fold(0, |bits, entry| bits | entry.part.bits()),
+        }
+    }
+}
+
 /// One step of a target path, and what is below.
 #[derive(Debug)]
 struct Entry {
@@ -69,12 +79,15 @@ struct Entry {
     /// What stands behind it.
     close: Vec<u8>,
     part: Part,
+    /// [`Part::bits`], once all paths are in.
+    bits: u64,
 }
 
 impl Entry {
     fn new(syntax: Syntax, name: &str, part: Part) -> Entry {
         let (open, close) = path::frame(syntax, name);
-        Entry { name: name.to_owned(), open, close, part }
+        let bits = part.bits();
+        Entry { name: name.to_owned(), open, close, part, bits }
     }
 
     fn is_content(&self) -> bool {
@@ -182,6 +195,7 @@ impl Shape {
         fn sort(level: &mut [Entry]) {
             level.sort_by(|a, b| a.name.cmp(&b.name));
             for entry in level {
+                entry.bits = entry.part.bits();
                 if let Part::Branch(below) = &mut entry.part {
                     sort(below);
                 }
@@ -200,10 +214,10 @@ impl Shape {
 
     /// Whether a rule gave a MARC record its leader.
     #[must_use]
-    pub fn has_leader(&self, buffers: &[Buffer]) -> bool {
+    pub fn has_leader(&self, buffers: &Buffers) -> bool {
         let leader = self.root.iter().find(|entry| entry.name == LEADER);
         leader.is_some_and(|entry| match entry.part {
-            Part::Leaf(target) => buffers.get(target.slot).is_some_and(|b| !b.is_empty()),
+            Part::Leaf(target) => buffers.get(target.slot).is_some(),
             Part::Branch(_) => false,
         })
     }
@@ -211,18 +225,17 @@ impl Shape {
     /// Whether the buffers hold anything worth writing: content where the shape has a place for
     /// some, else an attribute.
     #[must_use]
-    pub fn is_filled(&self, buffers: &[Buffer]) -> bool {
-        fn filled(entry: &Entry, buffers: &[Buffer], content: bool) -> bool {
+    pub fn is_filled(&self, buffers: &Buffers) -> bool {
+        fn filled(entry: &Entry, buffers: &Buffers, content: bool) -> bool {
             match &entry.part {
                 Part::Leaf(target) => {
-                    target.form.is_content() == content
-                        && buffers.get(target.slot).is_some_and(|buffer| !buffer.is_empty())
+                    target.form.is_content() == content && buffers.get(target.slot).is_some()
                 }
                 Part::Branch(below) => below.iter().any(|entry| filled(entry, buffers, content)),
             }
         }
         if self.syntax == Syntax::Json {
-            return buffers.iter().take(self.slots).any(|buffer| !buffer.is_empty());
+            return buffers.filled() != 0;
         }
         let content = self.root.iter().any(Entry::is_content);
         self.root.iter().any(|entry| filled(entry, buffers, content))
@@ -230,7 +243,7 @@ impl Shape {
 
     /// Writes what the buffers hold: JSON as an object, `{}` without values; of XML what stands
     /// behind an element's name, ` lang="en">text`; of MARC the same, of `<record` or `<datafield`.
-    pub fn stitch(&self, buffers: &[Buffer], out: &mut Vec<u8>) {
+    pub fn stitch(&self, buffers: &Buffers, out: &mut Vec<u8>) {
         match self.syntax {
             Syntax::Json => {
                 out.push(b'{');
@@ -261,12 +274,13 @@ mod tests {
         let id = shape.add("id").unwrap();
         let _nothing = shape.add("a.b.c").unwrap();
         shape.finish(false);
-        let mut buffers: Vec<Buffer> = (0..shape.slots()).map(|_| Buffer::default()).collect();
-        buffers[title.slot].push(false, text("T"));
-        assert!(buffers[names.slot].push(true, text("x")));
-        assert!(buffers[names.slot].push(true, text("y")));
-        assert!(!buffers[names.slot].push(true, text("x")));
-        buffers[id.slot].push(false, text("1"));
+        let mut buffers = Buffers::default();
+        buffers.begin(shape.slots());
+        buffers.push(title.slot, false, text("T"));
+        assert!(buffers.push(names.slot, true, text("x")));
+        assert!(buffers.push(names.slot, true, text("y")));
+        assert!(!buffers.push(names.slot, true, text("x")));
+        buffers.push(id.slot, false, text("1"));
         let mut out = Vec::new();
         shape.stitch(&buffers, &mut out);
         assert_eq!(
@@ -283,9 +297,10 @@ mod tests {
         }
         let targets: Vec<_> = values.iter().map(|(path, _)| shape.add(path).unwrap()).collect();
         shape.finish(false);
-        let mut buffers: Vec<Buffer> = (0..shape.slots()).map(|_| Buffer::default()).collect();
+        let mut buffers = Buffers::default();
+        buffers.begin(shape.slots());
         for (target, (_, value)) in targets.iter().zip(values) {
-            buffers[target.slot].push(false, |out| {
+            buffers.push(target.slot, false, |out| {
                 assert_eq!(target.form.write(value, false, out), 0);
             });
         }

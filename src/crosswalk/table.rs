@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::BuildHasherDefault;
 
-use super::account::KeyHasher;
+use super::hasher::KeyHasher;
 use super::transforms::text;
 
 /// How keys are made alike before they are compared.

@@ -8,7 +8,7 @@ mod dress;
 mod isbd;
 mod linked;
 
-use super::shape::{Buffer, Shape, Syntax};
+use super::shape::{Buffers, Shape, Syntax};
 use super::syntax::keys::{self, words};
 use super::syntax::{File, Spanned};
 use crate::formats::marc21::{Leader, Marc, marcxml};
@@ -99,7 +99,7 @@ impl Output {
     }
 
     /// Writes a whole record: canonical JSON, an XML element, or `<record>` of MARCXML.
-    pub(super) fn write(&self, shape: &Shape, buffers: &[Buffer], out: &mut Vec<u8>) {
+    pub(super) fn write(&self, shape: &Shape, buffers: &Buffers, out: &mut Vec<u8>) {
         let (open, close) = &self.envelope;
         let whole = out.len();
         out.extend_from_slice(open.as_bytes());

@@ -6,7 +6,7 @@ use super::account::State;
 use super::input::Node;
 use super::plan::Step;
 use super::run::{Found, Held, Origins, Outcome, Run};
-use super::shape::{Buffer, Target};
+use super::shape::{Buffers, Target};
 use super::syntax::{Policy, Take};
 use super::transforms::{Applied, numbers, settled, text};
 
@@ -21,7 +21,7 @@ pub(super) enum Place<'s, 'r> {
     /// Into a list, to choose from.
     List(&'s mut Vec<Found<'r>>),
     /// Into the output.
-    Leaf(Target, &'s mut [Buffer]),
+    Leaf(Target, &'s mut Buffers),
 }
 
 impl<'r> Run<'r> {
@@ -56,14 +56,16 @@ impl<'r> Run<'r> {
         node: &Node<'r>,
         sink: &mut Sink<'_, 'r>,
     ) -> Outcome<bool> {
-        for (selector, _) in &step.from {
-            if !self.may_find(selector) {
-                continue;
-            }
+        if let (true, Some(input)) = (step.in_order, self.marc())
+            && !input.has_strays()
+        {
+            return self.values_in_order(step, input, sink);
+        }
+        for (n, (selector, _)) in step.from.iter().enumerate() {
             if step.take == Take::FirstMatch && sink.count > 0 {
                 break;
             }
-            if !self.values_of(step, selector, node, sink)? {
+            if !self.values_of(step, (n, selector), node, sink)? {
                 return Ok(false);
             }
         }
@@ -84,41 +86,51 @@ impl<'r> Run<'r> {
         }
         if let Place::Leaf(target, buffers) = &sink.to
             && !target.many
-            && buffers.get(target.slot).is_some_and(|buffer| !buffer.is_empty())
+            && buffers.get(target.slot).is_some()
         {
             // The place is taken: no need to know what would have become of the value.
             self.mark(found.origins, State::Dropped);
             sink.count += 1;
             return Ok(true);
         }
-        let piped = match step.pipe.steps.is_empty() {
-            true => Piped::Value,
-            false => self.pipe(step, from, &mut found)?,
-        };
-        match piped {
-            Piped::Value => {
-                sink.count += 1;
-                match &mut sink.to {
-                    Place::List(out) => out.push(found),
-                    Place::Leaf(target, buffers) => {
-                        self.write(&found, step, *target, buffers);
-                    }
+        if !step.pipe.steps.is_empty() {
+            match self.pipe(step, from, &mut found)? {
+                Piped::Value => {}
+                Piped::Nothing => return Ok(true),
+                Piped::Drops => return Ok(false),
+                Piped::Many(next) => return self.emit_pieces(step, next, &found, sink),
+            }
+        }
+        sink.count += 1;
+        match &mut sink.to {
+            Place::List(out) => out.push(found),
+            Place::Leaf(target, buffers) => {
+                self.write(&found, step, *target, buffers);
+                if let Cow::Owned(text) = found.text {
+                    self.memory.text = text;
                 }
             }
-            Piped::Nothing => {}
-            Piped::Many(many) => {
-                let (next, texts) = *many;
-                if texts.iter().all(|text| text::trimmed(text).is_empty()) {
-                    self.mark(found.origins, State::Dropped);
-                }
-                for text in texts {
-                    let found = Found { text, raw: false, origins: found.origins };
-                    if !self.emit(step, next, found, sink)? {
-                        return Ok(false);
-                    }
-                }
+        }
+        Ok(true)
+    }
+
+    /// Puts the pieces that a value was taken apart into through the rest of the pipe.
+    fn emit_pieces(
+        &mut self,
+        step: &'r Step,
+        next: usize,
+        found: &Found<'r>,
+        sink: &mut Sink<'_, 'r>,
+    ) -> Outcome<bool> {
+        let pieces = std::mem::take(&mut self.pieces);
+        if pieces.iter().all(|text| text::trimmed(text).is_empty()) {
+            self.mark(found.origins, State::Dropped);
+        }
+        for text in pieces {
+            let found = Found { text, raw: false, origins: found.origins };
+            if !self.emit(step, next, found, sink)? {
+                return Ok(false);
             }
-            Piped::Drops => return Ok(false),
         }
         Ok(true)
     }
@@ -141,7 +153,8 @@ impl<'r> Run<'r> {
                 (only, first) = (part, Origins::One(position(index)));
             } else {
                 if joined.is_empty() {
-                    joined.reserve(4 * (only.len() + part.len()));
+                    joined = std::mem::take(&mut self.memory.text);
+                    joined.clear();
                     joined.push_str(only);
                 }
                 joined.push_str(separator);
@@ -158,40 +171,55 @@ impl<'r> Run<'r> {
     }
 
     /// Applies the pipe from step `from` on, in place.
-    fn pipe(&mut self, step: &'r Step, from: usize, found: &mut Found<'r>) -> Outcome<Piped<'r>> {
+    #[inline]
+    fn pipe(&mut self, step: &'r Step, from: usize, found: &mut Found<'r>) -> Outcome<Piped> {
+        let pipe = &step.pipe;
         if let Some(trace) = &mut self.memory.trace {
             trace.begin(&found.text);
         }
-        let settled = from < step.pipe.settled
+        let settled = from < pipe.settled
             && self.memory.trace.is_none()
-            && (settled::is_settled(&found.text)
-                || step.pipe.beyond_ascii && settled::is_settled_beyond_ascii(&found.text));
-        let from = if settled { step.pipe.settled } else { from };
-        let steps = step.pipe.steps.get(from..step.pipe.end(from)).unwrap_or_default();
-        for (n, transform) in (from..).zip(steps) {
-            match transform.apply(std::mem::take(&mut found.text)) {
-                Applied::One(text) => {
+            && settled::is_settled(&found.text, pipe.beyond_ascii);
+        let from = if settled { pipe.settled } else { from };
+        let steps = pipe.steps.get(from..pipe.end(from)).unwrap_or_default();
+        let mut text = std::mem::take(&mut found.text);
+        for (at, transform) in (from..).zip(steps) {
+            match transform.apply(text) {
+                Applied::One(changed) => {
                     // What a step has made of a number is written as a number only if it is one.
-                    found.raw = found.raw && numbers::is_number(&text);
-                    found.text = text;
+                    found.raw = found.raw && numbers::is_number(&changed);
+                    text = changed;
                 }
-                Applied::Number(digits) => {
-                    (found.text, found.raw) = (Cow::Owned(digits), true);
-                }
+                Applied::Number(digits) => (text, found.raw) = (Cow::Owned(digits), true),
                 Applied::None => {
                     self.mark(found.origins, State::Dropped);
                     return Ok(Piped::Nothing);
                 }
-                Applied::Many(texts) => return Ok(Piped::Many(Box::new((n + 1, texts)))),
-                Applied::Failed(code, text) => {
-                    found.text = text;
-                    return self.failed(step, n, code, found);
+                Applied::Many(texts) => {
+                    self.pieces = texts;
+                    return Ok(Piped::Many(at + 1));
                 }
+                Applied::Failed(code, kept) => match self.failed(step, at, code, found, &kept)? {
+                    Rescue::Keep => {
+                        (text, found.raw) = (kept, false);
+                        if let Some(trace) = &mut self.memory.trace {
+                            trace.begin(&text);
+                        }
+                        continue;
+                    }
+                    Rescue::Instead(default) => {
+                        *found = Found::of(default);
+                        return Ok(Piped::Value);
+                    }
+                    Rescue::Nothing => return Ok(Piped::Nothing),
+                    Rescue::Drops => return Ok(Piped::Drops),
+                },
             }
             if let Some(trace) = &mut self.memory.trace {
-                trace.step(step.pipe.names.get(n).map_or("?", String::as_str), &found.text);
+                trace.step(pipe.names.get(at).map_or("?", String::as_str), &text);
             }
         }
+        found.text = text;
         if found.is_blank() {
             self.mark(found.origins, State::Dropped);
             return Ok(Piped::Nothing);
@@ -199,40 +227,37 @@ impl<'r> Run<'r> {
         Ok(Piped::Value)
     }
 
+    /// What becomes of a value that a transform cannot take, as it was then.
     #[cold]
     fn failed(
         &mut self,
         step: &'r Step,
         n: usize,
         code: &'static str,
-        found: &mut Found<'r>,
-    ) -> Outcome<Piped<'r>> {
-        let origins = found.origins;
+        found: &Found<'r>,
+        text: &str,
+    ) -> Outcome<Rescue<'r>> {
         if !matches!(step.on_error, Policy::Quarantine | Policy::Fail) {
-            self.account.problem(&step.label, code, self.id, &found.text);
+            self.account.problem(&step.label, code, self.id, text);
         }
         match &step.on_error {
-            Policy::Keep => {
-                found.raw = false;
-                self.pipe(step, n + 1, found)
-            }
+            Policy::Keep => Ok(Rescue::Keep),
             Policy::Default(text) => {
-                self.mark(origins, State::Failed);
-                *found = Found::of(text);
-                Ok(Piped::Value)
+                self.mark(found.origins, State::Failed);
+                Ok(Rescue::Instead(text))
             }
             Policy::Quarantine | Policy::Fail => {
                 let name = step.pipe.names.get(n).map_or("?", String::as_str);
                 Err(Box::new(Held {
                     rule: step.label.clone(),
                     code: code.to_owned(),
-                    message: format!("{name} cannot take {:?}", clipped(&found.text)),
+                    message: format!("{name} cannot take {:?}", clipped(text)),
                     fatal: step.on_error == Policy::Fail,
                 }))
             }
             Policy::Ok | Policy::Warn | Policy::Skip(_) => {
-                self.mark(origins, State::Failed);
-                Ok(if step.error_drops_object { Piped::Drops } else { Piped::Nothing })
+                self.mark(found.origins, State::Failed);
+                Ok(if step.error_drops_object { Rescue::Drops } else { Rescue::Nothing })
             }
         }
     }
@@ -281,13 +306,22 @@ impl<'r> Run<'r> {
 }
 
 /// What a pipe makes of one value.
-enum Piped<'r> {
+enum Piped {
     /// One value, in the place of what was there.
     Value,
     Nothing,
-    /// Texts for the steps from the one with this number on.
-    Many(Box<(usize, Vec<Cow<'r, str>>)>),
+    /// [`Run::pieces`], for the steps from the one with this number on.
+    Many(usize),
     /// A policy leaves out the object around.
+    Drops,
+}
+
+/// What a policy makes of a value that a transform cannot take.
+enum Rescue<'r> {
+    Keep,
+    Instead(&'r str),
+    Nothing,
+    /// The object around is left out.
     Drops,
 }
 

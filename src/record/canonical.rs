@@ -54,21 +54,39 @@ fn push_value(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
+/// Of eight bytes, the high bits of those that JSON escapes; above the first one that is set they
+/// may be wrong.
+#[inline]
+fn specials(chunk: &[u8; 8]) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    // A byte is below a small number, which "equal to c" becomes by xor.
+    let word = u64::from_le_bytes(*chunk);
+    let quote = word ^ (ONES * u64::from(b'"'));
+    let backslash = word ^ (ONES * u64::from(b'\\'));
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word;
+    (below(word, 0x20) | below(quote, 1) | below(backslash, 1)) & HIGHS
+}
+
+fn is_special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// Whether `bytes` stand in a JSON string as they are.
+#[inline]
+fn is_plain_json(bytes: &[u8]) -> bool {
+    // The last eight bytes overlap with the chunks before them.
+    let Some(last) = bytes.last_chunk::<8>() else {
+        return !bytes.iter().fold(false, |special, byte| special | is_special(*byte));
+    };
+    let chunks = bytes.as_chunks::<8>().0.iter();
+    chunks.fold(specials(last), |found, chunk| found | specials(chunk)) == 0
+}
+
 /// Length of the front of `bytes` that stands in a JSON string as it is: up to the first `"`, `\\`
 /// or control character.
 #[must_use]
 pub fn plain_json_length(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
-    // Eight bytes at a time: the high bit of a byte is set where it is below a small number,
-    // which "equal to c" becomes by xor. Bits above the first one set may be wrong, it never is.
-    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGHS;
-    let specials = |chunk: &[u8; 8]| {
-        let word = u64::from_le_bytes(*chunk);
-        let quote = below(word ^ (ONES * u64::from(b'"')), 1);
-        let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
-        below(word, 0x20) | quote | backslash
-    };
     let (chunks, rest) = bytes.as_chunks::<8>();
     for (n, chunk) in chunks.iter().enumerate() {
         let special = specials(chunk);
@@ -80,15 +98,26 @@ pub fn plain_json_length(bytes: &[u8]) -> usize {
     if bytes.last_chunk::<8>().is_some_and(|chunk| specials(chunk) == 0) {
         return bytes.len();
     }
-    let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    let special = |byte: &u8| is_special(*byte);
     8 * chunks.len() + rest.iter().position(special).unwrap_or(rest.len())
 }
 
 /// Appends `text` as a JSON string: only `"`, `\` and control characters are escaped.
+#[inline]
 pub fn push_json_string(text: &str, out: &mut Vec<u8>) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
     out.reserve(text.len() + 2);
     out.push(b'"');
+    if is_plain_json(text.as_bytes()) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        push_escaped(text, out);
+    }
+    out.push(b'"');
+}
+
+#[cold]
+fn push_escaped(text: &str, out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut rest = text.as_bytes();
     loop {
         let (plain, special) = rest.split_at(plain_json_length(rest));
@@ -111,7 +140,6 @@ pub fn push_json_string(text: &str, out: &mut Vec<u8>) {
             }
         }
     }
-    out.push(b'"');
 }
 
 #[cfg(test)]
@@ -140,6 +168,7 @@ mod tests {
                 let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
                 let expected = bytes.iter().position(special).unwrap_or(bytes.len());
                 proptest::prop_assert_eq!(plain_json_length(&bytes), expected);
+                proptest::prop_assert_eq!(is_plain_json(&bytes), expected == bytes.len());
             }
         }
 

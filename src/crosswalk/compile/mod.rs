@@ -9,9 +9,7 @@ mod tables;
 pub use proof::Check;
 
 use crate::crosswalk::expression::Form;
-use crate::crosswalk::plan::{
-    Body, Input, Label, OfUnmapped, Plan, Selector, Step, TagIndex, codes,
-};
+use crate::crosswalk::plan::{Body, Chains, Input, Label, OfUnmapped, Plan, Selector, Step, codes};
 use crate::crosswalk::schema_paths::SchemaPaths;
 use crate::crosswalk::shape::{Shape, Target};
 use crate::crosswalk::syntax::keys::{self, words};
@@ -33,7 +31,7 @@ pub fn compile(file: &File, check: Checker) -> Result<Plan, Diagnostics> {
         file,
         context: PipeContext::default(),
         input: Input::Marc,
-        tags: TagIndex::default(),
+        chains: Chains::default(),
         default_on_error: file.on_error.clone(),
         default_unique: file.unique,
         reads_record: false,
@@ -76,8 +74,6 @@ pub fn compile(file: &File, check: Checker) -> Result<Plan, Diagnostics> {
     let unmapped = compiler.unmapped(&file.unmapped, &scope, &mut shape);
     shape.finish(output.by_tag);
     let (ignore, ignore_paths) = compiler.ignored(file, &scope);
-    rules = rules.into_iter().map(Step::known_ahead).collect();
-    tombstone = tombstone.into_iter().map(Step::known_ahead).collect();
     let mut demands = None;
     if let (Some(root), Model::Json) = (root, output.model) {
         proof::prove(&mut rules, root);
@@ -90,7 +86,7 @@ pub fn compile(file: &File, check: Checker) -> Result<Plan, Diagnostics> {
         tombstone,
         shape,
         output,
-        tags: compiler.tags,
+        chains: compiler.chains,
         ignore,
         ignore_paths,
         unmapped,
@@ -124,7 +120,7 @@ struct Compiler<'f> {
     file: &'f File,
     context: PipeContext,
     input: Input,
-    tags: TagIndex,
+    chains: Chains,
     default_on_error: Option<Policy>,
     default_unique: bool,
     /// The rule at hand has an expression that reads the output so far.
@@ -265,7 +261,13 @@ impl Compiler<'_> {
             number,
             to: rule.to.as_ref().map(|to| plain_path(&to.value)),
             direct: false,
-            tags: Vec::new(),
+            chain: self.chains.add(&from),
+            only_fields: false,
+            in_order: false,
+            whole_fields: false,
+            by_value: false,
+            dressed: false,
+            idle: false,
             only_linked: false,
             copies: false,
             check: Check::default(),
@@ -293,7 +295,7 @@ impl Compiler<'_> {
         };
         step.direct = step.may_be_direct();
         step.copies = step.may_copy();
-        Some(step)
+        Some(step.known_ahead())
     }
 
     /// The bindings of a rule, each of which sees those before it.

@@ -37,7 +37,7 @@ impl Compiler<'_> {
         let (mut fields, mut paths) = (Vec::new(), Vec::new());
         for text in file.ignore.iter().flat_map(|ignore| &ignore.from) {
             match self.selector(text, scope, false) {
-                Some((Selector::Marc { selector, .. }, _)) => {
+                Some((Selector::Marc(selector), _)) => {
                     let narrow = selector.occurrence.is_some() || selector.slice.is_some();
                     if narrow || selector.tag.is_none() {
                         let message =
@@ -106,13 +106,7 @@ impl Compiler<'_> {
                     let hint = Some(format!("write `{word}$a`, or `{word}$*` for all"));
                     self.check.error_with_hint("E0202", text.span, message, hint);
                 }
-                let slot = match &selector.tag {
-                    Some(TagPattern::Exact(tag)) => Some(self.tags.add(*tag)),
-                    _ => None,
-                };
-                // An 880 that is paired with no field counts as one of the tag that it names.
-                self.tags.add(Tag(*b"880"));
-                Selector::Marc { selector, slot }
+                Selector::Marc(selector)
             }
         };
         Some((selector, text.value.clone()))

@@ -59,7 +59,7 @@ impl<'r> Run<'r> {
 
     /// The field at hand, if it counts as one of its own tag.
     fn plain_field(&self, node: &Node<'r>) -> Option<Field<'r>> {
-        let field = node.field()?;
+        let field = self.field_of(node)?;
         self.marc().filter(|input| !input.has_strays()).map(|_| field)
     }
 

@@ -7,7 +7,8 @@ use std::hash::BuildHasherDefault;
 use serde_json::Value;
 
 use super::Node;
-use crate::crosswalk::account::{Account, ClassNumber, KeyHasher, PathStep, State};
+use crate::crosswalk::account::{Account, ClassNumber, PathStep, State};
+use crate::crosswalk::hasher::KeyHasher;
 use crate::crosswalk::plan::Step;
 use crate::crosswalk::run::{Found, Origins, Outcome, Run};
 use crate::crosswalk::selector::{JsonPath, JsonVisit};

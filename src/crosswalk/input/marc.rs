@@ -4,45 +4,60 @@ use std::borrow::Cow;
 
 use super::Node;
 use crate::crosswalk::account::{Account, ClassNumber, State};
-use crate::crosswalk::plan::{Step, TagIndex};
+use crate::crosswalk::plan::{Chains, Link, Selector, Step};
 use crate::crosswalk::run::{Found, Origins, Outcome, Run};
 use crate::crosswalk::selector::{MarcSelector, Occurrence, Operand, Subfields};
 use crate::crosswalk::values::{Sink, position};
 use crate::formats::marc21::{CONTROL_VALUE, Field, Marc, Subfield, Tag};
 
-/// For each numbered tag the positions of its fields: a list of lists in two arrays.
+/// The fields of a record, sorted out for the steps of a plan.
 #[derive(Debug, Default)]
 pub struct FieldIndex {
-    heads: Vec<u32>,
-    nexts: Vec<u32>,
     /// The class of each field.
     classes: Vec<ClassNumber>,
-    /// The number of the tag of each class, or [`NO_SLOT`].
-    slots: Vec<u16>,
+    /// What is known of each class.
+    kinds: Vec<Kind>,
+    /// Where the fields of classes belong, those of one class together.
+    links: Vec<Link>,
+    /// For each chain its first place.
+    heads: Vec<u32>,
+    places: Vec<Place>,
+    /// Positions of the 880s.
+    alternates: Vec<u32>,
     strays: Vec<Stray>,
-    /// A bit for each number of a tag that a field has, or counts as.
-    present: Vec<u64>,
-    /// The first 880.
-    alternates: u32,
+}
+
+/// What is known of the fields of a class.
+#[derive(Debug)]
+struct Kind {
+    tag: Tag,
+    text: String,
+    /// Of the links.
+    first: u32,
+    end: u32,
+}
+
+/// A field in a chain.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    field: u32,
+    selector: u16,
+    next: u32,
 }
 
 /// An 880 that is paired with no field: it counts as a field of the tag that it names.
 #[derive(Debug)]
 struct Stray {
     tag: Tag,
-    /// The number of that tag, or [`NO_SLOT`].
-    slot: u16,
     /// Position of the field.
     at: u32,
 }
 
 const ALTERNATE: Tag = Tag(*b"880");
 
-const NO_SLOT: u16 = u16::MAX;
-
 const END: u32 = u32::MAX;
 
-/// A MARC record with its fields sorted out by tag.
+/// A MARC record with its fields sorted out.
 #[derive(Debug, Clone, Copy)]
 pub struct MarcInput<'r> {
     pub marc: &'r Marc,
@@ -52,44 +67,39 @@ pub struct MarcInput<'r> {
 impl<'r> MarcInput<'r> {
     pub fn new(
         marc: &'r Marc,
-        tags: &TagIndex,
+        chains: &Chains,
         account: &mut Account,
         index: &'r mut FieldIndex,
     ) -> MarcInput<'r> {
         index.classes.clear();
         index.classes.extend(marc.fields().map(|field| account.class(field)));
-        for class in index.slots.len()..account.classes() {
-            let slot = account.tag(class).and_then(|tag| tags.get(tag));
-            index.slots.push(slot.unwrap_or(NO_SLOT));
+        while let Some((tag, indicators)) = account.heading(index.kinds.len()) {
+            let first = position(index.links.len());
+            index.links.extend(chains.of(tag, indicators));
+            let end = position(index.links.len());
+            index.kinds.push(Kind { tag, text: tag.to_string(), first, end });
         }
         index.heads.clear();
-        index.heads.resize(tags.slots(), END);
-        index.nexts.clear();
-        index.nexts.resize(marc.len(), END);
-        index.present.clear();
-        index.present.resize(tags.slots().div_ceil(64), 0);
-        for (at, class) in index.classes.iter().enumerate().rev() {
-            let slot = index.slots.get(*class).copied().unwrap_or(NO_SLOT);
-            set_bit(&mut index.present, slot);
-            let head = index.heads.get_mut(usize::from(slot));
-            if let (Some(head), Some(next)) = (head, index.nexts.get_mut(at)) {
-                *next = *head;
-                *head = u32::try_from(at).unwrap_or(END);
-            }
-        }
-        let slot = tags.get(ALTERNATE).map(usize::from);
-        index.alternates = slot.and_then(|slot| index.heads.get(slot)).copied().unwrap_or(END);
-        index.find_strays(marc, tags);
+        index.heads.resize(chains.len(), END);
+        index.places.clear();
+        index.alternates.clear();
+        index.strays.clear();
+        index.find_alternates(marc);
+        index.sort_out(marc, chains);
         MarcInput { marc, index }
     }
 
     /// The tag that a field counts as.
     pub fn tag_of(&self, field: Field<'r>) -> &'r str {
-        let linked = || linkage(field.subfield('6')?).map(|(tag, _)| tag);
-        match self.index.strays.iter().any(|stray| stray.at as usize == field.index()) {
-            true => linked().unwrap_or(field.tag_text()),
-            false => field.tag_text(),
+        let is_stray = |stray: &Stray| stray.at as usize == field.index();
+        if self.index.strays.iter().any(is_stray)
+            && let Some((tag, _)) = field.subfield('6').and_then(linkage)
+        {
+            return tag;
         }
+        let class = self.index.classes.get(field.index());
+        let kind = class.and_then(|class| self.index.kinds.get(*class));
+        kind.map_or_else(|| field.tag_text(), |kind| kind.text.as_str())
     }
 
     /// The class of each field, in record order.
@@ -97,17 +107,10 @@ impl<'r> MarcInput<'r> {
         &self.index.classes
     }
 
-    /// Whether a field has the tag of this number.
+    /// Whether any field belongs to this chain.
     #[inline]
-    pub fn has(&self, slot: u16) -> bool {
-        let word = self.index.present.get(usize::from(slot / 64)).copied().unwrap_or(0);
-        word >> (slot % 64) & 1 == 1
-    }
-
-    /// Whether a field has one of the tags whose bits these are.
-    #[inline]
-    pub fn has_any(&self, tags: &[u64]) -> bool {
-        tags.iter().zip(&self.index.present).any(|(wanted, present)| wanted & present != 0)
+    pub fn has_any(&self, chain: u16) -> bool {
+        self.index.heads.get(usize::from(chain)).is_some_and(|head| *head != END)
     }
 
     /// Whether any 880 counts as a field of another tag.
@@ -117,7 +120,7 @@ impl<'r> MarcInput<'r> {
 
     /// Whether there is an 880 that a field could be linked to.
     pub fn has_alternates(&self) -> bool {
-        self.index.alternates != END
+        !self.index.alternates.is_empty()
     }
 
     /// Field, occurrence of its tag from 0, and subfield of a value: `700[1] $a`.
@@ -131,68 +134,62 @@ impl<'r> MarcInput<'r> {
         format!("{}[{occurrence}]{code}", field.tag())
     }
 
-    /// Calls `found` with each field that the selector matches, in record order, as long as it
-    /// says `true`; the answer is its last.
-    fn fields(
-        &self,
-        selector: &MarcSelector,
-        slot: Option<u16>,
-        mut found: impl FnMut(Field<'r>) -> Outcome<bool>,
-    ) -> Outcome<bool> {
-        match selector.occurrence {
-            None => self.matching(selector, slot, found),
-            Some(occurrence) => {
-                let mut all = Vec::new();
-                self.matching(selector, slot, |field| {
-                    all.push(field);
-                    Ok(true)
-                })?;
-                let range = match occurrence {
-                    Occurrence::Range(first, last) => {
-                        first.min(all.len())..last.saturating_add(1).min(all.len())
-                    }
-                    Occurrence::FromEnd(back) => all.len().saturating_sub(back + 1)..all.len(),
-                };
-                for field in all.get(range).unwrap_or_default() {
-                    if !found(*field)? {
-                        return Ok(false);
-                    }
-                }
-                Ok(true)
+    /// The fields that the selectors of a step match, with their selectors, in record order;
+    /// strays come last.
+    #[inline]
+    pub fn fields<'s>(
+        self,
+        step: &'s Step,
+    ) -> impl Iterator<Item = (&'s MarcSelector, Field<'r>)> + use<'s, 'r> {
+        self.chain(step.chain).filter_map(move |(n, field)| match step.from.get(n) {
+            Some((Selector::Marc(selector), _)) if selector.accepts(field) => {
+                Some((selector, field))
             }
-        }
+            _ => None,
+        })
     }
 
+    /// The fields that may belong to a step, each with the number of the selector that wants it.
+    #[inline]
+    fn chain(self, chain: Option<u16>) -> impl Iterator<Item = (usize, Field<'r>)> + use<'r> {
+        let head = chain.and_then(|chain| self.index.heads.get(usize::from(chain)));
+        let mut at = head.copied().unwrap_or(END);
+        std::iter::from_fn(move || {
+            let place = self.index.places.get(at as usize)?;
+            at = place.next;
+            Some((usize::from(place.selector), self.marc.field(place.field as usize)?))
+        })
+    }
+
+    /// Calls `found` with each field that one selector of a step matches, in record order, as long
+    /// as it says `true`; the answer is its last.
     fn matching(
         &self,
-        selector: &MarcSelector,
-        slot: Option<u16>,
+        step: &Step,
+        (n, selector): (usize, &MarcSelector),
         mut found: impl FnMut(Field<'r>) -> Outcome<bool>,
     ) -> Outcome<bool> {
-        let Some(slot) = slot else {
-            let tags = selector.tag.as_ref();
-            let fields = self.marc.fields().map(|field| (field.tag(), field));
-            let strays = self.index.strays.iter();
-            let strays =
-                strays.filter_map(|stray| Some((stray.tag, self.marc.field(stray.at as usize)?)));
-            for (tag, field) in fields.chain(strays) {
-                let here = tags.is_some_and(|tags| tags.matches(tag));
-                if here && selector.accepts(field) && !found(field)? {
+        let chain = self.chain(step.chain);
+        let matching = chain
+            .filter(|(other, field)| *other == n && selector.accepts(*field))
+            .map(|(_, field)| field);
+        let Some(occurrence) = selector.occurrence else {
+            for field in matching {
+                if !found(field)? {
                     return Ok(false);
                 }
             }
             return Ok(true);
         };
-        let mut at = self.index.heads.get(usize::from(slot)).copied().unwrap_or(END);
-        while let Some(field) = self.marc.field(at as usize) {
-            if selector.accepts(field) && !found(field)? {
-                return Ok(false);
+        let all: Vec<Field<'r>> = matching.collect();
+        let range = match occurrence {
+            Occurrence::Range(first, last) => {
+                first.min(all.len())..last.saturating_add(1).min(all.len())
             }
-            at = self.index.nexts.get(at as usize).copied().unwrap_or(END);
-        }
-        for stray in self.index.strays.iter().filter(|stray| stray.slot == slot) {
-            let Some(field) = self.marc.field(stray.at as usize) else { continue };
-            if selector.accepts(field) && !found(field)? {
+            Occurrence::FromEnd(back) => all.len().saturating_sub(back + 1)..all.len(),
+        };
+        for field in all.get(range).unwrap_or_default() {
+            if !found(*field)? {
                 return Ok(false);
             }
         }
@@ -200,15 +197,19 @@ impl<'r> MarcInput<'r> {
     }
 
     /// The 880 that is paired with `field` by `$6` (MARC 21, Appendix A).
+    #[inline]
     pub fn linked(&self, field: Field<'r>) -> Option<Field<'r>> {
-        if !self.has_alternates() {
-            return None;
-        }
+        if self.has_alternates() { self.alternate(field) } else { None }
+    }
+
+    fn alternate(&self, field: Field<'r>) -> Option<Field<'r>> {
         let (tag, occurrence) = linkage(field.subfield('6')?)?;
         if tag != "880" || occurrence == "00" {
             return None;
         }
-        self.marc.fields().filter(|other| other.tag() == ALTERNATE).find(|other| {
+        let alternates = self.index.alternates.iter();
+        let mut alternates = alternates.filter_map(|at| self.marc.field(*at as usize));
+        alternates.find(|other| {
             other.subfield('6').and_then(linkage).is_some_and(|(back, number)| {
                 number == occurrence && back.as_bytes() == field.tag().0
             })
@@ -217,27 +218,42 @@ impl<'r> MarcInput<'r> {
 }
 
 impl FieldIndex {
-    // Of a plan that names 880, as every plan with tags does.
-    fn find_strays(&mut self, marc: &Marc, tags: &TagIndex) {
-        self.strays.clear();
-        let mut at = self.alternates;
-        while let Some(field) = marc.field(at as usize) {
-            if let Some((tag, number)) = field.subfield('6').and_then(linkage)
+    fn find_alternates(&mut self, marc: &Marc) {
+        for (at, class) in (0_u32..).zip(&self.classes) {
+            if self.kinds.get(*class).is_some_and(|kind| kind.tag == ALTERNATE) {
+                self.alternates.push(at);
+            }
+        }
+        for at in &self.alternates {
+            let linked = marc.field(*at as usize).and_then(|field| field.subfield('6'));
+            if let Some((tag, number)) = linked.and_then(linkage)
                 && let Ok(tag) = <[u8; 3]>::try_from(tag.as_bytes()).map(Tag)
                 && (number == "00" || !is_paired(marc, tag, number))
             {
-                let slot = tags.get(tag).unwrap_or(NO_SLOT);
-                self.strays.push(Stray { tag, slot, at });
-                set_bit(&mut self.present, slot);
+                self.strays.push(Stray { tag, at: *at });
             }
-            at = self.nexts.get(at as usize).copied().unwrap_or(END);
         }
     }
-}
 
-fn set_bit(bits: &mut [u64], slot: u16) {
-    if let Some(word) = bits.get_mut(usize::from(slot / 64)) {
-        *word |= 1 << (slot % 64);
+    // From the end, so that each chain is in record order, strays behind.
+    fn sort_out(&mut self, marc: &Marc, chains: &Chains) {
+        let FieldIndex { classes, kinds, links, heads, places, strays, .. } = self;
+        let mut put = |field: u32, link: Link| {
+            if let Some(head) = heads.get_mut(usize::from(link.chain)) {
+                let next = std::mem::replace(head, position(places.len()));
+                places.push(Place { field, selector: link.selector, next });
+            }
+        };
+        for Stray { tag, at } in strays.iter().rev() {
+            let Some(field) = marc.field(*at as usize) else { continue };
+            let links = chains.of(*tag, field.indicators().map(Some));
+            links.rev().for_each(|link| put(*at, link));
+        }
+        for (at, class) in (0..position(classes.len())).zip(classes.iter()).rev() {
+            let Some(kind) = kinds.get(*class) else { continue };
+            let links = links.get(kind.first as usize..kind.end as usize);
+            links.unwrap_or_default().iter().rev().for_each(|link| put(at, *link));
+        }
     }
 }
 
@@ -259,12 +275,11 @@ impl<'r> Run<'r> {
     pub(super) fn fields_of(
         &mut self,
         step: &Step,
-        selector: &MarcSelector,
-        slot: Option<u16>,
+        (n, selector): (usize, &MarcSelector),
         out: &mut Vec<Node<'r>>,
     ) -> Outcome<bool> {
-        let (Some(input), Some(_)) = (self.marc(), &selector.tag) else { return Ok(true) };
-        input.fields(selector, slot, |field| {
+        let Some(input) = self.marc() else { return Ok(true) };
+        input.matching(step, (n, selector), |field| {
             self.mark_conditions(selector, field);
             out.push(Node::Field(field));
             if step.linked {
@@ -274,12 +289,11 @@ impl<'r> Run<'r> {
         })
     }
 
-    /// The values of a step at a selector that names tags, or the leader.
+    /// The values of a step at one selector that names tags, or the leader.
     pub(super) fn record_values(
         &mut self,
         step: &'r Step,
-        selector: &MarcSelector,
-        slot: Option<u16>,
+        (n, selector): (usize, &MarcSelector),
         sink: &mut Sink<'_, 'r>,
     ) -> Outcome<bool> {
         let Some(input) = self.marc() else { return Ok(true) };
@@ -287,18 +301,39 @@ impl<'r> Run<'r> {
             let text = slice(selector, input.marc.leader().as_str());
             return self.emit(step, 0, Found::of(text), sink);
         }
-        input.fields(selector, slot, |field| {
-            if !selector.conditions.is_empty() {
-                self.mark_conditions(selector, field);
-            }
-            let kept = self.field_values(step, selector, field, sink)?;
-            match input.linked(field) {
-                Some(linked) if kept && step.linked => {
-                    self.field_values(step, selector, linked, sink)
-                }
-                _ => Ok(kept),
-            }
+        input.matching(step, (n, selector), |field| {
+            self.values_of_field(step, selector, (input, field), sink)
         })
+    }
+
+    /// The values of a step that reads fields only, in the order of the record.
+    pub(in crate::crosswalk) fn values_in_order(
+        &mut self,
+        step: &'r Step,
+        input: MarcInput<'r>,
+        sink: &mut Sink<'_, 'r>,
+    ) -> Outcome<bool> {
+        for (selector, field) in input.fields(step) {
+            if !self.values_of_field(step, selector, (input, field), sink)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn values_of_field(
+        &mut self,
+        step: &'r Step,
+        selector: &MarcSelector,
+        (input, field): (MarcInput<'r>, Field<'r>),
+        sink: &mut Sink<'_, 'r>,
+    ) -> Outcome<bool> {
+        self.mark_conditions(selector, field);
+        let kept = self.field_values(step, selector, field, sink)?;
+        match input.linked(field).filter(|_| step.linked) {
+            Some(linked) if kept => self.field_values(step, selector, linked, sink),
+            _ => Ok(kept),
+        }
     }
 
     /// The values of a step in one field.
@@ -316,7 +351,7 @@ impl<'r> Run<'r> {
             });
             return self.subfields(step, selector, subfields, sink);
         }
-        let codes = selector.subfields.codes();
+        let codes = selector.codes;
         self.subfields(step, selector, field.subfields_of(|code| codes.contains(code)), sink)
     }
 
@@ -342,11 +377,17 @@ impl<'r> Run<'r> {
     }
 
     /// What a selector's conditions looked at counts as read.
-    fn mark_conditions(&mut self, selector: &MarcSelector, field: Field<'r>) {
+    #[inline]
+    pub(in crate::crosswalk) fn mark_conditions(
+        &mut self,
+        selector: &MarcSelector,
+        field: Field<'r>,
+    ) {
         for test in selector.conditions.iter().flatten() {
             if let Operand::Subfields(subfields) = &test.operand {
-                for subfield in field.subfields().filter(|s| subfields.contains(s.code)) {
-                    self.mark(Origins::One(position(subfield.index)), State::Read);
+                let codes = subfields.codes();
+                for (_, index, _) in field.outline().filter(|(code, ..)| codes.contains(*code)) {
+                    self.mark(Origins::One(position(index)), State::Read);
                 }
             }
         }

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use super::codes::CodeSet;
 use super::plan::{Selector, Step};
 use super::run::{Found, Origins, Outcome, Run};
-use super::selector::{Subfields, XmlNode};
+use super::selector::XmlNode;
 use super::values::{Place, Sink, position};
 use crate::formats::marc21::Field;
 use crate::xml::tree::Element;
@@ -58,16 +58,8 @@ pub(super) enum Node<'r> {
     Json(&'r serde_json::Value),
     /// An element, attribute or text.
     Xml(XmlNode<'r>),
-    /// A value, and what it came from.
-    Value(Found<'r>, Behind<'r>),
-}
-
-/// What a value came from, for the items that are built around it.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Behind<'r> {
-    Nothing,
-    Field(Field<'r>),
-    Element(Element<'r>),
+    /// A value, for the items that are built around it.
+    Value(Found<'r>),
 }
 
 impl<'r> Node<'r> {
@@ -75,13 +67,6 @@ impl<'r> Node<'r> {
     pub fn codes(&self) -> CodeSet {
         let Node::Field(field) = self else { return CodeSet::ALL };
         field.outline().map(|(code, ..)| code).collect()
-    }
-
-    pub(super) fn field(&self) -> Option<Field<'r>> {
-        match self {
-            Node::Field(field) | Node::Value(_, Behind::Field(field)) => Some(*field),
-            _ => None,
-        }
     }
 }
 
@@ -111,15 +96,13 @@ impl<'r> Run<'r> {
     pub(super) fn nodes_of(
         &mut self,
         step: &'r Step,
-        selector: &'r Selector,
+        (n, selector): (usize, &'r Selector),
         context: &Node<'r>,
         out: &mut Vec<Node<'r>>,
     ) -> Outcome<bool> {
         match selector {
-            Selector::Marc { selector, slot }
-                if selector.subfields == Subfields::Whole && selector.slice.is_none() =>
-            {
-                self.fields_of(step, selector, *slot, out)
+            Selector::Marc(selector) if selector.is_whole() => {
+                self.fields_of(step, (n, selector), out)
             }
             Selector::Json(path) => {
                 self.json_nodes(path, context, out);
@@ -136,30 +119,31 @@ impl<'r> Run<'r> {
             _ => {
                 let mut values = self.spare.pop().unwrap_or_default();
                 let mut sink = Sink { count: 0, to: Place::List(&mut values) };
-                let kept = self.values_of(step, selector, context, &mut sink)?;
-                for value in values.drain(..) {
-                    let behind = self.behind(&value);
-                    out.push(Node::Value(value, behind));
-                }
+                let kept = self.values_of(step, (n, selector), context, &mut sink)?;
+                out.extend(values.drain(..).map(Node::Value));
                 self.spare.push(values);
                 Ok(kept)
             }
         }
     }
 
-    /// What a value came from; of several, the first.
-    pub(super) fn behind(&self, value: &Found<'_>) -> Behind<'r> {
-        let Some(origin) = self.first_origin(value) else { return Behind::Nothing };
-        let origin = origin as usize;
-        match self.source {
-            Source::Marc(input) => {
-                input.marc.field_of_value(origin).map_or(Behind::Nothing, Behind::Field)
+    /// The field that a node is, or that its value came from; of several, the first.
+    pub(super) fn field_of(&self, node: &Node<'r>) -> Option<Field<'r>> {
+        match node {
+            Node::Field(field) => Some(*field),
+            Node::Value(value) => {
+                let origin = self.first_origin(value)? as usize;
+                self.marc()?.marc.field_of_value(origin)
             }
-            Source::Xml(input) => {
-                input.tree.element_of_value(origin).map_or(Behind::Nothing, Behind::Element)
-            }
-            Source::Json(_) => Behind::Nothing,
+            _ => None,
         }
+    }
+
+    /// The same of an element.
+    fn element_of(&self, node: &Node<'r>) -> Option<Element<'r>> {
+        let Node::Value(value) = node else { return None };
+        let origin = self.first_origin(value)? as usize;
+        self.xml()?.tree.element_of_value(origin)
     }
 
     /// The first of the record's values that a text came from.
@@ -176,16 +160,16 @@ impl<'r> Run<'r> {
     pub(super) fn values_of(
         &mut self,
         step: &'r Step,
-        selector: &'r Selector,
+        (n, selector): (usize, &'r Selector),
         context: &Node<'r>,
         sink: &mut Sink<'_, 'r>,
     ) -> Outcome<bool> {
         let text = match selector {
-            Selector::Marc { selector, slot } if selector.tag.is_some() || selector.leader => {
-                return self.record_values(step, selector, *slot, sink);
+            Selector::Marc(selector) if selector.tag.is_some() || selector.leader => {
+                return self.record_values(step, (n, selector), sink);
             }
-            Selector::Marc { selector, .. } => {
-                let field = match (context.field(), self.source) {
+            Selector::Marc(selector) => {
+                let field = match (self.field_of(context), self.source) {
                     (Some(field), Source::Marc(input)) if selector.linked => input.linked(field),
                     (field, _) => field,
                 };
@@ -202,7 +186,7 @@ impl<'r> Run<'r> {
                 return self.evaluate(step, expression, context, sink);
             }
             Selector::Tag | Selector::Indicator(_) => {
-                let Some(field) = context.field() else { return Ok(true) };
+                let Some(field) = self.field_of(context) else { return Ok(true) };
                 match selector {
                     Selector::Indicator(n) => marc::indicator(field, *n),
                     _ => Cow::Borrowed(self.tag_of(field)),
@@ -254,7 +238,7 @@ impl<'r> Run<'r> {
     /// The value of a node: of a field its first subfield, of an element its text.
     pub(super) fn value_at(&self, node: &Node<'r>) -> Option<Found<'r>> {
         match node {
-            Node::Value(value, _) => Some(value.clone()),
+            Node::Value(value) => Some(value.clone()),
             Node::Json(value) => self.json()?.found(value),
             Node::Xml(node) => Some(found(*node)),
             Node::Field(field) => {
@@ -276,9 +260,9 @@ impl<'r> Run<'r> {
             return value.clone();
         }
         match (name, node) {
-            ("tag", _) => node.field().map(|field| Found::of(self.tag_of(field))),
-            ("ind1", _) => node.field().map(|field| Found::of(marc::indicator(field, 0))),
-            ("ind2", _) => node.field().map(|field| Found::of(marc::indicator(field, 1))),
+            ("tag", _) => self.field_of(node).map(|field| Found::of(self.tag_of(field))),
+            ("ind1", _) => self.field_of(node).map(|field| Found::of(marc::indicator(field, 0))),
+            ("ind2", _) => self.field_of(node).map(|field| Found::of(marc::indicator(field, 1))),
             ("value", _) => self.value_at(node),
             (_, Node::Json(value)) => self.json_member(name, value),
             (_, Node::Xml(node)) => self.xml_member(name, *node),

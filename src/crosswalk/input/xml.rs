@@ -1,6 +1,6 @@
 //! What selectors find in an XML tree.
 
-use super::{Behind, Node};
+use super::Node;
 use crate::crosswalk::account::{Account, ClassNumber, PathStep, State};
 use crate::crosswalk::plan::Step;
 use crate::crosswalk::run::{Found, Origins, Outcome, Run};
@@ -119,6 +119,14 @@ pub fn found(node: XmlNode<'_>) -> Found<'_> {
 }
 
 impl<'r> Run<'r> {
+    /// Where paths begin: the element at hand, or that of the value at hand, or the record.
+    fn base(&self, input: &XmlInput<'r>, context: &Node<'r>) -> XmlNode<'r> {
+        match context {
+            Node::Xml(node) => *node,
+            _ => XmlNode::Element(self.element_of(context).unwrap_or(input.record)),
+        }
+    }
+
     /// The nodes that a path leads to.
     pub(in crate::crosswalk) fn xml_nodes(
         &mut self,
@@ -127,7 +135,7 @@ impl<'r> Run<'r> {
         out: &mut Vec<Node<'r>>,
     ) {
         let Some(input) = self.xml() else { return };
-        path.visit(input.record, current(&input, context), &mut |visit| match visit {
+        path.visit(input.record, self.base(&input, context), &mut |visit| match visit {
             Visit::Found(node) => out.push(Node::Xml(node)),
             Visit::Read(node) => self.mark(found(node).origins, State::Read),
         });
@@ -143,7 +151,7 @@ impl<'r> Run<'r> {
     ) -> Outcome<bool> {
         let Some(input) = self.xml() else { return Ok(true) };
         let mut values = self.spare.pop().unwrap_or_default();
-        path.visit(input.record, current(&input, context), &mut |visit| match visit {
+        path.visit(input.record, self.base(&input, context), &mut |visit| match visit {
             Visit::Found(node) => values.push(found(node)),
             Visit::Read(node) => self.mark(found(node).origins, State::Read),
         });
@@ -158,13 +166,5 @@ impl<'r> Run<'r> {
             (Some(child), None) => Some(found(XmlNode::Element(child))),
             _ => None,
         }
-    }
-}
-
-fn current<'r>(input: &XmlInput<'r>, context: &Node<'r>) -> XmlNode<'r> {
-    match context {
-        Node::Xml(node) => *node,
-        Node::Value(_, Behind::Element(element)) => XmlNode::Element(*element),
-        _ => XmlNode::Element(input.record),
     }
 }

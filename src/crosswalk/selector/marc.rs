@@ -45,7 +45,9 @@ pub enum Indicator {
 }
 
 impl Indicator {
-    fn matches(self, found: char) -> bool {
+    /// Whether an indicator is one of those that are meant.
+    #[must_use]
+    pub fn matches(self, found: char) -> bool {
         match self {
             Indicator::Any => true,
             Indicator::Is(c) => c == found,
@@ -103,6 +105,10 @@ impl Slice {
     /// The slice of `text`; shorter when the text is.
     #[must_use]
     pub fn of(self, text: &str) -> &str {
+        if text.is_ascii() {
+            let end = self.last.saturating_add(1).min(text.len());
+            return text.get(self.first.min(end)..end).unwrap_or("");
+        }
         let at = |n: usize| text.char_indices().nth(n).map_or(text.len(), |(i, _)| i);
         text.get(at(self.first)..at(self.last.saturating_add(1))).unwrap_or("")
     }
@@ -161,7 +167,8 @@ impl Test {
                 holds(c.encode_utf8(&mut [0; 4]))
             }
             Operand::Subfields(subfields) => {
-                let mut values = field.subfields().filter(|s| subfields.contains(s.code));
+                let codes = subfields.codes();
+                let mut values = field.subfields_of(|code| codes.contains(code));
                 match self.literal {
                     // `!=` says that no value is that one, also when there is no value at all.
                     Literal::NoneOf(_) => values.all(|subfield| holds(subfield.value)),
@@ -190,6 +197,8 @@ pub struct MarcSelector {
     pub conditions: Vec<Vec<Test>>,
     /// Which subfields.
     pub subfields: Subfields,
+    /// Their codes.
+    pub codes: CodeSet,
     /// Which characters of each value.
     pub slice: Option<Slice>,
 }
@@ -209,6 +218,7 @@ impl MarcSelector {
             occurrence: None,
             conditions: Vec::new(),
             subfields: Subfields::Whole,
+            codes: CodeSet::default(),
             slice: None,
         };
         let absolute = cursor.peek() != Some('$');
@@ -221,6 +231,7 @@ impl MarcSelector {
         if cursor.peek() == Some('$') {
             selector.subfields = parse_subfields(&mut cursor)?;
         }
+        selector.codes = selector.subfields.codes();
         if cursor.eat("/") {
             let first = cursor.number()?;
             let last = if cursor.eat("-") { cursor.number()? } else { first };
@@ -271,7 +282,14 @@ impl MarcSelector {
         Ok(())
     }
 
+    /// Whether it means fields as a whole.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.subfields == Subfields::Whole && self.slice.is_none()
+    }
+
     /// Whether `field` has the indicators and passes the conditions; its tag is known to match.
+    #[inline]
     #[must_use]
     pub fn accepts(&self, field: Field<'_>) -> bool {
         let [first, second] = self.indicators;

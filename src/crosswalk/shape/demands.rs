@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Buffer, Entry, Part, Shape};
+use super::{Buffers, Entry, Part, Shape};
 use crate::crosswalk::schema_paths::Place;
 use crate::json::plain_schema::only;
 
@@ -10,10 +10,7 @@ use crate::json::plain_schema::only;
 ///
 /// Leaves are bits of a number: a shape with more than 64 has no demands that are known.
 #[derive(Debug, Default)]
-pub struct Demands {
-    slots: usize,
-    all: Vec<Demand>,
-}
+pub struct Demands(Vec<Demand>);
 
 #[derive(Debug)]
 struct Demand {
@@ -26,11 +23,9 @@ struct Demand {
 impl Demands {
     /// Whether the buffers hold all that must be there.
     #[must_use]
-    pub fn hold(&self, buffers: &[Buffer]) -> bool {
-        let bit = |(n, buffer): (usize, &Buffer)| u64::from(!buffer.is_empty()) << n;
-        let filled =
-            buffers.iter().take(self.slots).enumerate().map(bit).fold(0, |all, bit| all | bit);
-        self.all.iter().all(|demand| {
+    pub fn hold(&self, buffers: &Buffers) -> bool {
+        let filled = buffers.filled();
+        self.0.iter().all(|demand| {
             filled & demand.of == 0 || demand.members.iter().all(|member| filled & member != 0)
         })
     }
@@ -41,7 +36,7 @@ impl Shape {
     /// it holds anything; `None` when it says more than is known.
     #[must_use]
     pub fn demands(&self, place: Place<'_>) -> Option<Demands> {
-        let mut demands = Demands { slots: self.slots, all: Vec::new() };
+        let mut demands = Demands::default();
         if self.slots > 64 {
             return None;
         }
@@ -62,22 +57,14 @@ fn level(entries: &[Entry], place: Place<'_>, demands: &mut Demands) -> Option<(
     let mut members = Vec::new();
     for name in required {
         let entry = entries.iter().find(|entry| Some(entry.name.as_str()) == name.as_str())?;
-        members.push(leaves(entry));
+        members.push(entry.bits);
     }
-    let of = entries.iter().map(leaves).fold(0, |all, entry| all | entry);
-    demands.all.push(Demand { of, members });
+    let of = entries.iter().fold(0, |all, entry| all | entry.bits);
+    demands.0.push(Demand { of, members });
     for entry in entries {
         if let Part::Branch(below) = &entry.part {
             level(below, place.at(&entry.name)?, demands)?;
         }
     }
     Some(())
-}
-
-/// The leaves of an entry.
-fn leaves(entry: &Entry) -> u64 {
-    match &entry.part {
-        Part::Leaf(target) => 1 << target.slot,
-        Part::Branch(below) => below.iter().map(leaves).fold(0, |all, entry| all | entry),
-    }
 }

@@ -1,11 +1,12 @@
 //! Stitching: the buffers of a shape put together along its tree.
 
-use super::{Buffer, Entry, Form, Part};
+use super::{Buffer, Buffers, Entry, Form, Part};
 
 /// The members of an object, without braces.
-pub(super) fn json(level: &[Entry], buffers: &[Buffer], out: &mut Vec<u8>) {
+pub(super) fn json(level: &[Entry], buffers: &Buffers, out: &mut Vec<u8>) {
     let start = out.len();
-    for Entry { open, part, .. } in level {
+    let filled = buffers.filled();
+    for Entry { open, part, .. } in level.iter().filter(|entry| entry.bits & filled != 0) {
         let before = out.len();
         let begin = |out: &mut Vec<u8>| {
             if before > start {
@@ -15,20 +16,12 @@ pub(super) fn json(level: &[Entry], buffers: &[Buffer], out: &mut Vec<u8>) {
         };
         match part {
             Part::Leaf(target) => {
-                let Some(buffer) = buffers.get(target.slot).filter(|buffer| !buffer.is_empty())
-                else {
-                    continue;
-                };
+                let Some(buffer) = buffers.get(target.slot) else { continue };
                 begin(out);
                 if target.many {
                     out.push(b'[');
                 }
-                buffer.pieces().enumerate().for_each(|(n, piece)| {
-                    if n > 0 {
-                        out.push(b',');
-                    }
-                    out.extend_from_slice(piece);
-                });
+                out.extend_from_slice(buffer.listed());
                 if target.many {
                     out.push(b']');
                 }
@@ -50,7 +43,7 @@ pub(super) fn json(level: &[Entry], buffers: &[Buffer], out: &mut Vec<u8>) {
 
 /// What stands behind an element's name: attributes, `>`, content. Says whether there is any
 /// content, or, where the shape has no place for some, any attribute.
-pub(super) fn element(level: &[Entry], buffers: &[Buffer], out: &mut Vec<u8>) -> bool {
+pub(super) fn element(level: &[Entry], buffers: &Buffers, out: &mut Vec<u8>) -> bool {
     let before = out.len();
     for Entry { open, close, part, .. } in level.iter().filter(|entry| !entry.is_content()) {
         let Part::Leaf(target) = part else { continue };

@@ -3,7 +3,7 @@
 use super::super::input::Node;
 use super::super::plan::{Object, Step};
 use super::super::run::{Outcome, Run};
-use super::super::shape::{Buffer, Target};
+use super::super::shape::{Buffers, Target};
 use crate::xml::writer::push_text;
 
 /// How a rule builds the 880 of its field.
@@ -24,17 +24,15 @@ impl<'r> Run<'r> {
     pub(crate) fn pair(
         &mut self,
         linked: &'r Linked,
-        (object, inner, target): (&Object, &[Buffer], Target),
+        (object, inner, target): (&Object, &Buffers, Target),
         node: &Node<'r>,
-        buffers: &mut [Buffer],
+        buffers: &mut Buffers,
         depth: usize,
     ) -> Outcome<()> {
         let mut field = Vec::new();
         object.shape.stitch(inner, &mut field);
         self.link_880(linked, node, &mut field, buffers, depth)?;
-        if let Some(buffer) = buffers.get_mut(target.slot) {
-            buffer.push(false, |out| out.extend_from_slice(&field));
-        }
+        buffers.push(target.slot, false, |out| out.extend_from_slice(&field));
         Ok(())
     }
 
@@ -45,16 +43,16 @@ impl<'r> Run<'r> {
         linked: &'r Linked,
         node: &Node<'r>,
         field: &mut Vec<u8>,
-        buffers: &mut [Buffer],
+        buffers: &mut Buffers,
         depth: usize,
     ) -> Outcome<()> {
         let shape = &linked.object.shape;
-        let mut inner: Vec<Buffer> = Vec::new();
-        inner.resize_with(shape.slots(), Buffer::default);
+        let mut inner = Buffers::default();
+        inner.begin(shape.slots());
         let first_mark = self.memory.marks.len();
         let traced = self.memory.trace.as_ref().map_or(0, |trace| trace.lines.len());
         if let Some(trace) = &mut self.memory.trace {
-            trace.enter("880", Some(buffers.get(linked.target.slot).map_or(0, Buffer::len)));
+            trace.enter("880", Some(buffers.len(linked.target.slot)));
         }
         let mut kept = true;
         for item in &linked.object.items {
@@ -85,9 +83,7 @@ impl<'r> Run<'r> {
         pair.extend_from_slice(link(&format!("{}-{number}{script}", linked.tag)).as_bytes());
         pair.extend_from_slice(other.get(self::head(&other)..).unwrap_or_default());
         field.splice(head..head, link(&format!("880-{number}")).into_bytes());
-        if let Some(buffer) = buffers.get_mut(linked.target.slot) {
-            buffer.push(false, |out| out.extend_from_slice(&pair));
-        }
+        buffers.push(linked.target.slot, false, |out| out.extend_from_slice(&pair));
         Ok(())
     }
 }

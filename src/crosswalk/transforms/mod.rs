@@ -4,6 +4,7 @@ mod build;
 mod countries;
 mod dates;
 mod derived;
+mod endings;
 mod language;
 mod list;
 mod names;
@@ -83,6 +84,7 @@ pub enum Applied<'v> {
     Failed(&'static str, Cow<'v, str>),
 }
 
+#[inline]
 fn total<'v>(text: Cow<'v, str>, transform: impl Fn(&str) -> Cow<'_, str>) -> Applied<'v> {
     Applied::One(match text {
         Cow::Borrowed(text) => transform(text),
@@ -114,6 +116,7 @@ fn fallible<'v>(
 
 impl Step {
     /// Applies the transform to one value.
+    #[inline(always)]
     pub fn apply<'v>(&'v self, text: Cow<'v, str>) -> Applied<'v> {
         match self {
             Step::Total(transform) => total(text, *transform),

@@ -2,14 +2,20 @@
 
 use std::borrow::Cow;
 
+use super::text::trimmed;
+
 /// Family and given name of `"Family, Given"`; the given name is empty when there is no comma.
 ///
 /// A suffix stays with the given name: `"King, Martin Luther, Jr."` is `("King", "Martin Luther,
 /// Jr.")`.
 #[must_use]
 pub fn split_name(value: &str) -> (&str, &str) {
-    let (family, given) = value.trim().split_once(',').unwrap_or((value.trim(), ""));
-    (family.trim(), given.trim_start().trim_end_matches([' ', ',']))
+    let value = trimmed(value);
+    let comma = value.bytes().position(|byte| byte == b',').unwrap_or(value.len());
+    let (family, given) = value.split_at_checked(comma).unwrap_or((value, ""));
+    let given = given.strip_prefix(',').unwrap_or(given).trim_start();
+    let end = given.bytes().rposition(|byte| !matches!(byte, b' ' | b','));
+    (trimmed(family), given.get(..end.map_or(0, |end| end + 1)).unwrap_or(given))
 }
 
 /// `"Given Family"` as `"Family, Given"`; what has a comma or one word only stays as it is.

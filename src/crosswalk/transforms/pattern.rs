@@ -121,8 +121,9 @@ impl QuickLook {
             QuickLook::None => true,
             QuickLook::Begins(words, firsts) | QuickLook::Decides(words, firsts) => {
                 let text = text.as_bytes();
+                // Words of one byte are told by the first.
                 text.first().is_some_and(|first| firsts.contains(*first))
-                    && words.iter().any(|word| text.starts_with(word))
+                    && words.iter().any(|word| word.len() == 1 || text.starts_with(word))
             }
             QuickLook::Holds(word) => holds(text.as_bytes(), word),
         }

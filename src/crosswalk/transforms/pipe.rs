@@ -16,7 +16,7 @@ pub struct Pipe {
     pub names: Vec<String>,
     /// So many steps at the front leave a settled text as it is (`settled::is_settled`).
     pub settled: usize,
-    /// They do so to a text beyond ASCII too (`settled::is_settled_beyond_ascii`).
+    /// They do so to a text beyond ASCII too .
     pub beyond_ascii: bool,
     /// So many steps are applied value by value; the next one, if any, is a [`Step::List`].
     pub each: usize,

@@ -6,7 +6,7 @@ use super::build::{
     Argument, Build, list, none, nonfiling, one_number, one_pattern, one_table, one_text, replace,
     slice, split, uuid5,
 };
-use super::{List, Step, countries, dates, derived, language, names, numbers, text};
+use super::{List, Step, countries, dates, derived, endings, language, names, numbers, text};
 use crate::identifiers;
 
 /// What a transform is about: a section of the reference.
@@ -165,7 +165,7 @@ pub static TRANSFORMS: &[Row] = &[
     total!(Text, "strip_html", text::strip_html, "text without tags, character references resolved", "<p>a &amp; b</p>" => "a & b"),
     with!(Text, "suffix", "suffix(text)", false, "puts a text behind", "suffix('!')": "a" => "a!", |a| one_text(a, Step::Suffix)),
     total!(Text, "trim", text::trim, "no white space at either end", " a " => "a"),
-    total!(Text, "trim_isbd", text::trim_isbd, "no ISBD punctuation or white space at the end", "A title /" => "A title"),
+    total!(Text, "trim_isbd", endings::trim_isbd, "no ISBD punctuation or white space at the end", "A title /" => "A title"),
     with!(Text, "truncate", "truncate(n)", false, "at most n characters", "truncate(2)": "abc" => "ab", |a| one_number(a, Step::Truncate)),
     with!(List, "unique", "unique", false, "each value once, where it stands first", "unique": "b|a|b" => "b|a", |a| list(a, List::Unique)),
     total!(Text, "upper", text::upper, "upper case", "aé" => "AÉ"),

@@ -259,7 +259,7 @@ impl Marc {
     fn push_subfield_bounds(&mut self, code: char, start: u32, end: u32) {
         self.subfields.push(SubfieldBounds { code, start, end });
         if let Some(field) = self.fields.last_mut() {
-            field.end_subfield = bound(self.subfields.len());
+            field.end_subfield += 1;
         }
     }
 }
@@ -323,11 +323,16 @@ impl<'r> Field<'r> {
 
     /// Code, position among all values of the record, and length in bytes of each subfield.
     pub fn outline(self) -> impl Iterator<Item = (char, usize, usize)> {
-        let range = self.bounds.first_subfield as usize..self.bounds.end_subfield as usize;
-        let bounds = self.marc.subfields.get(range.clone()).unwrap_or_default();
-        range.zip(bounds).map(|(index, bounds)| {
+        self.bounds_of_subfields().map(|(index, bounds)| {
             (bounds.code, index, bounds.end.saturating_sub(bounds.start) as usize)
         })
+    }
+
+    #[inline]
+    fn bounds_of_subfields(self) -> impl Iterator<Item = (usize, &'r SubfieldBounds)> {
+        let first = self.bounds.first_subfield as usize;
+        let bounds = self.marc.subfields.get(first..self.bounds.end_subfield as usize);
+        bounds.unwrap_or_default().iter().enumerate().map(move |(n, bounds)| (first + n, bounds))
     }
 
     /// The first subfield with this code.
@@ -343,9 +348,7 @@ impl<'r> Field<'r> {
 
     /// The subfields whose code is wanted, in record order.
     pub fn subfields_of(self, wanted: impl Fn(char) -> bool) -> impl Iterator<Item = Subfield<'r>> {
-        let range = self.bounds.first_subfield as usize..self.bounds.end_subfield as usize;
-        let bounds = self.marc.subfields.get(range.clone()).unwrap_or_default();
-        let wanted = range.zip(bounds).filter(move |(_, bounds)| wanted(bounds.code));
+        let wanted = self.bounds_of_subfields().filter(move |(_, bounds)| wanted(bounds.code));
         wanted.map(move |(index, bounds)| Subfield {
             code: bounds.code,
             value: self.marc.slice(bounds),

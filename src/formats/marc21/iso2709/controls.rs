@@ -1,5 +1,7 @@
 //! The control characters of a record's data, found eight bytes at a time.
 
+use std::slice::Iter;
+
 use super::ESC;
 
 /// The positions of all control characters (below U+0020) but tabs, line breaks and escapes,
@@ -7,7 +9,7 @@ use super::ESC;
 #[derive(Debug)]
 pub(super) struct Controls<'b> {
     data: &'b [u8],
-    chunks: &'b [[u8; 8]],
+    chunks: Iter<'b, [u8; 8]>,
     /// Where the chunk at hand begins.
     at: usize,
     /// The high bit of each byte of the chunk at hand that is still to be told.
@@ -16,53 +18,53 @@ pub(super) struct Controls<'b> {
 
 impl<'b> Controls<'b> {
     pub fn of(data: &'b [u8]) -> Controls<'b> {
-        let (chunks, _) = data.as_chunks::<8>();
-        let mut controls = Controls { data, chunks, at: 0, found: 0 };
-        controls.load();
-        controls
-    }
-
-    // Looks at the chunk at `at`; the last one may be shorter.
-    fn load(&mut self) {
-        const LOW: u64 = u64::from_ne_bytes([0x7F; 8]);
-        let word = match self.chunks.split_first() {
-            Some((chunk, rest)) => {
-                self.chunks = rest;
-                u64::from_le_bytes(*chunk)
-            }
-            None => {
-                let mut chunk = [b' '; 8];
-                let rest = self.data.get(self.at..).unwrap_or_default();
-                chunk.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-                u64::from_le_bytes(chunk)
-            }
-        };
-        // A byte is below 0x20 when its three high bits are 0; no carry leaves a byte.
-        let high_bits = word & u64::from_ne_bytes([0xE0; 8]);
-        self.found = !(((high_bits & LOW) + LOW) | high_bits) & !LOW;
+        let mut chunks = data.as_chunks::<8>().0.iter();
+        let found = chunks.next().map_or_else(|| in_last(data, 0), in_chunk);
+        Controls { data, chunks, at: 0, found }
     }
 }
 
 impl Iterator for Controls<'_> {
-    type Item = usize;
+    /// Where it stands, and what it is.
+    type Item = (usize, u8);
 
     #[inline]
-    fn next(&mut self) -> Option<usize> {
+    fn next(&mut self) -> Option<(usize, u8)> {
         loop {
             while self.found == 0 {
                 self.at += 8;
-                if self.at >= self.data.len() {
-                    return None;
-                }
-                self.load();
+                self.found = match self.chunks.next() {
+                    Some(chunk) => in_chunk(chunk),
+                    None if self.at < self.data.len() => in_last(self.data, self.at),
+                    None => return None,
+                };
             }
             let position = self.at + self.found.trailing_zeros() as usize / 8;
             self.found &= self.found - 1;
-            if !matches!(self.data.get(position), Some(b'\t' | b'\n' | b'\r' | &ESC) | None) {
-                return Some(position);
+            match self.data.get(position) {
+                Some(b'\t' | b'\n' | b'\r' | &ESC) | None => {}
+                Some(byte) => return Some((position, *byte)),
             }
         }
     }
+}
+
+/// The high bits of the bytes that are below 0x20.
+#[inline]
+fn in_chunk(chunk: &[u8; 8]) -> u64 {
+    const LOW: u64 = u64::from_ne_bytes([0x7F; 8]);
+    // A byte is below 0x20 when its three high bits are 0; no carry leaves a byte.
+    let high_bits = u64::from_le_bytes(*chunk) & u64::from_ne_bytes([0xE0; 8]);
+    !(((high_bits & LOW) + LOW) | high_bits) & !LOW
+}
+
+/// The same of the last bytes, from `at` on, which are fewer than eight.
+#[cold]
+fn in_last(data: &[u8], at: usize) -> u64 {
+    let mut chunk = [b' '; 8];
+    let rest = data.get(at..).unwrap_or_default();
+    chunk.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    in_chunk(&chunk)
 }
 
 #[cfg(test)]
@@ -77,7 +79,8 @@ mod tests {
             ),
         ) {
             let wanted = |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | ESC);
-            let expected: Vec<usize> = (0..data.len()).filter(|at| wanted(data[*at])).collect();
+            let expected: Vec<(usize, u8)> =
+                (0..data.len()).filter(|at| wanted(data[*at])).map(|at| (at, data[at])).collect();
             proptest::prop_assert_eq!(Controls::of(&data).collect::<Vec<_>>(), expected);
         }
     }

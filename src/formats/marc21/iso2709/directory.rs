@@ -23,13 +23,30 @@ pub(super) struct Entry {
 impl Entry {
     #[inline]
     pub(super) fn parse(bytes: &[u8; 12]) -> Option<Entry> {
-        let [t0, t1, t2, l0, l1, l2, l3, s0, s1, s2, s3, s4] = *bytes;
-        Some(Entry {
-            tag: [t0, t1, t2],
-            length: number(&[l0, l1, l2, l3])?,
-            start: number(&[s0, s1, s2, s3, s4])?,
-        })
+        let [t0, t1, t2, first, digits @ ..] = *bytes;
+        // Four digits of length and five of start: the first one, and eight at one look.
+        let (first, rest) = (usize::from(first.wrapping_sub(b'0')), eight_digits(digits)?);
+        let length = 1000 * first + rest / 100_000;
+        (first < 10).then_some(Entry { tag: [t0, t1, t2], length, start: rest % 100_000 })
     }
+}
+
+/// The value of eight ASCII digits.
+#[inline]
+fn eight_digits(digits: [u8; 8]) -> Option<usize> {
+    const SIXES: u64 = u64::from_ne_bytes([6; 8]);
+    const HIGH_HALVES: u64 = u64::from_ne_bytes([0xF0; 8]);
+    const ZEROS: u64 = u64::from_ne_bytes([b'0'; 8]);
+    let word = u64::from_le_bytes(digits);
+    // 0x30 to 0x39: the high half is 3, and still is with 6 more.
+    let are_digits =
+        (word | word.wrapping_add(SIXES)) & HIGH_HALVES == ZEROS && word & HIGH_HALVES == ZEROS;
+    // The first digit is the lowest byte. Neighbors become numbers of two digits, of four, of eight.
+    let pairs = word.wrapping_sub(ZEROS);
+    let pairs = (pairs.wrapping_mul(10).wrapping_add(pairs >> 8)) & 0x00FF_00FF_00FF_00FF;
+    let fours = (pairs.wrapping_mul(100).wrapping_add(pairs >> 16)) & 0x0000_FFFF_0000_FFFF;
+    let eight = fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xFFFF_FFFF;
+    usize::try_from(eight).ok().filter(|_| are_digits)
 }
 
 /// The value of ASCII digits, at most nine.
@@ -179,4 +196,17 @@ pub(super) fn field(bytes: &[u8], tag: [u8; 3]) -> Option<&[u8]> {
     let (entries, _) = after_leader.get(..memchr(FT, after_leader)?)?.as_chunks::<12>();
     let position = entries.iter().position(|entry| entry.starts_with(&tag))?;
     after_leader.split(|&byte| byte == FT).nth(position + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn eight_digits_are_read_as_one_by_one(digits in "[0-9]{8}|[/-:]{8}|[0-9]{3}[ -~][0-9]{4}") {
+            let digits: [u8; 8] = digits.as_bytes().try_into().unwrap();
+            proptest::prop_assert_eq!(eight_digits(digits), number(&digits));
+        }
+    }
 }

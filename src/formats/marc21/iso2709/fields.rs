@@ -41,17 +41,15 @@ pub(super) fn push_plain(marc: &mut Marc, base: usize, body: &[u8], entries: &[[
     let mut start = 0;
     for entry in entries {
         let Some(entry) = directory::Entry::parse(entry) else { return false };
-        if entry.start != start
-            || entry.length == 0
-            || !entry.tag.iter().all(u8::is_ascii_alphanumeric)
-        {
+        let tag = Tag(entry.tag);
+        let is_tag = tag.number().is_some() || tag.0.iter().all(u8::is_ascii_alphanumeric);
+        if entry.start != start || entry.length == 0 || !is_tag {
             return false;
         }
-        let tag = Tag(entry.tag);
         let end = start + entry.length - 1;
-        let Some(mut mark) = marks.next() else { return false };
+        let Some((mut mark, byte)) = marks.next() else { return false };
         if tag.is_control() {
-            if mark != end || data.get(mark) != Some(&FT) {
+            if mark != end || byte != FT {
                 return false;
             }
             push_value(marc, tag, (base + start, base + end));
@@ -63,13 +61,12 @@ pub(super) fn push_plain(marc: &mut Marc, base: usize, body: &[u8], entries: &[[
             marc.push_data(tag, [char::from(first), char::from(second)]);
             while mark != end {
                 let code = mark + 1;
-                let Some(next) = marks.next() else { return false };
-                let Some(byte) = data.get(code).filter(|byte| byte.is_ascii_graphic()) else {
+                let (Some(byte), Some((next, delimiter))) = (data.get(code), marks.next()) else {
                     return false;
                 };
                 // A field terminator before the field's end, or a delimiter at it, or neither.
                 let wanted = if next == end { FT } else { US };
-                if next > end || data.get(next) != Some(&wanted) || next == code {
+                if next > end || delimiter != wanted || next == code || !byte.is_ascii_graphic() {
                     return false;
                 }
                 marc.push_subfield_at(char::from(*byte), base + code + 1, base + next);
