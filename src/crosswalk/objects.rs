@@ -16,18 +16,18 @@ impl<'r> Run<'r> {
         buffers: &mut Buffers,
         depth: usize,
     ) -> Outcome<bool> {
-        if let (true, Some(input)) = (step.whole_fields, self.marc())
+        if let (true, Some(input)) = (step.ahead.whole_fields, self.marc())
             && !(input.has_strays() || step.linked && input.has_alternates())
         {
             return self.objects_of_fields(step, cases, (context, input), buffers, depth);
         }
         let mut built = false;
-        if step.by_value {
+        if step.ahead.by_value {
             let mut values = self.spare.pop().unwrap_or_default();
             if !self.values(step, context, &mut values)? {
                 return Ok(false);
             }
-            if values.is_empty() && step.dressed {
+            if values.is_empty() && step.ahead.dressed {
                 values.extend(self.default_of(step, context)?);
             }
             for value in values.drain(..) {
@@ -41,7 +41,7 @@ impl<'r> Run<'r> {
                 return Ok(false);
             }
             if self.nodes.len() == start
-                && step.dressed
+                && step.ahead.dressed
                 && let Some(default) = self.default_of(step, context)?
             {
                 self.nodes.push(Node::Value(default));
@@ -80,7 +80,7 @@ impl<'r> Run<'r> {
     /// The fields or values from which a rule builds, onto the end of `self.nodes`.
     fn select_nodes(&mut self, step: &'r Step, context: &Node<'r>) -> Outcome<bool> {
         let start = self.nodes.len();
-        if step.by_value {
+        if step.ahead.by_value {
             let mut values = self.spare.pop().unwrap_or_default();
             if !self.values(step, context, &mut values)? {
                 return Ok(false);
@@ -191,10 +191,10 @@ impl<'r> Run<'r> {
         buffers: &mut Buffers,
         depth: usize,
     ) -> Outcome<bool> {
-        if !step.dressed && !step.lets.is_empty() {
+        if !step.ahead.dressed && !step.lets.is_empty() {
             self.bind(step, node)?;
         }
-        let asked = if step.dressed { context } else { node };
+        let asked = if step.ahead.dressed { context } else { node };
         if step.when.is_some() && !self.holds(step, step.when.as_ref(), asked)? {
             return Ok(false);
         }
@@ -224,9 +224,9 @@ impl<'r> Run<'r> {
             // Whether no subfield of this field is meant: no need to look for values.
             let absent = item.codes.is_some_and(|wanted| !wanted.meets(codes));
             keep = match &item.body {
-                _ if absent && item.idle && !item.dressed => continue,
+                _ if absent && item.ahead.idle && !item.ahead.dressed => continue,
                 Body::Leaf(target) if absent => self.missing(item, *target, node, &mut inner),
-                Body::Cases(_) if absent && !item.dressed => {
+                Body::Cases(_) if absent && !item.ahead.dressed => {
                     self.missing_policy(item, &item.on_missing)
                 }
                 Body::Leaf(target) if item.lets.is_empty() => {

@@ -143,6 +143,21 @@ pub struct Step {
     pub codes: Option<CodeSet>,
     /// Where it reads fields of the record: its number in [`Chains`].
     pub chain: Option<u16>,
+    /// What is known of it before it runs.
+    pub ahead: Ahead,
+    /// A leaf that takes the value at hand as it is.
+    pub copies: bool,
+    /// What the target's schema asks of the values that it writes.
+    pub check: Check,
+    /// A leaf whose values can be written as they come, without a list to sort or choose from.
+    pub direct: bool,
+    /// An expression in it, or in its items, reads the output so far.
+    pub reads_record: bool,
+}
+
+/// What is known of a step before it runs.
+#[derive(Debug, Default)]
+pub struct Ahead {
     /// It reads nothing but those, and without condition: a record without such a field has no
     /// value for it.
     pub only_fields: bool,
@@ -158,14 +173,6 @@ pub struct Step {
     pub idle: bool,
     /// It builds nothing without a linked 880.
     pub only_linked: bool,
-    /// A leaf that takes the value at hand as it is.
-    pub copies: bool,
-    /// What the target's schema asks of the values that it writes.
-    pub check: Check,
-    /// A leaf whose values can be written as they come, without a list to sort or choose from.
-    pub direct: bool,
-    /// An expression in it, or in its items, reads the output so far.
-    pub reads_record: bool,
 }
 
 /// A condition.
@@ -258,35 +265,35 @@ impl Step {
         };
         let fields: Option<Vec<MarcSelector>> = self.from.iter().map(marc).collect();
         let plain = self.constant.is_none() && !self.from.is_empty();
-        self.by_value = !self.pipe.steps.is_empty()
+        self.ahead.by_value = !self.pipe.steps.is_empty()
             || self.constant.is_some()
             || self.join.is_some()
             || self.listed
             || matches!(self.take, Take::Longest | Take::Earliest | Take::AllJoined(_));
-        self.dressed = match &self.body {
+        self.ahead.dressed = match &self.body {
             Body::Cases(cases) => {
                 matches!(cases.as_slice(), [CasePlan { object: Some(object), .. }] if object.dressed)
             }
             _ => false,
         };
         if let Some(fields) = fields.filter(|_| plain) {
-            self.only_fields = self.when.is_none();
-            self.in_order = (self.sorted || fields.len() == 1)
+            self.ahead.only_fields = self.when.is_none();
+            self.ahead.in_order = (self.sorted || fields.len() == 1)
                 && self.take != Take::FirstMatch
                 && fields.iter().all(|selector| selector.occurrence.is_none());
-            self.whole_fields = self.in_order
+            self.ahead.whole_fields = self.ahead.in_order
                 && matches!(self.take, Take::All | Take::First)
-                && !self.by_value
-                && !self.dressed
+                && !self.ahead.by_value
+                && !self.ahead.dressed
                 && fields.iter().all(MarcSelector::is_whole);
             if let Body::Cases(cases) = &self.body {
-                self.only_linked = self.lets.is_empty()
+                self.ahead.only_linked = self.lets.is_empty()
                     && self.pipe.steps.is_empty()
                     && fields.iter().all(|selector| selector.conditions.is_empty())
                     && cases.iter().all(CasePlan::is_only_linked);
             }
         }
-        self.idle = matches!(self.body, Body::Leaf(_) | Body::Cases(_))
+        self.ahead.idle = matches!(self.body, Body::Leaf(_) | Body::Cases(_))
             && self.default.is_none()
             && matches!(self.on_missing, Policy::Ok | Policy::Keep);
         self

@@ -126,12 +126,12 @@ impl<'r> Run<'r> {
         let marc = self.marc();
         for (n, rule) in rules.iter().enumerate() {
             let absent = match (marc, rule.chain) {
-                (Some(input), Some(chain)) if rule.only_fields => {
-                    !input.has_any(chain) || (rule.only_linked && !input.has_alternates())
+                (Some(input), Some(chain)) if rule.ahead.only_fields => {
+                    !input.has_any(chain) || (rule.ahead.only_linked && !input.has_alternates())
                 }
                 _ => false,
             };
-            if absent && rule.idle {
+            if absent && rule.ahead.idle {
                 continue;
             }
             let start = self.memory.times.is_some().then(Instant::now);
@@ -156,7 +156,7 @@ impl<'r> Run<'r> {
             Body::Leaf(target) if absent => {
                 self.missing(rule, *target, &Node::Root, buffers).map(|_| ())
             }
-            Body::Cases(_) if absent && !(rule.dressed && has_default(rule)) => {
+            Body::Cases(_) if absent && !(rule.ahead.dressed && has_default(rule)) => {
                 self.missing_policy(rule, &rule.on_missing).map(|_| ())
             }
             _ => self.step(rule, &Node::Root, buffers, 0).map(|_| ()),
@@ -181,7 +181,7 @@ impl<'r> Run<'r> {
                 kept
             }
             Body::Leaf(target) => self.leaf(step, *target, node, buffers),
-            Body::Cases(cases) if step.dressed && !step.lets.is_empty() => {
+            Body::Cases(cases) if step.ahead.dressed && !step.lets.is_empty() => {
                 let bound = self.bindings.len();
                 self.bind(step, node)?;
                 let kept = self.objects(step, cases, node, buffers, depth);

@@ -122,7 +122,7 @@ impl Run<'_> {
                     }
                 }
             }
-            Node::Value(value, _) => self.mark(value.origins, state),
+            Node::Value(value) => self.mark(value.origins, state),
             Node::Root => {}
         }
     }

@@ -56,7 +56,7 @@ impl<'r> Run<'r> {
         node: &Node<'r>,
         sink: &mut Sink<'_, 'r>,
     ) -> Outcome<bool> {
-        if let (true, Some(input)) = (step.in_order, self.marc())
+        if let (true, Some(input)) = (step.ahead.in_order, self.marc())
             && !input.has_strays()
         {
             return self.values_in_order(step, input, sink);

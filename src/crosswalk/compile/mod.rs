@@ -9,7 +9,9 @@ mod tables;
 pub use proof::Check;
 
 use crate::crosswalk::expression::Form;
-use crate::crosswalk::plan::{Body, Chains, Input, Label, OfUnmapped, Plan, Selector, Step, codes};
+use crate::crosswalk::plan::{
+    Ahead, Body, Chains, Input, Label, OfUnmapped, Plan, Selector, Step, codes,
+};
 use crate::crosswalk::schema_paths::SchemaPaths;
 use crate::crosswalk::shape::{Shape, Target};
 use crate::crosswalk::syntax::keys::{self, words};
@@ -262,13 +264,7 @@ impl Compiler<'_> {
             to: rule.to.as_ref().map(|to| plain_path(&to.value)),
             direct: false,
             chain: self.chains.add(&from),
-            only_fields: false,
-            in_order: false,
-            whole_fields: false,
-            by_value: false,
-            dressed: false,
-            idle: false,
-            only_linked: false,
+            ahead: Ahead::default(),
             copies: false,
             check: Check::default(),
             codes: if plain { codes(&from) } else { None },
