@@ -65,14 +65,11 @@ impl<'r> Run<'r> {
         buffers: &mut Buffers,
         depth: usize,
     ) -> Outcome<bool> {
-        let (mut found, mut built) = (false, false);
+        let mut built = false;
         for (selector, field) in input.fields(step) {
             self.mark_conditions(selector, field);
-            if step.take == Take::All || !found {
-                let node = Node::Field(field);
-                built |= self.object(step, cases, (&node, context), buffers, depth)?;
-            }
-            found = true;
+            let node = Node::Field(field);
+            built |= self.object(step, cases, (&node, context), buffers, depth)?;
         }
         if built { Ok(true) } else { self.missing_policy(step, &step.on_missing) }
     }

@@ -282,7 +282,7 @@ impl Step {
                 && self.take != Take::FirstMatch
                 && fields.iter().all(|selector| selector.occurrence.is_none());
             self.ahead.whole_fields = self.ahead.in_order
-                && matches!(self.take, Take::All | Take::First)
+                && self.take == Take::All
                 && !self.ahead.by_value
                 && !self.ahead.dressed
                 && fields.iter().all(MarcSelector::is_whole);

@@ -4,7 +4,7 @@ use super::Node;
 use crate::crosswalk::account::{Account, ClassNumber, PathStep, State};
 use crate::crosswalk::plan::Step;
 use crate::crosswalk::run::{Found, Origins, Outcome, Run};
-use crate::crosswalk::selector::{Namespaces, Visit, XmlNode, XmlPath};
+use crate::crosswalk::selector::{NameSet, Namespaces, Visit, XmlNode, XmlPath};
 use crate::crosswalk::values::{Sink, position};
 use crate::xml::tree::{self, Element, Name, Tree, XSI_NAMESPACE};
 
@@ -14,6 +14,8 @@ pub struct XmlInput<'r> {
     pub tree: &'r Tree,
     pub record: Element<'r>,
     namespaces: &'r Namespaces,
+    /// The names of the tree's elements.
+    names: NameSet,
 }
 
 impl<'r> XmlInput<'r> {
@@ -34,7 +36,7 @@ impl<'r> XmlInput<'r> {
                 tree.root()?.descendants().find(is_root)?
             }
         };
-        Some(XmlInput { tree, record, namespaces })
+        Some(XmlInput { tree, record, namespaces, names: NameSet::of(tree.root()?) })
     }
 
     /// Calls `found` with each attribute and text of the record: its number, the class of its
@@ -134,7 +136,7 @@ impl<'r> Run<'r> {
         context: &Node<'r>,
         out: &mut Vec<Node<'r>>,
     ) {
-        let Some(input) = self.xml() else { return };
+        let Some(input) = self.xml().filter(|input| path.may_lead(input.names)) else { return };
         path.visit(input.record, self.base(&input, context), &mut |visit| match visit {
             Visit::Found(node) => out.push(Node::Xml(node)),
             Visit::Read(node) => self.mark(found(node).origins, State::Read),
@@ -149,7 +151,9 @@ impl<'r> Run<'r> {
         context: &Node<'r>,
         sink: &mut Sink<'_, 'r>,
     ) -> Outcome<bool> {
-        let Some(input) = self.xml() else { return Ok(true) };
+        let Some(input) = self.xml().filter(|input| path.may_lead(input.names)) else {
+            return Ok(true);
+        };
         let mut values = self.spare.pop().unwrap_or_default();
         path.visit(input.record, self.base(&input, context), &mut |visit| match visit {
             Visit::Found(node) => values.push(found(node)),

@@ -121,9 +121,13 @@ impl QuickLook {
             QuickLook::None => true,
             QuickLook::Begins(words, firsts) | QuickLook::Decides(words, firsts) => {
                 let text = text.as_bytes();
-                // Words of one byte are told by the first.
-                text.first().is_some_and(|first| firsts.contains(*first))
-                    && words.iter().any(|word| word.len() == 1 || text.starts_with(word))
+                let is_word = |first: &u8, word: &[u8]| match word {
+                    [only] => only == first,
+                    _ => text.starts_with(word),
+                };
+                text.first().is_some_and(|first| {
+                    firsts.contains(*first) && words.iter().any(|word| is_word(first, word))
+                })
             }
             QuickLook::Holds(word) => holds(text.as_bytes(), word),
         }

@@ -156,6 +156,14 @@ impl Tree {
         rest.get(..length).unwrap_or_default()
     }
 
+    // Most names differ in length already.
+    #[inline]
+    fn is_local(&self, name: Span, local: u32, wanted: &str) -> bool {
+        let (start, end) = (local as usize, name.end as usize);
+        end.saturating_sub(start) == wanted.len()
+            && self.text.as_bytes().get(start..end) == Some(wanted.as_bytes())
+    }
+
     fn name(&self, name: Span, local: u32, namespace: u32) -> Name<'_> {
         let prefix = Span { start: name.start, end: local.saturating_sub(1).max(name.start) };
         Name {

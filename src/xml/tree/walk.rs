@@ -77,6 +77,26 @@ impl<'t> Element<'t> {
         })
     }
 
+    /// Its name without prefix.
+    #[must_use]
+    pub fn local(self) -> &'t str {
+        let local = |row: &Row| self.tree.slice(Span { start: row.local, end: row.span.end });
+        self.place().map_or("", local)
+    }
+
+    /// Whether its name without prefix is this one.
+    #[inline]
+    #[must_use]
+    pub fn is_local(self, local: &str) -> bool {
+        self.place().is_some_and(|row| self.tree.is_local(row.span, row.local, local))
+    }
+
+    /// The namespace of its name; empty for none.
+    #[must_use]
+    pub fn namespace(self) -> &'t str {
+        self.place().map_or("", |row| self.tree.namespace(row.namespace))
+    }
+
     /// Its number among all values of the tree, below [`Tree::value_count`].
     #[must_use]
     pub fn index(self) -> usize {

@@ -70,7 +70,34 @@ pub enum Visit<'t> {
 
 /// A parsed selector.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct XmlPath(Union);
+pub struct XmlPath {
+    union: Union,
+    /// Where none of these names is, the path leads nowhere.
+    names: NameSet,
+}
+
+/// Local names of elements, a bit for many of them: what is not in it is not there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NameSet(u128);
+
+impl NameSet {
+    /// The names of a record: of all elements around, of and in it.
+    #[must_use]
+    pub fn of(root: Element<'_>) -> NameSet {
+        let bits = root.descendants().map(|element| NameSet::bit(element.local()));
+        NameSet(bits.fold(0, |all, bit| all | bit))
+    }
+
+    fn bit(name: &str) -> u128 {
+        let ends = name.as_bytes().first().zip(name.as_bytes().last());
+        let (first, last) = ends.map_or((0, 0), |(a, b)| (usize::from(*a), usize::from(*b)));
+        1 << ((7 * first + 31 * last + 5 * name.len()) % 128)
+    }
+
+    fn meets(self, other: NameSet) -> bool {
+        self.0 & other.0 != 0
+    }
+}
 
 /// Paths one of which leads to a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,6 +165,19 @@ enum NamespaceTest {
 }
 
 impl NameTest {
+    /// As [`NameTest::matches`] its name, which is looked at only as far as needed.
+    #[inline]
+    fn means(&self, element: Element<'_>) -> bool {
+        self.local.as_ref().is_none_or(|local| element.is_local(local))
+            && match &self.namespace {
+                NamespaceTest::Any => true,
+                NamespaceTest::OneOf(known) => {
+                    let namespace = element.namespace();
+                    known.iter().any(|known| known == namespace)
+                }
+            }
+    }
+
     fn matches(&self, name: Name<'_>) -> bool {
         self.local.as_ref().is_none_or(|local| local == name.local)
             && match &self.namespace {
@@ -154,7 +194,18 @@ impl XmlPath {
     /// [`SelectorError`] with the offset of the first character that does not fit, or of a prefix
     /// that stands for no namespace.
     pub fn parse(text: &str, namespaces: &Namespaces) -> Result<XmlPath, SelectorError> {
-        parse::parse(text, namespaces).map(XmlPath)
+        let union = parse::parse(text, namespaces)?;
+        let names = union.first_names().map_or(u128::MAX, |names| {
+            names.into_iter().fold(0, |all, name| all | NameSet::bit(name))
+        });
+        Ok(XmlPath { union, names: NameSet(names) })
+    }
+
+    /// Whether it may lead anywhere in a record with elements of these names.
+    #[inline]
+    #[must_use]
+    pub fn may_lead(&self, names: NameSet) -> bool {
+        self.names.meets(names)
     }
 
     /// Calls `found` with every node the path leads to, each once, in document order.
@@ -166,7 +217,7 @@ impl XmlPath {
         current: XmlNode<'t>,
         found: &mut dyn FnMut(XmlNode<'t>),
     ) {
-        self.0.walk(root, current, &mut |visit| {
+        self.union.walk(root, current, &mut |visit| {
             if let Visit::Found(node) = visit {
                 found(node);
             }
@@ -180,14 +231,7 @@ impl XmlPath {
         current: XmlNode<'t>,
         visit: &mut dyn FnMut(Visit<'t>),
     ) {
-        self.0.walk(root, current, visit);
-    }
-
-    /// Local names of elements without any of which, somewhere in the record, the path leads
-    /// nowhere; `None` when that cannot be said.
-    #[must_use]
-    pub fn first_names(&self) -> Option<Vec<&str>> {
-        self.0.paths.iter().map(|path| path.steps.iter().find_map(Step::element_name)).collect()
+        self.union.walk(root, current, visit);
     }
 
     /// Whether it begins at the record's element or its header, wherever it is read.
@@ -196,7 +240,7 @@ impl XmlPath {
         let of_record = |path: &Path| {
             path.absolute || matches!(path.steps.first(), Some(Step { axis: Axis::Header(_), .. }))
         };
-        self.0.paths.iter().all(of_record)
+        self.union.paths.iter().all(of_record)
     }
 }
 
@@ -215,6 +259,12 @@ impl Union {
     fn new(paths: Vec<Path>) -> Union {
         let in_order = paths.len() == 1 && paths.iter().all(Path::is_in_order);
         Union { paths, in_order }
+    }
+
+    /// Local names of elements without any of which, somewhere in the record, the paths lead
+    /// nowhere; `None` when that cannot be said.
+    fn first_names(&self) -> Option<Vec<&str>> {
+        self.paths.iter().map(Path::first_name).collect()
     }
 
     fn walk<'t>(&self, root: Element<'t>, current: XmlNode<'t>, visit: &mut dyn FnMut(Visit<'t>)) {
@@ -237,6 +287,16 @@ impl Path {
     fn walk<'t>(&self, root: Element<'t>, current: XmlNode<'t>, visit: &mut dyn FnMut(Visit<'t>)) {
         let start = if self.absolute { XmlNode::Element(root) } else { current };
         walk(&self.steps, root, start, visit);
+    }
+
+    // What a predicate on the way to it looks at counts as read, wherever the path leads.
+    fn first_name(&self) -> Option<&str> {
+        let mut steps = self.steps.iter();
+        steps.find_map(|step| match step.element_name() {
+            Some(name) => Some(Some(name)),
+            None if step.predicates.is_empty() && !matches!(step.axis, Axis::Group(_)) => None,
+            None => Some(None),
+        })?
     }
 
     // Steps to children keep the order of the nodes they start from unless one of these stands in
@@ -305,17 +365,17 @@ impl Axis {
         match self {
             Axis::Child(name) => element
                 .elements()
-                .filter(|child| name.matches(child.name()))
+                .filter(|child| name.means(*child))
                 .for_each(|child| found(XmlNode::Element(child))),
             Axis::Descendant { name, or_self } => element
                 .descendants()
                 .skip(usize::from(!or_self))
-                .filter(|below| name.matches(below.name()))
+                .filter(|below| name.means(*below))
                 .for_each(|below| found(XmlNode::Element(below))),
             Axis::DescendantOrSelf => {
                 element.descendants().for_each(|below| found(XmlNode::Element(below)));
             }
-            Axis::Own(Some(name)) if name.matches(element.name()) => found(node),
+            Axis::Own(Some(name)) if name.means(element) => found(node),
             Axis::Attribute(name) => element
                 .attributes()
                 .filter(|attribute| name.matches(attribute.name()))
