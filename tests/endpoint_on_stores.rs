@@ -10,14 +10,24 @@ use crate::quickstart::generator::write;
 use crate::support::{Folder, Process, brief_record, count, end, project};
 
 /// `windrow serve` on a free port, over the store of a folder; it ends with the value.
-struct Server {
-    address: String,
+pub struct Server {
+    pub address: String,
     _process: Process,
 }
 
 impl Server {
     fn start(folder: &Folder, page_size: u32) -> Server {
+        Server::of(folder.windrow(&["serve", "--listen", "127.0.0.1:0"]), page_size)
+    }
+
+    /// The same, by the machine's clock.
+    pub fn start_now(folder: &Folder, page_size: u32) -> Server {
         let mut command = folder.windrow(&["serve", "--listen", "127.0.0.1:0"]);
+        command.env_remove("SOURCE_DATE_EPOCH");
+        Server::of(command, page_size)
+    }
+
+    fn of(mut command: std::process::Command, page_size: u32) -> Server {
         command.args(["--repository-id", "example.org", "--admin-email", "admin@example.org"]);
         command.args(["--page-size", &page_size.to_string()]);
         let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();

@@ -224,17 +224,24 @@ impl Engine {
         let loaded = lanes.end(split).await;
         reading.await.map_err(|error| RunError::Broken(error.to_string()))?;
         loaded?;
-        fed
+        let position = fed?;
+        // Each record that was read has come to a lane, in this attempt or an earlier one.
+        let counts = split.counts();
+        if counts.read != position {
+            return Err(RunError::Unbalanced(Box::new(counts)));
+        }
+        Ok(())
     }
 
-    /// Hands the batches of a split to the lanes, in their order.
+    /// Hands the batches of a split to the lanes, in their order; answers how many records the
+    /// split has so far.
     async fn feed(
         &mut self,
         receiver: &mut mpsc::UnboundedReceiver<Message>,
         lanes: &mut Lanes,
         mut position: u64,
         findings: &mut Findings,
-    ) -> Result<(), RunError> {
+    ) -> Result<u64, RunError> {
         let mut waiting: BTreeMap<u64, Delivery> = BTreeMap::new();
         let mut next = 0;
         let mut end: Option<(u64, Vec<SkippedMember>, _)> = None;
@@ -267,7 +274,7 @@ impl Engine {
                 let told = findings.json()?;
                 let place = (position, false);
                 if !lanes.load(worked, place, &told, Some(delivery.permit)).await {
-                    return Ok(());
+                    return Ok(position);
                 }
             }
         }
@@ -278,7 +285,7 @@ impl Engine {
         let told = findings.json()?;
         // A lane that has stopped tells why when it ends.
         let _all = lanes.load(Worked::default(), (position, is_whole), &told, None).await;
-        Ok(())
+        Ok(position)
     }
 
     async fn finish(mut self, begun: Instant) -> Result<Report, RunError> {

@@ -8,6 +8,7 @@ mod journal;
 mod lists;
 mod pipeline;
 mod repository;
+mod twins;
 
 use std::collections::BTreeMap;
 use std::process::Command;
