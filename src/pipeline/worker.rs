@@ -182,7 +182,10 @@ impl Bench<'_> {
             (Datestamps::Preserve, SourceRecord::Marc(marc)) => stamps(marc),
             _ => None,
         };
-        let pids = self.pids(&keys.id, warnings);
+        let pids = self.pids(&keys.id, warnings).map_err(|error| {
+            let message = format!("PIDs cannot be read from the record: {error}");
+            rejected(Stage::Validate, None, "identity", message, locator)
+        })?;
         let record = NewRecord {
             id: record_uuid(&self.definition.source_name, &keys.id),
             pid_value: keys.id.to_string(),
@@ -234,15 +237,19 @@ impl Bench<'_> {
     }
 
     /// The record's PIDs beside its recid; what can be none is a warning.
-    fn pids(&self, recid: &str, warnings: &mut Vec<Warning>) -> Vec<PidName> {
+    fn pids(
+        &self,
+        recid: &str,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Vec<PidName>, serde_json::Error> {
         let rules = &self.definition.pids;
         if rules.further.is_empty() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let json = if rules.reads_the_record() { self.json.as_slice() } else { b"null" };
-        let (pids, errors) = rules.pids(recid, &serde_json::from_slice(json).unwrap_or_default());
+        let (pids, errors) = rules.pids(recid, &serde_json::from_slice(json)?);
         warnings.extend(errors.iter().map(|error| Warning::new(error.code(), error.to_string())));
-        pids
+        Ok(pids)
     }
 
     fn source_copy(&mut self, bytes: &[u8], locator: &Locator) -> Result<SourceCopy, String> {

@@ -442,3 +442,21 @@ fn an_endpoint_is_examined() {
     assert_eq!(status, Some(1));
     assert!(findings.starts_with("wrong    Identify: HTTP 200: the answer is a web page"));
 }
+
+#[test]
+fn credentials_stay_with_the_host_that_was_named() {
+    let other = of_list(3, 3, |_, answer| answer);
+    let target = other.url().replace("127.0.0.1", "localhost");
+    let double =
+        Double::new(move |_| Answer::status(302, "Moved").header("Location", target.as_str()));
+    let folder = crate::support::Folder::new();
+    let options = ["--user", "rake", "--header", "X-Key: k3y"];
+    let mut command = super::command(&folder, "records", &double.url(), &options);
+    let output = command.env("WINDROW_PASSWORD", "secret").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let is_secret = |request: &Request| {
+        request.header("authorization").is_some() || request.header("x-key").is_some()
+    };
+    assert!(double.requests().iter().all(is_secret));
+    assert!(!other.requests().is_empty() && !other.requests().iter().any(is_secret));
+}

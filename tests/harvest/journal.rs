@@ -132,3 +132,45 @@ fn what_could_not_be_had_is_asked_for_again_the_next_time() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(identifiers(&replay(&folder, &["--run", "2"])), ["oai:meadow.example:4"]);
 }
+
+#[test]
+fn a_short_list_is_short_also_for_who_goes_on_with_it() {
+    let double = changed(Repository::new(6, 2), |request, answer| {
+        match request.argument("resumptionToken") {
+            None => answer,
+            Some(_) => {
+                let text = answer.text();
+                let (head, rest) = text.split_once("<resumptionToken").unwrap();
+                let end = rest.find("</ListRecords>").unwrap();
+                super::Answer::xml(head.to_owned() + rest.split_at(end).1)
+            }
+        }
+    });
+    let folder = Folder::new();
+    let run = || into_journal(&folder, &double).output().unwrap();
+    assert_eq!(run().status.code(), Some(2));
+    // As if it had been killed behind the last page, before it noted how the window ended.
+    let path = folder.path("journal").join("state.json");
+    let state = std::fs::read_to_string(&path).unwrap();
+    assert!(state.contains("\"running\": false"), "{state}");
+    std::fs::write(&path, state.replace("\"running\": false", "\"running\": true")).unwrap();
+    let output = run();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("4 records came, completeListSize is 6"), "{stderr}");
+}
+
+#[test]
+fn a_record_that_was_had_alone_is_in_the_journal() {
+    let double = changed(Repository::new(3, 3), |request, answer| match request.is_list() {
+        true => answer.replace("Hay 2</dc:title>", "Hay 2</dc:oops>"),
+        false => answer,
+    });
+    let folder = Folder::new();
+    assert!(into_journal(&folder, &double).output().unwrap().status.success());
+    let records = replay(&folder, &[]);
+    assert_eq!(records.len(), 3);
+    assert!(records[1]["metadata"].as_str().unwrap().contains("Hay 2"));
+    let identifiers = command(&folder, "identifiers", &double.url(), &["--journal", "x"]);
+    assert_eq!({ identifiers }.output().unwrap().status.code(), Some(64));
+}

@@ -139,7 +139,7 @@ pub fn get(arguments: GetArguments) -> Result<Outcome, Failure> {
     let client = arguments.endpoint.client()?;
     let mut report = Report::default();
     let asked = oai_pmh::record(&client, &arguments.identifier, &arguments.prefix, &mut report);
-    let record = runtime()?.block_on(asked).map_err(failure)?;
+    let (record, _) = runtime()?.block_on(asked).map_err(failure)?;
     print(&record, &mut std::io::stdout())?;
     Ok(if record.damage.is_none() { Outcome::Clean } else { Outcome::Quarantined })
 }

@@ -55,6 +55,10 @@ struct Line<'r> {
 }
 
 pub fn run(arguments: Arguments, verb: ListVerb) -> Result<Outcome, Failure> {
+    if verb == ListVerb::ListIdentifiers && arguments.journal.is_some() {
+        // The next harvest of records would go on behind headers, and miss their metadata.
+        return Err(usage(anyhow!("--journal keeps records; identifiers are printed")));
+    }
     let client = arguments.endpoint.client()?;
     let selection = Selection {
         prefix: arguments.prefix,

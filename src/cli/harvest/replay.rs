@@ -3,13 +3,12 @@
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 
 use super::super::{Failure, Outcome, talk};
 use super::records::print;
-use crate::oai::page::Page;
-use crate::source::oai_pmh::{Pages, Seen, State, page_files};
-use crate::xml::Options;
+use crate::formats::Policy;
+use crate::source::oai_pmh::{JournalRecords, State, page_files};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -33,23 +32,14 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         if wanted.as_ref().is_some_and(|wanted| wanted != name) {
             continue;
         }
-        // Within a run a record that came twice is given once; in another run it has changed.
-        let mut seen = Seen::default();
-        let mut pages = Pages::open(&path)?;
-        let cannot_read = || format!("cannot read {}", path.display());
-        while let Some((entry, body)) = pages.next_page().with_context(cannot_read)? {
-            let page = Page::read(&body, entry.charset(), Options { repair: true })
-                .with_context(cannot_read)?;
-            for record in page.records {
-                match record.damage {
-                    // Its end was never sent.
-                    Some(_) if entry.cut_short => continue,
-                    Some(_) => broken += 1,
-                    None if !seen.is_new(&record) => continue,
-                    None => records += 1,
-                }
-                print(&record, &mut out)?;
+        // In another run a record that comes again has changed, or overlaps.
+        let mut of_file = JournalRecords::open(&path, Policy::Repair)?;
+        while let Some(record) = of_file.next_record()? {
+            match record.damage {
+                Some(_) => broken += 1,
+                None => records += 1,
             }
+            print(&record, &mut out)?;
         }
     }
     out.flush()?;

@@ -197,6 +197,8 @@ impl Client {
         match timeout_at(limit, request.send()).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) if error.is_builder() => Err(Fault::Lasting(chain(&error))),
+            // Nobody is there: less would not help.
+            Ok(Err(error)) if error.is_connect() => Err(Fault::Passing(chain(&error))),
             Ok(Err(error)) if error.is_timeout() => Err(Fault::Slow(chain(&error))),
             Ok(Err(error)) => Err(Fault::Passing(chain(&error))),
             Err(_) => Err(Fault::Slow(format!(

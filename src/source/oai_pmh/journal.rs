@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::HarvestError;
+use super::client::Reply;
 use super::window::Window;
 
 /// The layout of the folder; another one gets another number.
@@ -43,6 +44,9 @@ pub struct Entry {
     pub response_date: Option<i64>,
     /// The token that it ends with: empty at the end of a list, `None` without the element.
     pub token: Option<String>,
+    /// completeListSize of that token.
+    #[serde(default)]
+    pub complete_list_size: Option<u64>,
     /// Its records, tombstones and broken ones included.
     pub records: u64,
     /// It breaks off, and came no better when asked for again.
@@ -52,6 +56,30 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// What an answer of HTTP says of itself.
+    #[must_use]
+    pub fn of(reply: &Reply) -> Entry {
+        Entry {
+            status: reply.status,
+            content_type: reply.content_type.clone(),
+            date: reply.date.clone(),
+            received: reply.received.to_string(),
+            ..Entry::default()
+        }
+    }
+
+    /// Whether it is no page of the list, but a record that was asked for alone.
+    #[must_use]
+    pub fn is_of_one_record(&self) -> bool {
+        self.arguments.iter().any(|(name, value)| name == "verb" && value == "GetRecord")
+    }
+
+    /// Whether it is the first page of a list, which was asked for without a token.
+    #[must_use]
+    pub fn begins_list(&self) -> bool {
+        !self.arguments.iter().any(|(name, _)| name == "resumptionToken")
+    }
+
     /// The encoding that HTTP named.
     #[must_use]
     pub fn charset(&self) -> Option<&str> {
@@ -231,12 +259,10 @@ impl Journal {
         file.write_all(&bytes).and_then(|()| file.sync_data()).map_err(|error| failed(&error))
     }
 
-    /// The pages of the latest run so far, for reading.
-    ///
-    /// # Errors
-    /// [`HarvestError::Journal`]
-    pub fn pages(&self) -> Result<Pages, HarvestError> {
-        Pages::open(&pages_file(&self.folder, self.state.run))
+    /// The file of pages of the latest run.
+    #[must_use]
+    pub fn pages_file(&self) -> PathBuf {
+        pages_file(&self.folder, self.state.run)
     }
 }
 
@@ -416,7 +442,7 @@ mod tests {
                 if end == whole.len() { &["t0", "t1", "t2"] } else { &["t0", "t1"] };
             assert_eq!(tokens, expected, "{end}");
             journal.append(entry(8, None), b"<last/>").unwrap();
-            let mut pages = journal.pages().unwrap();
+            let mut pages = Pages::open(&journal.pages_file()).unwrap();
             let mut bodies = Vec::new();
             while let Some((_, body)) = pages.next_page().unwrap() {
                 bodies.push(String::from_utf8(body).unwrap());

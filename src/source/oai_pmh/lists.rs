@@ -73,13 +73,21 @@ pub async fn record(
     identifier: &str,
     prefix: &str,
     report: &mut Report,
-) -> Result<PageRecord, HarvestError> {
-    let arguments = [("verb", "GetRecord"), ("identifier", identifier), ("metadataPrefix", prefix)];
-    let (page, _) = asking::page(client, &arguments, report).await.map_err(error)?;
+) -> Result<(PageRecord, Reply), HarvestError> {
+    let arguments = of_record(identifier, prefix);
+    let (page, reply) = asking::page(client, &arguments, report).await.map_err(error)?;
     report.warn("", &page.warnings);
     refused(&page.errors)?;
     let mut records = page.records.into_iter();
-    records.next().ok_or_else(|| HarvestError::Endpoint("the answer holds no record".to_owned()))
+    let record = records.next();
+    let record =
+        record.ok_or_else(|| HarvestError::Endpoint("the answer holds no record".to_owned()))?;
+    Ok((record, reply))
+}
+
+/// The arguments that ask for one record.
+pub(super) fn of_record<'a>(identifier: &'a str, prefix: &'a str) -> [(&'static str, &'a str); 3] {
+    [("verb", "GetRecord"), ("identifier", identifier), ("metadataPrefix", prefix)]
 }
 
 async fn catalog(

@@ -10,6 +10,7 @@ mod harvest;
 mod journal;
 mod lists;
 mod reader;
+mod records;
 mod report;
 mod seen;
 mod window;
@@ -23,11 +24,11 @@ pub use client::{Client, Fault, Reply};
 pub use doctor::{Finding, Grade, examine};
 pub use endpoint::{Credentials, Endpoint, Limits, Patience, Secret};
 pub use harvest::{Harvest, Selection};
-pub use journal::{Entry, Journal, JournalWindow, Pages, Standing, State, page_files, run_of};
+pub use journal::{Journal, JournalWindow, Standing, State, page_files, run_of};
 pub use lists::{formats, identify, record, sets};
 pub use reader::JournalReader;
+pub use records::JournalRecords;
 pub use report::{Broken, Repairs, Report, WindowReport};
-pub use seen::Seen;
 pub use window::Window;
 
 /// Why a harvest cannot be done, or not any further.

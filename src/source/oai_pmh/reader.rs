@@ -1,28 +1,19 @@
-//! A journal's pages as batches of raw records, each with the header it came with.
+//! A journal's records as batches of raw records, each with the header it came with.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use super::journal::Pages;
-use super::seen::Seen;
+use super::records::JournalRecords;
 use crate::formats::{Format, Policy};
-use crate::oai::page::{Page, PageRecord};
+use crate::oai::page::PageRecord;
 use crate::record::{Damage, RawBatch, RawHeader, RawRecord};
 use crate::source::{BatchLimit, SourceError};
-use crate::xml::Options;
 
-/// Reads one file of a journal from its beginning to its end.
-///
-/// A record that comes twice is given once. A record that broke off in a page that was cut short
-/// is not given: the harvest knows of it, and asks again.
+/// Reads one file of a journal from its beginning to its end, as [`JournalRecords`] does.
 pub struct JournalReader {
     name: Arc<str>,
     format: &'static Format,
-    pages: Pages,
-    options: Options,
-    /// The records of the page at hand that are still to come.
-    waiting: std::vec::IntoIter<PageRecord>,
-    seen: Seen,
+    records: JournalRecords,
     number: u64,
 }
 
@@ -37,19 +28,11 @@ impl JournalReader {
         format: &'static Format,
         policy: Policy,
     ) -> Result<JournalReader, SourceError> {
-        let pages = Pages::open(path).map_err(|error| SourceError::Open {
+        let records = JournalRecords::open(path, policy).map_err(|error| SourceError::Open {
             path: path.to_owned(),
             message: error.to_string(),
         })?;
-        Ok(JournalReader {
-            name: name.into(),
-            format,
-            pages,
-            options: Options { repair: policy == Policy::Repair },
-            waiting: Vec::new().into_iter(),
-            seen: Seen::default(),
-            number: 0,
-        })
+        Ok(JournalReader { name: name.into(), format, records, number: 0 })
     }
 
     /// The format of all records.
@@ -61,7 +44,7 @@ impl JournalReader {
     /// Bytes taken from the file so far.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
-        self.pages.bytes_read()
+        self.records.bytes_read()
     }
 
     /// Passes over the next records.
@@ -94,7 +77,7 @@ impl JournalReader {
                 start,
                 end: batch.block.len(),
                 number: self.number,
-                byte: self.pages.bytes_read(),
+                byte: self.records.bytes_read(),
                 damage: record.damage.map(|(code, message)| Damage { code, message }),
             });
             let (identifier, deleted) = (record.identifier, record.deleted);
@@ -104,29 +87,12 @@ impl JournalReader {
     }
 
     fn next(&mut self) -> Result<Option<PageRecord>, SourceError> {
-        loop {
-            if let Some(record) = self.waiting.next() {
-                if record.damage.is_some() || self.seen.is_new(&record) {
-                    self.number += 1;
-                    return Ok(Some(record));
-                }
-                continue;
-            }
-            let page = match self.pages.next_page() {
-                Ok(None) => return Ok(None),
-                Ok(Some((entry, body))) => Page::read(&body, entry.charset(), self.options)
-                    .map(|page| (entry, page))
-                    .map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
-            };
-            let (entry, page) = page.map_err(|message| SourceError::Read {
-                file: self.name.to_string(),
-                byte: self.pages.bytes_read(),
-                message,
-            })?;
-            let mut records = page.records;
-            records.retain(|record| !entry.cut_short || record.damage.is_none());
-            self.waiting = records.into_iter();
-        }
+        let record = self.records.next_record().map_err(|error| SourceError::Read {
+            file: self.name.to_string(),
+            byte: self.records.bytes_read(),
+            message: error.to_string(),
+        })?;
+        self.number += u64::from(record.is_some());
+        Ok(record)
     }
 }

@@ -8,7 +8,7 @@ use crate::oai::page::PageRecord;
 /// So many are remembered; beyond, all are forgotten and it starts anew.
 const MAX_SEEN: usize = 2_000_000;
 
-/// Recognizes records that come twice: the same identifier, datestamp and status.
+/// Recognizes records that come twice as they were: header and metadata.
 ///
 /// Of more than two million records the earlier may be forgotten: then some duplicates are taken
 /// for new, which costs nothing but the work, for the store knows what is unchanged.
@@ -22,7 +22,7 @@ impl Seen {
             self.0 = HashSet::default();
         }
         let mut hasher = DefaultHasher::new();
-        (&record.identifier, &record.datestamp, record.deleted).hash(&mut hasher);
+        (&record.identifier, record.deleted, &record.xml).hash(&mut hasher);
         self.0.insert(hasher.finish())
     }
 }

@@ -1,11 +1,11 @@
 //! A page that has come: onto disk, then its records one by one to whoever takes them.
 
 use super::{Harvest, Stop};
-use crate::formats::Policy;
 use crate::oai::ListVerb;
 use crate::oai::page::{Page, PageRecord};
 use crate::record::{Datestamp, Warning};
 use crate::source::oai_pmh::journal::Entry;
+use crate::source::oai_pmh::records::hold_to;
 use crate::source::oai_pmh::{HarvestError, lists};
 
 impl Harvest<'_> {
@@ -33,21 +33,17 @@ impl Harvest<'_> {
             report.pages += 1;
             report.records += records;
         }
-        for record in page.records {
-            self.record(record).await?;
+        for mut record in page.records {
+            if record.damage.is_some() && !record.identifier.is_empty() {
+                record = self.alone(window, record).await?;
+            }
+            self.record(record)?;
         }
         Ok(())
     }
 
-    async fn record(&mut self, mut record: PageRecord) -> Result<(), Stop> {
-        if record.damage.is_some() && !record.identifier.is_empty() {
-            record = self.alone(record).await?;
-        }
-        if self.client.endpoint().policy == Policy::Strict
-            && let (None, Some(warning)) = (&record.damage, record.warnings.first())
-        {
-            record.damage = Some((warning.code, warning.message.clone()));
-        }
+    fn record(&mut self, mut record: PageRecord) -> Result<(), Stop> {
+        hold_to(self.client.endpoint().policy, &mut record);
         if let Some((code, message)) = &record.damage {
             self.report.broken(&record.identifier, code, message);
             return Ok((self.take)(record)?);
@@ -75,14 +71,23 @@ impl Harvest<'_> {
     }
 
     // A record that is broken in its list may be whole alone.
-    async fn alone(&mut self, record: PageRecord) -> Result<PageRecord, Stop> {
+    async fn alone(&mut self, window: u64, record: PageRecord) -> Result<PageRecord, Stop> {
         if self.verb != ListVerb::ListRecords {
             return Ok(record);
         }
         let (client, prefix) = (self.client, self.selection.prefix.clone());
         let asked = lists::record(client, &record.identifier, &prefix, &mut self.report).await;
         match asked {
-            Ok(alone) if alone.damage.is_none() && alone.identifier == record.identifier => {
+            Ok((alone, reply))
+                if alone.damage.is_none() && alone.identifier == record.identifier =>
+            {
+                if let Some(journal) = &mut self.journal {
+                    let arguments = lists::of_record(&record.identifier, &prefix);
+                    let arguments = arguments.map(|(name, value)| (name.into(), value.into()));
+                    let arguments = arguments.to_vec();
+                    let entry = Entry { window, arguments, records: 1, ..Entry::of(&reply) };
+                    journal.append(entry, &reply.body)?;
+                }
                 let message = "broken in its list, whole alone".to_owned();
                 self.report.warn(&record.identifier, &[Warning::new("oai.alone", message)]);
                 Ok(alone)

@@ -120,6 +120,11 @@ impl<'h> Harvest<'h> {
                         let message = format!("begun again: {reason}");
                         self.report.warn("", &[Warning::new("oai.restart", message)]);
                         progress = Progress { restarted: true, ..Progress::default() };
+                        if let Some(report) = self.reports.get_mut(index) {
+                            // What the size is compared with is what came since.
+                            (report.pages, report.records) = (0, 0);
+                            report.complete_list_size = None;
+                        }
                     }
                     other => break other,
                 }
@@ -237,13 +242,10 @@ impl<'h> Harvest<'h> {
                 report.complete_list_size.get_or_insert(size);
             }
             let entry = Entry {
-                status: reply.status,
-                content_type: reply.content_type.clone(),
-                date: reply.date.clone(),
-                received: reply.received.to_string(),
                 response_date: page.response_date.map(Datestamp::as_second),
                 token: token.as_ref().map(|token| token.text.clone()),
-                ..Entry::default()
+                complete_list_size: token.as_ref().and_then(|token| token.complete_list_size),
+                ..Entry::of(&reply)
             };
             let spotless = page.warnings.is_empty();
             self.deliver(index, &arguments, entry, &reply.body, page).await?;

@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 
-use super::{Harvest, Progress};
-use crate::oai::page::Page;
+use super::{End, Harvest, Progress};
 use crate::record::Datestamp;
 use crate::source::oai_pmh::HarvestError;
 use crate::source::oai_pmh::asking::Trouble;
 use crate::source::oai_pmh::journal::{Entry, JournalWindow, Standing};
+use crate::source::oai_pmh::records::JournalRecords;
 use crate::source::oai_pmh::report::WindowReport;
 use crate::source::oai_pmh::window::{Window, seconds};
 
@@ -52,25 +52,25 @@ impl Harvest<'_> {
         self.begun = entries.iter().find_map(|entry| entry.response_date);
         // What came already is known, so that it is not taken for new when it comes again.
         if let Some(journal) = &self.journal {
-            let mut pages = journal.pages()?;
-            while let Ok(Some((entry, body))) = pages.next_page() {
-                let options = crate::xml::Options { repair: true };
-                if let Ok(page) = Page::read(&body, entry.charset(), options) {
-                    for record in page.records.iter().filter(|record| record.damage.is_none()) {
-                        self.seen.is_new(record);
-                    }
-                }
-            }
+            let policy = self.client.endpoint().policy;
+            let mut records = JournalRecords::open(&journal.pages_file(), policy)?;
+            while records.next_record()?.is_some() {}
+            self.seen = records.into_seen();
         }
         let mut waiting = VecDeque::new();
         for index in 0..self.windows.len() {
             let Some(window) = self.windows.get(index) else { continue };
             let id = window.id;
-            let of_window: Vec<&Entry> =
-                entries.iter().filter(|entry| entry.window == id).collect();
+            let is_page = |entry: &&Entry| entry.window == id && !entry.is_of_one_record();
+            let mut of_window: Vec<&Entry> = entries.iter().filter(is_page).collect();
+            // A list that was begun again counts from there.
+            let begun = of_window.iter().rposition(|entry| entry.begins_list());
+            let of_window = of_window.split_off(begun.unwrap_or(0));
             if let Some(report) = self.reports.get_mut(index) {
                 report.pages = of_window.len() as u64;
                 report.records = of_window.iter().map(|entry| entry.records).sum();
+                report.complete_list_size =
+                    of_window.iter().find_map(|entry| entry.complete_list_size);
             }
             if window.standing != Standing::Open {
                 continue;
@@ -80,7 +80,12 @@ impl Harvest<'_> {
             match of_window.last() {
                 Some(last) if !last.cut_short => match last.token.as_deref() {
                     None | Some("") => {
-                        self.stand(index, Standing::Complete, None);
+                        match self.end_of_list(index, last.token.is_some()) {
+                            End::Complete => self.stand(index, Standing::Complete, None),
+                            End::Suspect(reason) => {
+                                self.stand(index, Standing::Open, Some(reason));
+                            }
+                        }
                         continue;
                     }
                     Some(token) => progress.token = Some(token.to_owned()),
