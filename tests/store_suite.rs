@@ -43,6 +43,7 @@ fn names(items: &[Item]) -> Vec<&str> {
 
 on_every_keeper! {
     a_created_record_is_found_by_its_pid
+    a_record_is_answered_as_it_is_read_back
     an_update_is_a_new_revision_and_a_stale_one_is_refused
     a_deleted_record_becomes_a_tombstone_and_comes_back_with_new_content
     a_pid_names_one_record_only
@@ -60,6 +61,14 @@ on_every_keeper! {
     a_set_holds_what_is_in_the_sets_below_it
     a_list_of_source_bytes_leaves_out_live_items_without_them
     a_set_is_listed_once_with_its_first_name
+}
+
+async fn a_record_is_answered_as_it_is_read_back(store: &dyn Store) {
+    // No column holds nanoseconds.
+    let now = jiff::Timestamp::from_nanosecond(10_123_456_789).unwrap();
+    let created = store.create(&new_record("7", Some("One"), &[]), now).await.unwrap();
+    assert_eq!(created.updated.to_string(), "1970-01-01T00:00:10.123456Z");
+    assert_eq!(store.record("recid", "7").await.unwrap(), created);
 }
 
 async fn a_created_record_is_found_by_its_pid(store: &dyn Store) {

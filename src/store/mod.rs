@@ -8,6 +8,7 @@ mod extension;
 mod columns;
 mod failure;
 mod plan;
+mod single;
 mod postgres;
 mod sqlite;
 

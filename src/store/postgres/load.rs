@@ -14,13 +14,13 @@ use uuid::Uuid;
 
 use super::patience::Patience;
 use super::sets::SetNumbers;
-use super::{PostgresStore, lookup, moment, projection, write};
+use super::{PostgresStore, lookup, projection, write};
 use crate::record::{PidName, Rejection, Stage};
 use crate::store::columns::signed;
 use crate::store::extension::{self, Transaction};
 use crate::store::plan::{Plan, plan_with};
 use crate::store::{
-    Checkpoint, Counts, LoadBatch, LoadOutcome, LoadRecord, Quarantined, StoreError,
+    Checkpoint, Counts, LoadBatch, LoadOutcome, LoadRecord, Quarantined, StoreError, single,
 };
 
 // The key of windrow_ledger must fit into a third of a page.
@@ -116,7 +116,7 @@ async fn attempt(
     let mut connection = store.writers.acquire().await?;
     let mut transaction = connection.begin().await?;
     let lookup = lookup::of_batch(&mut transaction, &batch.source_name, &batch.records).await?;
-    let now = moment::floor(batch.now);
+    let now = single::floor(batch.now);
     let records = batch.records.clone();
     let mut plan = plan_with(records, lookup, batch.keep_source, now, &store.extensions);
     write::current(&mut transaction, &store.tables, &plan.changes).await?;

@@ -8,6 +8,8 @@ use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
 use sqlx::{Decode, Encode, Type};
 
+use crate::store::single::floor;
+
 const TIMESTAMP: Oid = Oid(1114);
 const TIMESTAMPTZ: Oid = Oid(1184);
 const TIMESTAMPTZ_ARRAY: Oid = Oid(1185);
@@ -23,15 +25,6 @@ pub(super) struct Moment(pub(super) Timestamp);
 /// Microseconds since 2000; what is finer is cut off.
 pub(super) fn micros(timestamp: Timestamp) -> i64 {
     floor(timestamp).as_microsecond() - EPOCH
-}
-
-/// The timestamp as it will be read back: to the microsecond below.
-pub(super) fn floor(timestamp: Timestamp) -> Timestamp {
-    let micros = timestamp.as_nanosecond().div_euclid(1000);
-    i64::try_from(micros)
-        .ok()
-        .and_then(|micros| Timestamp::from_microsecond(micros).ok())
-        .unwrap_or(timestamp)
 }
 
 impl Type<Postgres> for Moment {

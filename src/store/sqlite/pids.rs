@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::Writer;
 use super::sql::{Text, timestamp_text};
 use crate::record::{Pid, PidChange, PidError, PidName, PidStatus, PidTarget};
-use crate::store::StoreError;
 use crate::store::columns::minted;
+use crate::store::{StoreError, single};
 
 // A redirected PID's object_uuid is a row of pidstore_redirect, of which the PID it leads to is
 // the second half of the row here.
@@ -244,16 +244,6 @@ async fn row(
 
 fn pid(row: &SqliteRow) -> Result<Pid, StoreError> {
     let name = PidName::stored(row.try_get(0)?, row.try_get(1)?);
-    let status: PidStatus = row.try_get::<&str, _>(2)?.parse().map_err(StoreError::Damaged)?;
-    let target = match (status, row.try_get(3)?) {
-        (PidStatus::Redirected, _) => match (row.try_get(4)?, row.try_get(5)?) {
-            (Some(pid_type), Some(pid_value)) => {
-                PidTarget::Pid(PidName::stored(pid_type, pid_value))
-            }
-            _ => return Err(StoreError::Damaged(format!("PID {name} redirects to nothing"))),
-        },
-        (_, Some(record)) => PidTarget::Record(record),
-        (_, None) => PidTarget::Nothing,
-    };
-    Ok(Pid { name, status, target })
+    let leads_to = (row.try_get(4)?, row.try_get(5)?);
+    single::pid(name, row.try_get(2)?, row.try_get(3)?, leads_to)
 }

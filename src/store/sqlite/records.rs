@@ -1,7 +1,5 @@
 //! Single records: created, changed, erased, read by PID, by UUID and by revision.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection, Row, query, query_scalar};
@@ -9,10 +7,8 @@ use uuid::Uuid;
 
 use super::sql::{parse_timestamp, timestamp_text};
 use super::{Writer, load, lookup, write};
-use crate::record::PidName;
-use crate::store::extension::{Draft, Extension, refusal};
-use crate::store::plan::{Change, PidOwner, Plan, RecordState, SourceChange};
-use crate::store::{Event, NewRecord, RecordChange, StoreError, StoredRecord};
+use crate::store::plan::Plan;
+use crate::store::{NewRecord, RecordChange, StoreError, StoredRecord, single};
 
 // A redirected PID's object_uuid is a row of pidstore_redirect. `union` leaves out what was met
 // before, so that a circle ends.
@@ -47,6 +43,7 @@ pub(super) async fn create(
     record: &NewRecord,
     now: Timestamp,
 ) -> Result<StoredRecord, StoreError> {
+    let now = single::floor(now);
     let mut transaction = writer.connection.begin_with("begin immediate").await?;
     let is_known: bool = query_scalar(
         "select exists(select 1 from records_metadata where id = ?1) \
@@ -58,23 +55,17 @@ pub(super) async fn create(
     if is_known {
         return Err(StoreError::IdTaken(record.id));
     }
-    let mut change = Change::new(record.id, record.pid_value.clone(), None, now);
-    push(&mut change, record.json.as_deref(), None, &writer.extensions, now)?;
-    change.join(&record.memberships);
-    let mut plan = Plan { changes: vec![change], ..Plan::default() };
-    plan.name_sets(&record.memberships);
-    let recid = PidName::recid(record.pid_value.as_str()).map_err(|error| StoreError::Refused {
-        code: error.code().into(),
-        message: error.to_string(),
-    })?;
-    take_pids(&mut transaction, &mut plan, [&recid].into_iter().chain(&record.pids)).await?;
+    let mut plan = single::creation(record, &writer.extensions, now)?;
+    let names = single::names(record)?;
+    let owners = lookup::further_pids(&mut transaction, &names).await?;
+    single::take_pids(&mut plan, &owners, &names)?;
     write::current(&mut transaction, &plan.changes).await?;
     let mut sets = std::mem::take(&mut writer.sets);
     let (extensions, now) = (&writer.extensions, timestamp_text(now));
     load::write_behind(&mut transaction, &mut plan, &mut sets, extensions, &now).await?;
     transaction.commit().await?;
     writer.sets = sets;
-    written(&plan)
+    single::written(&plan)
 }
 
 /// Writes a new revision, a soft deletion, or new content for a tombstone.
@@ -84,29 +75,21 @@ pub(super) async fn change(
     change: &RecordChange,
     now: Timestamp,
 ) -> Result<StoredRecord, StoreError> {
+    let now = single::floor(now);
     let mut transaction = writer.connection.begin_with("begin immediate").await?;
-    let before = expected(&mut transaction, id, change.expected_revision).await?;
-    if before.deleted && change.json.is_none() {
-        return Err(StoreError::Deleted(id));
-    }
+    let before = lookup::of_record(&mut transaction, id).await?;
+    let before = single::at_revision(before, id, change.expected_revision)?;
     let listed_as = query_scalar(LISTED_AS).bind(id).fetch_one(&mut *transaction).await?;
-    let mut written_change = Change::new(id, listed_as, Some(before), now);
-    let event = change.reverts.then_some(Event::Revert);
-    push(&mut written_change, change.json.as_deref(), event, &writer.extensions, now)?;
-    let mut plan = Plan::default();
-    if let Some(memberships) = &change.memberships {
-        written_change.join(memberships);
-        plan.name_sets(memberships);
-    }
-    plan.changes.push(written_change);
-    take_pids(&mut transaction, &mut plan, &change.pids).await?;
+    let mut plan = single::alteration(id, (before, listed_as), change, &writer.extensions, now)?;
+    let owners = lookup::further_pids(&mut transaction, &change.pids).await?;
+    single::take_pids(&mut plan, &owners, &change.pids)?;
     replace(&mut transaction, &plan, change.expected_revision).await?;
     let mut sets = std::mem::take(&mut writer.sets);
     let (extensions, now) = (&writer.extensions, timestamp_text(now));
     load::write_behind(&mut transaction, &mut plan, &mut sets, extensions, &now).await?;
     transaction.commit().await?;
     writer.sets = sets;
-    written(&plan)
+    single::written(&plan)
 }
 
 /// Removes a record for good. Its revisions, its PIDs (deleted) and its header stay.
@@ -116,13 +99,12 @@ pub(super) async fn erase(
     expected_revision: i64,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let now = single::floor(now);
     let mut transaction = writer.connection.begin_with("begin immediate").await?;
-    let before = expected(&mut transaction, id, expected_revision).await?;
+    let before = lookup::of_record(&mut transaction, id).await?;
+    let before = single::at_revision(before, id, expected_revision)?;
     let listed_as = query_scalar(LISTED_AS).bind(id).fetch_one(&mut *transaction).await?;
-    let mut change = Change::new(id, listed_as, Some(before), now);
-    refused(&writer.extensions, Draft { id, event: Event::Erase, json: None })?;
-    change.append(Event::Erase, None, now);
-    change.source = SourceChange::Forget;
+    let mut plan = single::erasure(id, (before, listed_as), &writer.extensions, now)?;
     let gone = query("delete from records_metadata where id = ? and version_id = ?")
         .bind(id)
         .bind(expected_revision + 1)
@@ -131,7 +113,6 @@ pub(super) async fn erase(
     if gone.rows_affected() != 1 {
         return Err(StoreError::NotFound(format!("record {id}")));
     }
-    let mut plan = Plan { changes: vec![change], ..Plan::default() };
     let mut sets = std::mem::take(&mut writer.sets);
     let (extensions, now) = (&writer.extensions, timestamp_text(now));
     load::write_behind(&mut transaction, &mut plan, &mut sets, extensions, &now).await?;
@@ -182,18 +163,6 @@ fn stored(row: &SqliteRow) -> Result<StoredRecord, StoreError> {
     })
 }
 
-/// The record as it is, which must be at this revision.
-async fn expected(
-    connection: &mut SqliteConnection,
-    id: Uuid,
-    expected: i64,
-) -> Result<RecordState, StoreError> {
-    let before = lookup::of_record(connection, id).await?;
-    let before = before.ok_or_else(|| StoreError::NotFound(format!("record {id}")))?;
-    let found = before.version_id - 1;
-    if found == expected { Ok(before) } else { Err(StoreError::Stale { id, found, expected }) }
-}
-
 /// Writes the current revision in place of the one it was made from, and of no other.
 async fn replace(
     connection: &mut SqliteConnection,
@@ -218,65 +187,4 @@ async fn replace(
         }
     }
     Ok(())
-}
-
-/// Adds a revision, if no extension minds.
-fn push(
-    change: &mut Change,
-    json: Option<&[u8]>,
-    event: Option<Event>,
-    extensions: &[Arc<dyn Extension>],
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let json = json.map(std::str::from_utf8).transpose().map_err(|error| StoreError::Refused {
-        code: "json_not_utf8".to_owned(),
-        message: format!("JSON is not UTF-8: {error}"),
-    })?;
-    let event = event.unwrap_or_else(|| change.next_event(json.is_some()));
-    refused(extensions, Draft { id: change.id, event, json })?;
-    change.append(event, json.map(Arc::from), now);
-    Ok(())
-}
-
-fn refused(extensions: &[Arc<dyn Extension>], draft: Draft<'_>) -> Result<(), StoreError> {
-    match refusal(extensions, draft) {
-        None => Ok(()),
-        Some(refusal) => Err(StoreError::Refused { code: refusal.code, message: refusal.message }),
-    }
-}
-
-/// Gives the plan's one record these PIDs, unless they are others'.
-async fn take_pids(
-    connection: &mut SqliteConnection,
-    plan: &mut Plan,
-    names: impl IntoIterator<Item = &PidName> + Clone,
-) -> Result<(), StoreError> {
-    let owners = lookup::further_pids(connection, names.clone()).await?;
-    let Some(change) = plan.changes.first() else { return Ok(()) };
-    for name in names {
-        let owner = owners.get(name);
-        let obstacle = owner.and_then(|owner| owner.obstacle(name, change.id, &change.pid_value));
-        if let Some(message) = obstacle {
-            return Err(StoreError::PidTaken(message));
-        }
-        let has_it = matches!(owner, Some(PidOwner::Record(..)));
-        if !has_it && !plan.further_pids.iter().any(|(taken, _)| taken == name) {
-            plan.further_pids.push((name.clone(), 0));
-        }
-    }
-    Ok(())
-}
-
-fn written(plan: &Plan) -> Result<StoredRecord, StoreError> {
-    let change = plan.changes.first();
-    let (change, revision) = change
-        .and_then(|change| Some((change, change.revisions.last()?)))
-        .ok_or_else(|| StoreError::Failed("nothing was written".to_owned()))?;
-    Ok(StoredRecord {
-        id: change.id,
-        revision_id: revision.version_id - 1,
-        json: revision.json.as_deref().map(|json| json.as_bytes().to_vec()),
-        created: change.created,
-        updated: revision.updated,
-    })
 }
