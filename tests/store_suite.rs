@@ -65,7 +65,7 @@ on_every_keeper! {
 
 async fn a_record_is_answered_as_it_is_read_back(store: &dyn Store) {
     // No column holds nanoseconds.
-    let now = jiff::Timestamp::from_nanosecond(10_123_456_789).unwrap();
+    let now = Timestamp::from_nanosecond(10_123_456_789).unwrap();
     let created = store.create(&new_record("7", Some("One"), &[]), now).await.unwrap();
     assert_eq!(created.updated.to_string(), "1970-01-01T00:00:10.123456Z");
     assert_eq!(store.record("recid", "7").await.unwrap(), created);
