@@ -49,6 +49,7 @@ mod store_model;
 mod store_pids;
 mod store_postgres;
 mod store_records;
+mod store_settled;
 mod store_sqlite;
 mod store_suite;
 mod support;

@@ -2,6 +2,7 @@
 
 pub mod cut;
 pub mod plain_schema;
+pub mod query;
 pub mod reader;
 mod scan;
 pub mod value;

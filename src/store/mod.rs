@@ -8,6 +8,7 @@ mod extension;
 mod columns;
 mod failure;
 mod plan;
+mod settled;
 mod single;
 mod postgres;
 mod sqlite;
@@ -332,6 +333,14 @@ pub trait Store: Send + Sync {
 
     /// All sets, by setSpec.
     async fn sets(&self) -> Result<Vec<Set>, StoreError>;
+
+    /// The latest moment up to `now` of which all is settled: every item that has, or will ever
+    /// get, an earlier datestamp can be seen by a read that begins when this has answered.
+    ///
+    /// A list is to be answered so: first this, which is the responseDate and the latest `until`;
+    /// then the items. Whoever asks again `from` that responseDate misses nothing, whatever
+    /// commits in between and however late. It is never after the store's own clock.
+    async fn settled(&self, now: Timestamp) -> Result<Datestamp, StoreError>;
 
     /// The oldest datestamp of any item, deleted ones included.
     async fn earliest_datestamp(&self) -> Result<Option<Datestamp>, StoreError>;

@@ -108,7 +108,8 @@ pub struct Change {
     pub before: Option<RecordState>,
     /// At least one, oldest first.
     pub revisions: Vec<Revision>,
-    /// In seconds, of the last revision.
+    /// In seconds: when the last revision was made, until the transaction gives it the datestamp
+    /// that OAI-PMH lists.
     pub datestamp: i64,
     /// setSpecs after the last revision, with spaces between them.
     pub sets: String,

@@ -209,6 +209,11 @@ impl Store for MemoryStore {
         Ok(self.sets.clone())
     }
 
+    async fn settled(&self, now: Timestamp) -> Result<Datestamp, StoreError> {
+        self.check()?;
+        Ok(now.into())
+    }
+
     async fn earliest_datestamp(&self) -> Result<Option<Datestamp>, StoreError> {
         self.check()?;
         Ok(self.items.first().map(|item| item.header.datestamp))

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::patience::Patience;
 use super::sets::SetNumbers;
-use super::{PostgresStore, lookup, projection, write};
+use super::{PostgresStore, lookup, projection, settling, write};
 use crate::record::{PidName, Rejection, Stage};
 use crate::store::columns::signed;
 use crate::store::extension::{self, Transaction};
@@ -88,6 +88,9 @@ pub(super) async fn write_behind(
 ) -> Result<SetNumbers, StoreError> {
     let mut sets = SetNumbers::new(store.known_sets());
     write::behind(connection, &store.tables, plan, now).await?;
+    if !plan.changes.is_empty() {
+        settling::stamp(connection, &mut plan.changes, now).await?;
+    }
     let transaction = projection::Transaction {
         connection,
         tables: &store.tables,

@@ -13,6 +13,7 @@ mod running;
 mod sets;
 mod lookup;
 mod write;
+mod settling;
 mod load;
 mod projection;
 mod records;
@@ -37,6 +38,7 @@ use super::{
 };
 use crate::record::{Datestamp, Pid, PidChange, PidName};
 use crate::store::extension::Extensions;
+use crate::store::settled::Settled;
 use patience::Patience;
 pub use projection::Transaction;
 use running::Running;
@@ -50,8 +52,9 @@ const ACQUIRE: Duration = Duration::from_secs(10);
 
 // Writers look up a few rows by keys. Without statistics, as in a database that was empty a
 // minute ago, the planner would rather read the whole table; and compiling a plan takes longer
-// than running it.
-const WRITING: &str = "set enable_seqscan = off; set jit = off";
+// than running it. And each statement has to see what was committed before it.
+const WRITING: &str = "set enable_seqscan = off; set jit = off; \
+    set default_transaction_isolation = 'read committed'";
 
 /// The parameters of a URL that are understood; another one may be a password under a wrong name.
 const PARAMETERS: &[&str] = &[
@@ -80,6 +83,7 @@ pub(super) struct PostgresStore {
     running: tokio::sync::Mutex<Running>,
     /// Attempts by run: who has begun a run later has a higher one.
     attempts: RwLock<HashMap<i64, i64>>,
+    settled: Settled,
 }
 
 /// Opens the database that a URL names, and makes Invenio's and windrow's tables where they are
@@ -128,6 +132,7 @@ pub(super) async fn open(url: &str, extensions: Extensions) -> Result<Arc<dyn St
         sets: RwLock::default(),
         running: tokio::sync::Mutex::new(Running::new(options)),
         attempts: RwLock::default(),
+        settled: Settled::default(),
     }))
 }
 
@@ -362,6 +367,14 @@ impl Store for PostgresStore {
     async fn sets(&self) -> Result<Vec<Set>, StoreError> {
         let mut reader = self.readers.acquire().await?;
         items::sets(&mut reader).await
+    }
+
+    async fn settled(&self, now: Timestamp) -> Result<Datestamp, StoreError> {
+        let look = async |now| {
+            let mut connection = self.readers.acquire().await?;
+            settling::look(&mut connection, now).await
+        };
+        self.settled.up_to(now, look).await
     }
 
     async fn earliest_datestamp(&self) -> Result<Option<Datestamp>, StoreError> {

@@ -96,11 +96,6 @@ pub(super) async fn clear_outbox(
     Ok(())
 }
 
-// A harvester that polls with `from` = its last responseDate relies on two things: no datestamp
-// is older than a response that did not have it yet, and none goes back. A batch that is stamped
-// `now` commits a little later, lanes commit in any order, and with preserved dates a record may
-// come in with any date. The endpoint must allow for that (a margin before `now`); the store
-// writes what it is given.
 async fn listed(
     connection: &mut PgConnection,
     tables: &Tables,

@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Arguments, Connection, query, query_scalar};
 
 use super::sets::SetNumbers;
 use super::sql::{Insert, Text, json_array, timestamp_text};
-use super::{Writer, lookup, projection, write};
+use super::{Writer, lookup, projection, settling, write};
 use crate::store::columns::signed;
 use crate::store::extension::{self, Extension, Transaction};
 use crate::store::plan::{Plan, plan_with};
@@ -45,11 +46,10 @@ pub(super) async fn load(writer: &mut Writer, batch: LoadBatch) -> Result<LoadOu
     let places = Places::of(&records);
     let extensions = Arc::clone(&writer.extensions);
     let mut plan = plan_with(records, lookup, keep_source, now, &extensions);
-    let now = timestamp_text(now);
     // Taken, so that numbers of a transaction that fails are forgotten.
     let mut sets = std::mem::take(&mut writer.sets);
     write::current(&mut transaction, &plan.changes).await?;
-    write_behind(&mut transaction, &mut plan, &mut sets, &extensions, &now).await?;
+    write_behind(&mut transaction, &mut plan, &mut sets, &extensions, now).await?;
     write::ledger(&mut transaction, &source_name, plan.ledger).await?;
     let rejections: Vec<_> =
         plan.rejected.iter().map(|rejected| rejected.rejection.clone()).collect();
@@ -77,11 +77,15 @@ pub(super) async fn write_behind(
     plan: &mut Plan,
     sets: &mut SetNumbers,
     extensions: &[Arc<dyn Extension>],
-    now: &Text,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
-    write::behind(connection, plan, now).await?;
+    let text = timestamp_text(now);
+    write::behind(connection, plan, &text).await?;
+    if !plan.changes.is_empty() {
+        settling::stamp(connection, &mut plan.changes, now).await?;
+    }
     let set_names = &plan.set_names;
-    let transaction = projection::Transaction { connection, sets, set_names, now };
+    let transaction = projection::Transaction { connection, sets, set_names, now: &text };
     extension::tell(extensions, &plan.changes, &mut Transaction::Sqlite(transaction)).await
 }
 

@@ -10,6 +10,7 @@ mod sets;
 mod lookup;
 mod write;
 mod projection;
+mod settling;
 mod load;
 mod records;
 mod pids;
@@ -40,6 +41,7 @@ use crate::store::extension::Extensions;
 pub use projection::Transaction;
 use running::Running;
 use sets::SetNumbers;
+use settling::Settling;
 
 const READERS: u32 = 4;
 
@@ -49,6 +51,7 @@ pub(super) struct SqliteStore {
     writer: Mutex<Writer>,
     /// The pipelines that this process runs, locked against others.
     running: Mutex<Running>,
+    settling: Settling,
 }
 
 /// The one connection that writes, and what it remembers of committed sets.
@@ -93,13 +96,14 @@ pub(super) async fn open(
         StoreError::Failed(message) => refused(message),
         other => other,
     })?;
+    let writer = Mutex::new(Writer { connection, sets: SetNumbers::default(), extensions });
+    let running = Mutex::new(Running::new(path));
+    let settling = Settling::new(options.clone());
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
         .test_before_acquire(false)
         .connect_lazy_with(options.pragma("query_only", "on"));
-    let writer = Mutex::new(Writer { connection, sets: SetNumbers::default(), extensions });
-    let running = Mutex::new(Running::new(path));
-    Ok(Arc::new(SqliteStore { readers, writer, running }))
+    Ok(Arc::new(SqliteStore { readers, writer, running, settling }))
 }
 
 #[async_trait]
@@ -265,6 +269,10 @@ impl Store for SqliteStore {
     async fn sets(&self) -> Result<Vec<Set>, StoreError> {
         let mut reader = self.readers.acquire().await?;
         items::sets(&mut reader).await
+    }
+
+    async fn settled(&self, now: Timestamp) -> Result<Datestamp, StoreError> {
+        self.settling.up_to(now).await
     }
 
     async fn earliest_datestamp(&self) -> Result<Option<Datestamp>, StoreError> {

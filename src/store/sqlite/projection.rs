@@ -123,11 +123,6 @@ pub(super) async fn clear_outbox(
     Ok(())
 }
 
-// A harvester that polls with `from` = its last responseDate relies on two things: no datestamp
-// is older than a response that did not have it yet, and none goes back. With one writer,
-// batches become visible in the order in which they are written; but a batch that is stamped
-// `now` commits a little later, and with preserved dates a record may come in with any date.
-// The endpoint must allow for that (a margin before `now`); the store writes what it is given.
 async fn listed(connection: &mut SqliteConnection, changes: &[Change]) -> Result<(), StoreError> {
     let rows = changes.iter().filter(|change| !change.pid_value.is_empty()).collect();
     OAI.all(connection, rows, |arguments, change| {

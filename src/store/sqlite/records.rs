@@ -61,8 +61,7 @@ pub(super) async fn create(
     single::take_pids(&mut plan, &owners, &names)?;
     write::current(&mut transaction, &plan.changes).await?;
     let mut sets = std::mem::take(&mut writer.sets);
-    let (extensions, now) = (&writer.extensions, timestamp_text(now));
-    load::write_behind(&mut transaction, &mut plan, &mut sets, extensions, &now).await?;
+    load::write_behind(&mut transaction, &mut plan, &mut sets, &writer.extensions, now).await?;
     transaction.commit().await?;
     writer.sets = sets;
     single::written(&plan)
@@ -85,8 +84,7 @@ pub(super) async fn change(
     single::take_pids(&mut plan, &owners, &change.pids)?;
     replace(&mut transaction, &plan, change.expected_revision).await?;
     let mut sets = std::mem::take(&mut writer.sets);
-    let (extensions, now) = (&writer.extensions, timestamp_text(now));
-    load::write_behind(&mut transaction, &mut plan, &mut sets, extensions, &now).await?;
+    load::write_behind(&mut transaction, &mut plan, &mut sets, &writer.extensions, now).await?;
     transaction.commit().await?;
     writer.sets = sets;
     single::written(&plan)
@@ -114,8 +112,7 @@ pub(super) async fn erase(
         return Err(StoreError::NotFound(format!("record {id}")));
     }
     let mut sets = std::mem::take(&mut writer.sets);
-    let (extensions, now) = (&writer.extensions, timestamp_text(now));
-    load::write_behind(&mut transaction, &mut plan, &mut sets, extensions, &now).await?;
+    load::write_behind(&mut transaction, &mut plan, &mut sets, &writer.extensions, now).await?;
     transaction.commit().await?;
     writer.sets = sets;
     Ok(())
