@@ -45,6 +45,7 @@ mod reference;
 mod run_limits;
 mod source;
 mod store_changes;
+mod store_follow;
 mod store_model;
 mod store_pids;
 mod store_postgres;

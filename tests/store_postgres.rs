@@ -70,6 +70,7 @@ async fn an_older_invenio_database_gets_windrow_tables_only_and_is_written_in_it
     assert_eq!(theirs.created.to_string(), "2020-01-01T00:00:00.25Z");
     let json = String::from_utf8(theirs.json.unwrap()).unwrap();
     assert_eq!(json, r#"{"a":"é","b":1,"title":"Theirs"}"#);
+    while store.follow(at(1_600_000_000), 100).await.unwrap().more {}
     let item = store.item("1", ItemContent::Header).await.unwrap().unwrap();
     assert_eq!(item.header.datestamp.to_string(), "2020-01-02T03:04:05Z");
 

@@ -197,6 +197,7 @@ async fn an_invenio_database_gets_windrow_tables_only_and_its_records_are_listed
     let store = sqlite(&folder).await;
     assert_eq!(dump(&path, theirs), before);
     assert!(tables(&path).iter().any(|table| table == "windrow_ledger"));
+    while store.follow(at(1_600_000_000), 100).await.unwrap().more {}
     let item = store.item("1", ItemContent::Json).await.unwrap().unwrap();
     assert_eq!(item.header.datestamp.to_string(), "2020-01-02T00:00:00Z");
     assert_eq!(item.json.as_deref(), Some(&br#"{"title":"Of Invenio"}"#[..]));

@@ -8,6 +8,8 @@ mod extension;
 mod columns;
 mod failure;
 mod plan;
+mod follow;
+mod listing;
 mod settled;
 mod single;
 mod postgres;
@@ -22,6 +24,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 pub use extension::{Draft, Event, Extension, Refusal, Transaction, standard};
+pub use follow::Followed;
 pub use plan::{Change, RecordState, Revision, SourceChange};
 pub use types::{
     Checkpoint, Counts, Item, ItemContent, ItemHeader, ItemQuery, LoadBatch, LoadOutcome,
@@ -86,6 +89,14 @@ pub enum StoreError {
         /// What it found and expected.
         message: String,
     },
+    /// A set's search pattern is none.
+    #[error("search pattern of set {spec} is not understood: {message}")]
+    Pattern {
+        /// Its setSpec.
+        spec: String,
+        /// What is wrong with it, and where.
+        message: String,
+    },
     /// The database cannot hold a value.
     #[error("store cannot hold a value: {message} [{code}]")]
     Unstorable {
@@ -132,6 +143,7 @@ impl StoreError {
             StoreError::PidExists(_) => "pid_exists",
             StoreError::Pid(error) => error.code(),
             StoreError::Refused { code, .. } => code,
+            StoreError::Pattern { .. } => "pattern",
             StoreError::Unstorable { .. } => "unstorable",
             StoreError::Contended(_) => "contended",
             StoreError::Away(_) => "away",
@@ -321,7 +333,8 @@ pub trait Store: Send + Sync {
 
     // --- what the endpoint reads -----------------------------------------------------------
 
-    /// Items in order of (datestamp, id), deleted ones included, after `query.after`.
+    /// Items in order of (datestamp, id), deleted ones included, after `query.after`; fails with
+    /// `Pattern` for a set whose search pattern is none.
     async fn items(&self, query: &ItemQuery) -> Result<Vec<Item>, StoreError>;
 
     /// How many items `query` has in all, whatever its `after` and `limit`.
@@ -341,6 +354,16 @@ pub trait Store: Send + Sync {
     /// then the items. Whoever asks again `from` that responseDate misses nothing, whatever
     /// commits in between and however late. It is never after the store's own clock.
     async fn settled(&self, now: Timestamp) -> Result<Datestamp, StoreError>;
+
+    /// Brings what OAI-PMH lists a step closer to what others have made of the records: looks at up
+    /// to `limit` records that Invenio has written, or that a changed search pattern of a set may
+    /// concern. Each step is a transaction that goes on where the last one, of whatever process,
+    /// has stopped; when two come at once, one of them does nothing.
+    ///
+    /// To be called until there is no `more`, and again every few seconds. What windrow itself
+    /// writes is listed without it. When there is nothing more to do and the search pattern of a
+    /// set is none, it fails with `Pattern`; the members of that set stay as they are.
+    async fn follow(&self, now: Timestamp, limit: u32) -> Result<Followed, StoreError>;
 
     /// The oldest datestamp of any item, deleted ones included.
     async fn earliest_datestamp(&self) -> Result<Option<Datestamp>, StoreError>;

@@ -76,8 +76,14 @@ pub struct RecordState {
     pub deleted: bool,
     /// Its datestamp in `windrow_oai`, if it is there.
     pub datestamp: Option<i64>,
-    /// Its setSpecs, with spaces between them.
+    /// Whether it is listed as a tombstone.
+    pub listed_deleted: bool,
+    /// The revision that is listed, if that is known.
+    pub listed_version: Option<i64>,
+    /// The setSpecs it was put into, with spaces between them.
     pub sets: String,
+    /// The setSpecs it is in by their search patterns, with spaces between them.
+    pub matched: String,
     /// Its row in `windrow_source`.
     pub source: Option<i64>,
 }
@@ -151,6 +157,20 @@ impl Change {
             source: SourceChange::Keep,
             source_row: None,
         }
+    }
+
+    /// A record as it is, whoever made it so; its `source` stays.
+    pub(super) fn found(
+        id: Uuid,
+        pid_value: String,
+        before: RecordState,
+        revision: Revision,
+    ) -> Change {
+        let source_row = before.source;
+        let datestamp = Datestamp::from(revision.updated).as_second();
+        let created = before.created;
+        let change = Change::new(id, pid_value, Some(before), created);
+        Change { revisions: vec![revision], datestamp, source_row, ..change }
     }
 
     /// Adds a revision. A tombstone stays in the sets it was in, so that who harvests a set

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use uuid::Uuid;
 use windrow::record::{Datestamp, Pid, PidChange, PidName, SetSpec};
 use windrow::store::{
-    Item, ItemContent, ItemHeader, ItemQuery, LoadBatch, LoadOutcome, NewRecord, OutboxRow,
-    QuarantineEntry, RecordChange, Run, RunState, RunSummary, Set, SourceBytes, SplitState, Store,
-    StoreError, StoredRecord,
+    Followed, Item, ItemContent, ItemHeader, ItemQuery, LoadBatch, LoadOutcome, NewRecord,
+    OutboxRow, QuarantineEntry, RecordChange, Run, RunState, RunSummary, Set, SourceBytes,
+    SplitState, Store, StoreError, StoredRecord,
 };
 
 /// Second 0 of the items' datestamps: 2020-01-01T00:00:00Z.
@@ -212,6 +212,10 @@ impl Store for MemoryStore {
     async fn settled(&self, now: Timestamp) -> Result<Datestamp, StoreError> {
         self.check()?;
         Ok(now.into())
+    }
+
+    async fn follow(&self, _: Timestamp, _: u32) -> Result<Followed, StoreError> {
+        Ok(Followed { seen: 0, changed: 0, more: false, share: 1.0 })
     }
 
     async fn earliest_datestamp(&self) -> Result<Option<Datestamp>, StoreError> {

@@ -18,7 +18,7 @@ use super::{PostgresStore, lookup, projection, settling, write};
 use crate::record::{PidName, Rejection, Stage};
 use crate::store::columns::signed;
 use crate::store::extension::{self, Transaction};
-use crate::store::plan::{Plan, plan_with};
+use crate::store::plan::{Change, Plan, plan_with};
 use crate::store::{
     Checkpoint, Counts, LoadBatch, LoadOutcome, LoadRecord, Quarantined, StoreError, single,
 };
@@ -86,20 +86,32 @@ pub(super) async fn write_behind(
     plan: &mut Plan,
     now: Timestamp,
 ) -> Result<SetNumbers, StoreError> {
-    let mut sets = SetNumbers::new(store.known_sets());
     write::behind(connection, &store.tables, plan, now).await?;
-    if !plan.changes.is_empty() {
-        settling::stamp(connection, &mut plan.changes, now).await?;
+    tell(connection, store, &mut plan.changes, &plan.set_names, now).await
+}
+
+/// Gives changes that are written their datestamps, and tells the extensions.
+pub(super) async fn tell(
+    connection: &mut PgConnection,
+    store: &PostgresStore,
+    changes: &mut [Change],
+    set_names: &HashMap<String, String>,
+    now: Timestamp,
+) -> Result<SetNumbers, StoreError> {
+    let mut sets = SetNumbers::new(store.known_sets());
+    if changes.is_empty() {
+        return Ok(sets);
     }
+    settling::stamp(connection, changes, now).await?;
     let transaction = projection::Transaction {
         connection,
         tables: &store.tables,
         sets: &mut sets,
-        set_names: &plan.set_names,
+        patterns: &store.patterns,
+        set_names,
         now,
     };
-    let mut transaction = Transaction::Postgres(transaction);
-    extension::tell(&store.extensions, &plan.changes, &mut transaction).await?;
+    extension::tell(&store.extensions, changes, &mut Transaction::Postgres(transaction)).await?;
     Ok(sets)
 }
 

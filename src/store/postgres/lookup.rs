@@ -20,7 +20,8 @@ const LOCK: &str = "\
     select 1 from records_metadata where id = any($1) order by id for update";
 
 const RECORDS: &str = "\
-    select m.id, m.version_id::bigint, m.created, m.json is null, o.datestamp, o.sets, o.source \
+    select m.id, m.version_id::bigint, m.created, m.json is null, o.datestamp, o.sets, o.source, \
+        coalesce(o.deleted, false), o.version, o.matched \
     from records_metadata m left join windrow_oai o on o.id = m.id where m.id = any($1)";
 
 const PIDS: &str = "\
@@ -88,6 +89,16 @@ pub(super) async fn of_record(
     Ok(lookup.records.remove(&id))
 }
 
+/// Looks up these records, by UUID, and locks them.
+pub(super) async fn of_records(
+    connection: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, RecordState>, StoreError> {
+    let mut lookup = Lookup::default();
+    read_records(connection, &mut lookup, ids.to_vec()).await?;
+    Ok(lookup.records)
+}
+
 /// Whose PIDs are, of those that are there.
 pub(super) async fn further_pids(
     connection: &mut PgConnection,
@@ -136,6 +147,9 @@ fn state(row: &PgRow) -> Result<RecordState, StoreError> {
         datestamp: row.try_get(4)?,
         sets: row.try_get::<Option<String>, _>(5)?.unwrap_or_default(),
         source: row.try_get(6)?,
+        listed_deleted: row.try_get(7)?,
+        listed_version: row.try_get(8)?,
+        matched: row.try_get::<Option<String>, _>(9)?.unwrap_or_default(),
     })
 }
 

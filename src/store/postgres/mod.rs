@@ -15,6 +15,7 @@ mod lookup;
 mod write;
 mod settling;
 mod load;
+mod follow;
 mod projection;
 mod records;
 mod pids;
@@ -32,12 +33,13 @@ use sqlx::{ConnectOptions, Connection, Executor};
 use uuid::Uuid;
 
 use super::{
-    Item, ItemContent, ItemQuery, LoadBatch, LoadOutcome, NewRecord, OutboxRow, QuarantineEntry,
-    RecordChange, Run, RunState, RunSummary, Set, SplitState, Store, StoreError, StoredRecord,
-    without_secrets,
+    Followed, Item, ItemContent, ItemQuery, LoadBatch, LoadOutcome, NewRecord, OutboxRow,
+    QuarantineEntry, RecordChange, Run, RunState, RunSummary, Set, SplitState, Store, StoreError,
+    StoredRecord, without_secrets,
 };
 use crate::record::{Datestamp, Pid, PidChange, PidName};
 use crate::store::extension::Extensions;
+use crate::store::listing::Patterns;
 use crate::store::settled::Settled;
 use patience::Patience;
 pub use projection::Transaction;
@@ -84,6 +86,7 @@ pub(super) struct PostgresStore {
     /// Attempts by run: who has begun a run later has a higher one.
     attempts: RwLock<HashMap<i64, i64>>,
     settled: Settled,
+    patterns: RwLock<Arc<Patterns>>,
 }
 
 /// Opens the database that a URL names, and makes Invenio's and windrow's tables where they are
@@ -133,6 +136,7 @@ pub(super) async fn open(url: &str, extensions: Extensions) -> Result<Arc<dyn St
         running: tokio::sync::Mutex::new(Running::new(options)),
         attempts: RwLock::default(),
         settled: Settled::default(),
+        patterns: RwLock::default(),
     }))
 }
 
@@ -375,6 +379,10 @@ impl Store for PostgresStore {
             settling::look(&mut connection, now).await
         };
         self.settled.up_to(now, look).await
+    }
+
+    async fn follow(&self, now: Timestamp, limit: u32) -> Result<Followed, StoreError> {
+        while_contended!(follow::follow(self, now, limit))
     }
 
     async fn earliest_datestamp(&self) -> Result<Option<Datestamp>, StoreError> {

@@ -1,22 +1,25 @@
 //! What extensions write in a transaction: the OAI projection and the outbox.
 
 use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{Row, query};
+use sqlx::{Row, query, query_as};
 
 use super::schema::Tables;
 use super::sets::SetNumbers;
 use super::write::all;
+use crate::store::listing::{self, Listed, Patterns};
 use crate::store::plan::Change;
 use crate::store::{OutboxRow, StoreError};
 
 const OAI: &str = "\
     update windrow_oai o set datestamp = u.datestamp, deleted = u.deleted, source = u.source, \
-        sets = u.sets \
-    from unnest($1::uuid[], $2::bigint[], $3::boolean[], $4::bigint[], $5::text[]) \
-        as u (id, datestamp, deleted, source, sets) \
+        sets = u.sets, version = u.version, matched = u.matched \
+    from unnest($1::uuid[], $2::bigint[], $3::boolean[], $4::bigint[], $5::text[], \
+        $6::bigint[], $7::text[]) \
+        as u (id, datestamp, deleted, source, sets, version, matched) \
     where o.id = u.id";
 
 const OAI_SET_LEFT: &str = "\
@@ -32,6 +35,7 @@ pub struct Transaction<'t> {
     pub(super) connection: &'t mut PgConnection,
     pub(super) tables: &'t Tables,
     pub(super) sets: &'t mut SetNumbers,
+    pub(super) patterns: &'t RwLock<Arc<Patterns>>,
     /// setSpec to name, of all sets that the changes name.
     pub(super) set_names: &'t HashMap<String, String>,
     pub(super) now: Timestamp,
@@ -40,13 +44,15 @@ pub struct Transaction<'t> {
 impl Transaction<'_> {
     /// Brings `windrow_oai` and its sets to where the changes have brought the records.
     pub(in crate::store) async fn project(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        let before = changes.iter().filter_map(|change| change.before.as_ref());
-        let left = before.flat_map(|state| state.sets.split(' '));
-        let entered = changes.iter().flat_map(|change| change.sets.split(' '));
-        self.sets.number(self.connection, left.chain(entered)).await?;
+        let patterns = patterns(self.connection, self.patterns).await?;
+        let listed = listing::of(changes, &patterns);
+        let mut specs: Vec<String> = listed.iter().map(Listed::sets).collect();
+        specs.extend(listed.iter().filter_map(|listed| Some(listed.before()?.0)));
+        let specs = specs.iter().flat_map(|sets| sets.split(' '));
+        self.sets.number(self.connection, specs).await?;
         self.sets.announce(self.connection, self.set_names, self.now).await?;
-        listed(self.connection, self.tables, changes).await?;
-        members(self.connection, self.tables, changes, self.sets).await
+        rows(self.connection, self.tables, &listed).await?;
+        members(self.connection, self.tables, &listed, self.sets).await
     }
 
     /// Notes in `windrow_outbox` which records have changed.
@@ -96,37 +102,64 @@ pub(super) async fn clear_outbox(
     Ok(())
 }
 
-async fn listed(
+/// The search patterns of sets as they stand, read anew when they have changed.
+pub(super) async fn patterns(
+    connection: &mut PgConnection,
+    known: &RwLock<Arc<Patterns>>,
+) -> Result<Arc<Patterns>, StoreError> {
+    let sql = "select spec, search_pattern from oaiserver_set where search_pattern <> '' \
+               order by spec collate \"C\"";
+    let rows: Vec<(String, String)> = query_as(sql).fetch_all(connection).await?;
+    let before = Arc::clone(&known.read().unwrap_or_else(PoisonError::into_inner));
+    if before.are_of(&rows) {
+        return Ok(before);
+    }
+    let patterns = Arc::new(Patterns::new(rows));
+    *known.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&patterns);
+    Ok(patterns)
+}
+
+async fn rows(
     connection: &mut PgConnection,
     tables: &Tables,
-    changes: &[Change],
+    listed: &[Listed<'_>],
 ) -> Result<(), StoreError> {
     let mut new = tables.oai.rows();
     let (mut ids, mut datestamps, mut deleted) = (Vec::new(), Vec::new(), Vec::new());
     let (mut sources, mut sets) = (Vec::new(), Vec::new());
-    for change in changes.iter().filter(|change| !change.pid_value.is_empty()) {
+    let (mut versions, mut matched) = (Vec::new(), Vec::new());
+    for listed in listed {
+        let change = listed.change;
         // The OAI identifier is for ever: pid_value stays what it was first.
         if change.before.as_ref().and_then(|state| state.datestamp).is_some() {
             ids.push(change.id);
             datestamps.push(change.datestamp);
-            deleted.push(!change.is_live());
+            deleted.push(listed.deleted);
             sources.push(change.source_row);
             sets.push(change.sets.as_str());
+            versions.push(listed.version());
+            matched.push(listed.matched.as_str());
             continue;
         }
         new.begin().uuid(change.id).text(&change.pid_value).number(change.datestamp);
-        new.bool(!change.is_live());
+        new.bool(listed.deleted);
         match change.source_row {
             Some(source) => new.number(source),
             None => new.null(),
         };
         new.text(&change.sets);
+        match listed.version() {
+            Some(version) => new.number(version),
+            None => new.null(),
+        };
+        new.text(&listed.matched);
     }
     new.send(connection).await?;
     let count = ids.len();
     if count > 0 {
         let update = query(OAI).bind(ids).bind(datestamps).bind(deleted).bind(sources).bind(sets);
-        all(count, update.execute(connection).await?.rows_affected(), "windrow_oai")?;
+        let update = update.bind(versions).bind(matched).execute(connection).await?;
+        all(count, update.rows_affected(), "windrow_oai")?;
     }
     Ok(())
 }
@@ -134,23 +167,22 @@ async fn listed(
 async fn members(
     connection: &mut PgConnection,
     tables: &Tables,
-    changes: &[Change],
+    listed: &[Listed<'_>],
     sets: &SetNumbers,
 ) -> Result<(), StoreError> {
     let (mut numbers, mut datestamps, mut ids) = (Vec::new(), Vec::new(), Vec::new());
     let mut entered = tables.oai_set.rows();
-    for change in changes.iter().filter(|change| !change.pid_value.is_empty()) {
-        if let Some((state, datestamp)) =
-            change.before.as_ref().and_then(|state| Some((state, state.datestamp?)))
-        {
-            for number in sets.of(&state.sets) {
+    for listed in listed {
+        let id = listed.change.id;
+        if let Some((before, datestamp)) = listed.before() {
+            for number in sets.of(&before) {
                 numbers.push(number);
                 datestamps.push(datestamp);
-                ids.push(change.id);
+                ids.push(id);
             }
         }
-        for number in sets.of(&change.sets) {
-            entered.begin().number(number).number(change.datestamp).uuid(change.id);
+        for number in sets.of(&listed.sets()) {
+            entered.begin().number(number).number(listed.change.datestamp).uuid(id);
         }
     }
     if !numbers.is_empty() {

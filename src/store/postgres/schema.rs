@@ -26,9 +26,10 @@ const LZ4: &str = "\
     alter table records_metadata_version alter column json set compression lz4";
 
 // Step n brings windrow's tables from version n to n + 1.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     include_str!("../migrations/postgres/0001_windrow.sql"),
     include_str!("../migrations/postgres/0002_outbox.sql"),
+    include_str!("../migrations/postgres/0003_follow.sql"),
 ];
 
 const KNOWN: i64 = STEPS.len() as i64;
@@ -131,7 +132,7 @@ pub(super) async fn tables(connection: &mut PgConnection) -> Result<Tables, Stor
         "operation_type",
     ];
     let source = ["id", "format", "locator", "hash", "zstd"];
-    let oai = ["id", "pid_value", "datestamp", "deleted", "source", "sets"];
+    let oai = ["id", "pid_value", "datestamp", "deleted", "source", "sets", "version", "matched"];
     let oai_set = ["set_id", "datestamp", "id"];
     let ledger = ["source_name", "source_id", "record_id", "hash"];
     let outbox = ["record_id", "version_id", "live"];

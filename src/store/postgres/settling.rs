@@ -14,6 +14,10 @@ use crate::store::settled::Moments;
 // likely to lock: the letters "wind".
 const STAMPED: i32 = 0x7769_6e64;
 
+/// Writers share it from before they read the search patterns of sets to their end; who has it
+/// alone knows that all that come after read them anew. The letters "patterns".
+pub(super) const PATTERNS: i64 = 0x7061_7474_6572_6e73;
+
 const MOMENTS: &str = "\
     select (select value::bigint from windrow_setting where name = 'response_date'), \
         floor(extract(epoch from clock_timestamp()))::bigint";
@@ -44,8 +48,13 @@ pub(super) async fn stamp(
 ) -> Result<(), StoreError> {
     let earliest = moments(connection, now).await?.earliest(changes);
     let key = u32::try_from(earliest.max(0)).unwrap_or(u32::MAX).cast_signed();
-    let lock = query("select pg_advisory_xact_lock_shared($1, $2)").bind(STAMPED).bind(key);
-    lock.execute(&mut *connection).await?;
+    // And that search patterns are about to be read.
+    query("select pg_advisory_xact_lock_shared($1, $2), pg_advisory_xact_lock_shared($3)")
+        .bind(STAMPED)
+        .bind(key)
+        .bind(PATTERNS)
+        .execute(&mut *connection)
+        .await?;
     // Read again behind the lock: who has not seen it has written their responseDate before.
     moments(connection, now).await?.stamp(changes);
     Ok(())

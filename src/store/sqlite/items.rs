@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::record::{Datestamp, SetSpec};
 use crate::store::columns::{decompress, unsigned};
+use crate::store::listing::Patterns;
 use crate::store::{Item, ItemContent, ItemHeader, ItemQuery, Set, SourceBytes, StoreError};
 
 // Parameters of every list: ?1, ?2 the position to go on from, ?3 until, ?4 whether items without
@@ -44,15 +45,15 @@ macro_rules! list {
     ($from:ident, $content:expr, $end:literal) => {
         match $content {
             ItemContent::Header => {
-                $from!("o.id, o.pid_value, o.datestamp, o.deleted, o.sets", "", $end)
+                $from!("o.id, o.pid_value, o.datestamp, o.deleted, o.sets || ' ' || o.matched", "", $end)
             }
             ItemContent::Json => $from!(
-                "o.id, o.pid_value, o.datestamp, o.deleted, o.sets, m.json",
-                "left join records_metadata m on m.id = o.id",
+                "o.id, o.pid_value, o.datestamp, o.deleted, o.sets || ' ' || o.matched, m.json",
+                "left join records_metadata m on m.id = o.id and not o.deleted",
                 $end
             ),
             ItemContent::Source => $from!(
-                "o.id, o.pid_value, o.datestamp, o.deleted, o.sets, b.format, b.zstd",
+                "o.id, o.pid_value, o.datestamp, o.deleted, o.sets || ' ' || o.matched, b.format, b.zstd",
                 "left join windrow_source b on b.id = o.source and not o.deleted",
                 $end
             ),
@@ -78,6 +79,7 @@ pub(super) async fn list(
     connection: &mut SqliteConnection,
     item_query: &ItemQuery,
 ) -> Result<Vec<Item>, StoreError> {
+    check_pattern(connection, item_query).await?;
     let sql = match item_query.set_spec {
         None => list!(all, item_query.content, " order by o.datestamp, o.id limit ?6"),
         Some(_) => list!(of_set, item_query.content, " order by s.datestamp, s.id limit ?6"),
@@ -93,6 +95,7 @@ pub(super) async fn count(
     connection: &mut SqliteConnection,
     item_query: &ItemQuery,
 ) -> Result<u64, StoreError> {
+    check_pattern(connection, item_query).await?;
     let sql = match item_query.set_spec {
         None => all!("count(*)", "", ""),
         Some(_) => of_set!("count(*)", "", ""),
@@ -135,6 +138,24 @@ pub(super) async fn earliest_datestamp(
     Ok(second.map(Datestamp::from_second))
 }
 
+/// Who asks for a set whose search pattern is none is told so, and not given what happens to be
+/// in it.
+async fn check_pattern(
+    connection: &mut SqliteConnection,
+    item_query: &ItemQuery,
+) -> Result<(), StoreError> {
+    let Some(spec) = &item_query.set_spec else { return Ok(()) };
+    let pattern: Option<Option<String>> =
+        query_scalar("select search_pattern from oaiserver_set where spec = ?")
+            .bind(spec.as_str())
+            .fetch_optional(connection)
+            .await?;
+    match pattern.flatten() {
+        Some(pattern) => Patterns::new(vec![(spec.to_string(), pattern)]).check(),
+        None => Ok(()),
+    }
+}
+
 fn arguments(
     item_query: &ItemQuery,
     after: Option<(Datestamp, Uuid)>,
@@ -166,7 +187,7 @@ fn item(row: &SqliteRow, content: ItemContent) -> Result<Item, StoreError> {
         pid_value: row.try_get(1)?,
         datestamp: Datestamp::from_second(row.try_get(2)?),
         deleted: row.try_get(3)?,
-        set_specs: sets.split_whitespace().map(set_spec).collect::<Result<_, _>>()?,
+        set_specs: set_specs(sets)?,
     };
     let mut item = Item { header, json: None, source: None };
     match content {
@@ -179,6 +200,13 @@ fn item(row: &SqliteRow, content: ItemContent) -> Result<Item, StoreError> {
         }
     }
     Ok(item)
+}
+
+fn set_specs(sets: &str) -> Result<Vec<SetSpec>, StoreError> {
+    let mut specs: Vec<&str> = sets.split_whitespace().collect();
+    specs.sort_unstable();
+    specs.dedup();
+    specs.into_iter().map(set_spec).collect()
 }
 
 fn set_spec(text: &str) -> Result<SetSpec, StoreError> {

@@ -1,18 +1,17 @@
 //! Bulk load: a batch with its ledger, source and quarantine rows and its checkpoint, at once.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Arguments, Connection, query, query_scalar};
 
-use super::sets::SetNumbers;
 use super::sql::{Insert, Text, json_array, timestamp_text};
-use super::{Writer, lookup, projection, settling, write};
+use super::{Knowledge, Writer, lookup, projection, settling, write};
 use crate::store::columns::signed;
-use crate::store::extension::{self, Extension, Transaction};
-use crate::store::plan::{Plan, plan_with};
+use crate::store::extension::{self, Transaction};
+use crate::store::plan::{Change, Plan, plan_with};
 use crate::store::{
     Checkpoint, Counts, LoadBatch, LoadOutcome, LoadRecord, Quarantined, StoreError,
 };
@@ -44,12 +43,10 @@ pub(super) async fn load(writer: &mut Writer, batch: LoadBatch) -> Result<LoadOu
     let mut transaction = writer.connection.begin_with("begin immediate").await?;
     let lookup = lookup::of_batch(&mut transaction, &source_name, &records).await?;
     let places = Places::of(&records);
-    let extensions = Arc::clone(&writer.extensions);
-    let mut plan = plan_with(records, lookup, keep_source, now, &extensions);
-    // Taken, so that numbers of a transaction that fails are forgotten.
-    let mut sets = std::mem::take(&mut writer.sets);
+    let mut knowledge = writer.knowledge.take();
+    let mut plan = plan_with(records, lookup, keep_source, now, &knowledge.extensions);
     write::current(&mut transaction, &plan.changes).await?;
-    write_behind(&mut transaction, &mut plan, &mut sets, &extensions, now).await?;
+    write_behind(&mut transaction, &mut plan, &mut knowledge, now).await?;
     write::ledger(&mut transaction, &source_name, plan.ledger).await?;
     let rejections: Vec<_> =
         plan.rejected.iter().map(|rejected| rejected.rejection.clone()).collect();
@@ -67,7 +64,7 @@ pub(super) async fn load(writer: &mut Writer, batch: LoadBatch) -> Result<LoadOu
     quarantine(&mut transaction, run_id, &source_name, quarantined).await?;
     write_checkpoint(&mut transaction, run_id, checkpoint, &counts).await?;
     transaction.commit().await?;
-    writer.sets = sets;
+    writer.knowledge = knowledge;
     Ok(LoadOutcome { counts, rejections })
 }
 
@@ -75,18 +72,29 @@ pub(super) async fn load(writer: &mut Writer, batch: LoadBatch) -> Result<LoadOu
 pub(super) async fn write_behind(
     connection: &mut SqliteConnection,
     plan: &mut Plan,
-    sets: &mut SetNumbers,
-    extensions: &[Arc<dyn Extension>],
+    knowledge: &mut Knowledge,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let text = timestamp_text(now);
-    write::behind(connection, plan, &text).await?;
-    if !plan.changes.is_empty() {
-        settling::stamp(connection, &mut plan.changes, now).await?;
+    write::behind(connection, plan, &timestamp_text(now)).await?;
+    tell(connection, &mut plan.changes, &plan.set_names, knowledge, now).await
+}
+
+/// Gives changes that are written their datestamps, and tells the extensions.
+pub(super) async fn tell(
+    connection: &mut SqliteConnection,
+    changes: &mut [Change],
+    set_names: &HashMap<String, String>,
+    knowledge: &mut Knowledge,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if changes.is_empty() {
+        return Ok(());
     }
-    let set_names = &plan.set_names;
-    let transaction = projection::Transaction { connection, sets, set_names, now: &text };
-    extension::tell(extensions, &plan.changes, &mut Transaction::Sqlite(transaction)).await
+    settling::stamp(connection, changes, now).await?;
+    let now = &timestamp_text(now);
+    let Knowledge { sets, patterns, extensions } = knowledge;
+    let transaction = projection::Transaction { connection, sets, patterns, set_names, now };
+    extension::tell(extensions, changes, &mut Transaction::Sqlite(transaction)).await
 }
 
 /// Where the records of a batch came from: file and numbers.

@@ -18,7 +18,8 @@ const LEDGER: &str = "\
     cross join windrow_ledger l on l.source_name = ?2 and l.source_id = j.value";
 
 const RECORDS: &str = "\
-    select m.id, m.version_id, m.created, m.json is null, o.datestamp, o.sets, o.source \
+    select m.id, m.version_id, m.created, m.json is null, o.datestamp, o.sets, o.source, \
+        coalesce(o.deleted, 0), o.version, o.matched \
     from json_each(?1) j \
     cross join records_metadata m on m.id = unhex(j.value) \
     left join windrow_oai o on o.id = m.id";
@@ -89,6 +90,16 @@ pub(super) async fn of_record(
     Ok(lookup.records.remove(&id))
 }
 
+/// Looks up these records, by UUID.
+pub(super) async fn of_records(
+    connection: &mut SqliteConnection,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, RecordState>, StoreError> {
+    let mut lookup = Lookup::default();
+    read_records(connection, &mut lookup, ids.iter().copied().collect()).await?;
+    Ok(lookup.records)
+}
+
 /// Whose PIDs are, of those that are there.
 pub(super) async fn further_pids(
     connection: &mut SqliteConnection,
@@ -141,6 +152,9 @@ fn state(row: &SqliteRow) -> Result<RecordState, StoreError> {
         datestamp: row.try_get(4)?,
         sets: row.try_get::<Option<String>, _>(5)?.unwrap_or_default(),
         source: row.try_get(6)?,
+        listed_deleted: row.try_get(7)?,
+        listed_version: row.try_get(8)?,
+        matched: row.try_get::<Option<String>, _>(9)?.unwrap_or_default(),
     })
 }
 

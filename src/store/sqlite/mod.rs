@@ -12,6 +12,7 @@ mod write;
 mod projection;
 mod settling;
 mod load;
+mod follow;
 mod records;
 mod pids;
 mod running;
@@ -33,11 +34,13 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::{
-    Item, ItemContent, ItemQuery, LoadBatch, LoadOutcome, NewRecord, OutboxRow, QuarantineEntry,
-    RecordChange, Run, RunState, RunSummary, Set, SplitState, Store, StoreError, StoredRecord,
+    Followed, Item, ItemContent, ItemQuery, LoadBatch, LoadOutcome, NewRecord, OutboxRow,
+    QuarantineEntry, RecordChange, Run, RunState, RunSummary, Set, SplitState, Store, StoreError,
+    StoredRecord,
 };
 use crate::record::{Datestamp, Pid, PidChange, PidName};
 use crate::store::extension::Extensions;
+use crate::store::listing::Patterns;
 pub use projection::Transaction;
 use running::Running;
 use sets::SetNumbers;
@@ -54,11 +57,30 @@ pub(super) struct SqliteStore {
     settling: Settling,
 }
 
-/// The one connection that writes, and what it remembers of committed sets.
+/// The one connection that writes.
 struct Writer {
     connection: SqliteConnection,
+    knowledge: Knowledge,
+}
+
+/// What the writer remembers of what is committed, and whom it tells of changes.
+struct Knowledge {
     sets: SetNumbers,
+    patterns: Arc<Patterns>,
     extensions: Extensions,
+}
+
+impl Knowledge {
+    fn new(extensions: Extensions) -> Knowledge {
+        Knowledge { sets: SetNumbers::default(), patterns: Arc::default(), extensions }
+    }
+
+    /// For a transaction, and to be given back once it is committed: what it has learnt of sets
+    /// is forgotten when it fails.
+    fn take(&mut self) -> Knowledge {
+        let extensions = Arc::clone(&self.extensions);
+        std::mem::replace(self, Knowledge::new(extensions))
+    }
 }
 
 /// Opens the SQLite file at `path`, and creates it and windrow's tables where they are missing.
@@ -96,7 +118,7 @@ pub(super) async fn open(
         StoreError::Failed(message) => refused(message),
         other => other,
     })?;
-    let writer = Mutex::new(Writer { connection, sets: SetNumbers::default(), extensions });
+    let writer = Mutex::new(Writer { connection, knowledge: Knowledge::new(extensions) });
     let running = Mutex::new(Running::new(path));
     let settling = Settling::new(options.clone());
     let readers = SqlitePoolOptions::new()
@@ -273,6 +295,10 @@ impl Store for SqliteStore {
 
     async fn settled(&self, now: Timestamp) -> Result<Datestamp, StoreError> {
         self.settling.up_to(now).await
+    }
+
+    async fn follow(&self, now: Timestamp, limit: u32) -> Result<Followed, StoreError> {
+        follow::follow(&mut *self.writer.lock().await, now, limit).await
     }
 
     async fn earliest_datestamp(&self) -> Result<Option<Datestamp>, StoreError> {

@@ -1,21 +1,25 @@
 //! What extensions write in a transaction: the OAI projection and the outbox.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Arguments, Connection, Row, query, query_scalar};
+use sqlx::{Arguments, Connection, Row, query, query_as, query_scalar};
 
 use super::sets::SetNumbers;
 use super::sql::{Insert, Text};
+use crate::store::listing::{self, Listed, Patterns};
 use crate::store::plan::Change;
 use crate::store::{OutboxRow, StoreError};
 
 const OAI: Insert = Insert {
-    head: "insert or fail into windrow_oai (id, pid_value, datestamp, deleted, source, sets) values ",
-    row: "(?,?,?,?,?,?)",
+    head: "insert or fail into windrow_oai \
+           (id, pid_value, datestamp, deleted, source, sets, version, matched) values ",
+    row: "(?,?,?,?,?,?,?,?)",
     // The OAI identifier is for ever: pid_value stays what it was first.
     tail: " on conflict (id) do update set datestamp = excluded.datestamp, \
-           deleted = excluded.deleted, source = excluded.source, sets = excluded.sets",
+           deleted = excluded.deleted, source = excluded.source, sets = excluded.sets, \
+           version = excluded.version, matched = excluded.matched",
 };
 
 const OAI_SET: Insert = Insert {
@@ -40,6 +44,7 @@ const OUTBOX: Insert = Insert {
 pub struct Transaction<'t> {
     pub(super) connection: &'t mut SqliteConnection,
     pub(super) sets: &'t mut SetNumbers,
+    pub(super) patterns: &'t mut Arc<Patterns>,
     /// setSpec to name, of all sets that the changes name.
     pub(super) set_names: &'t HashMap<String, String>,
     pub(super) now: &'t Text,
@@ -48,13 +53,15 @@ pub struct Transaction<'t> {
 impl Transaction<'_> {
     /// Brings `windrow_oai` and its sets to where the changes have brought the records.
     pub(in crate::store) async fn project(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        let before = changes.iter().filter_map(|change| change.before.as_ref());
-        let left = before.flat_map(|state| state.sets.split(' '));
-        let entered = changes.iter().flat_map(|change| change.sets.split(' '));
-        self.sets.number(self.connection, left.chain(entered)).await?;
+        let patterns = patterns(self.connection, self.patterns).await?;
+        let listed = listing::of(changes, &patterns);
+        let mut specs: Vec<String> = listed.iter().map(Listed::sets).collect();
+        specs.extend(listed.iter().filter_map(|listed| Some(listed.before()?.0)));
+        let specs = specs.iter().flat_map(|sets| sets.split(' '));
+        self.sets.number(self.connection, specs).await?;
         self.sets.announce(self.connection, self.set_names, self.now).await?;
-        listed(self.connection, changes).await?;
-        members(self.connection, changes, self.sets).await
+        rows(self.connection, &listed).await?;
+        members(self.connection, &listed, self.sets).await
     }
 
     /// Notes in `windrow_outbox` which records have changed.
@@ -123,35 +130,50 @@ pub(super) async fn clear_outbox(
     Ok(())
 }
 
-async fn listed(connection: &mut SqliteConnection, changes: &[Change]) -> Result<(), StoreError> {
-    let rows = changes.iter().filter(|change| !change.pid_value.is_empty()).collect();
-    OAI.all(connection, rows, |arguments, change| {
+/// The search patterns of sets as they stand, read anew when they have changed.
+pub(super) async fn patterns(
+    connection: &mut SqliteConnection,
+    known: &mut Arc<Patterns>,
+) -> Result<Arc<Patterns>, StoreError> {
+    let sql = "select spec, search_pattern from oaiserver_set where search_pattern <> '' \
+               order by spec";
+    let rows: Vec<(String, String)> = query_as(sql).fetch_all(connection).await?;
+    if !known.are_of(&rows) {
+        *known = Arc::new(Patterns::new(rows));
+    }
+    Ok(Arc::clone(known))
+}
+
+async fn rows(connection: &mut SqliteConnection, listed: &[Listed<'_>]) -> Result<(), StoreError> {
+    OAI.all(connection, listed.iter().collect(), |arguments, listed| {
+        let change = listed.change;
         arguments.add(change.id)?;
         arguments.add(change.pid_value.as_str())?;
         arguments.add(change.datestamp)?;
-        arguments.add(i64::from(!change.is_live()))?;
+        arguments.add(i64::from(listed.deleted))?;
         arguments.add(change.source_row)?;
-        arguments.add(change.sets.as_str())
+        arguments.add(change.sets.as_str())?;
+        arguments.add(listed.version())?;
+        arguments.add(listed.matched.as_str())
     })
     .await
 }
 
 async fn members(
     connection: &mut SqliteConnection,
-    changes: &[Change],
+    listed: &[Listed<'_>],
     sets: &SetNumbers,
 ) -> Result<(), StoreError> {
     let mut left = Vec::new();
     let mut entered = Vec::new();
-    for change in changes.iter().filter(|change| !change.pid_value.is_empty()) {
-        if let Some((state, datestamp)) =
-            change.before.as_ref().and_then(|state| Some((state, state.datestamp?)))
-        {
-            let numbers = sets.of(&state.sets).into_iter();
-            left.extend(numbers.map(|number| (number, datestamp, change.id)));
+    for listed in listed {
+        let id = listed.change.id;
+        if let Some((before, datestamp)) = listed.before() {
+            let numbers = sets.of(&before).into_iter();
+            left.extend(numbers.map(|number| (number, datestamp, id)));
         }
-        let numbers = sets.of(&change.sets).into_iter();
-        entered.extend(numbers.map(|number| (number, change.datestamp, change.id)));
+        let numbers = sets.of(&listed.sets()).into_iter();
+        entered.extend(numbers.map(|number| (number, listed.change.datestamp, id)));
     }
     for (insert, rows) in [(&OAI_SET_LEFT, left), (&OAI_SET, entered)] {
         insert

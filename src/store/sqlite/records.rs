@@ -55,15 +55,15 @@ pub(super) async fn create(
     if is_known {
         return Err(StoreError::IdTaken(record.id));
     }
-    let mut plan = single::creation(record, &writer.extensions, now)?;
+    let mut plan = single::creation(record, &writer.knowledge.extensions, now)?;
     let names = single::names(record)?;
     let owners = lookup::further_pids(&mut transaction, &names).await?;
     single::take_pids(&mut plan, &owners, &names)?;
     write::current(&mut transaction, &plan.changes).await?;
-    let mut sets = std::mem::take(&mut writer.sets);
-    load::write_behind(&mut transaction, &mut plan, &mut sets, &writer.extensions, now).await?;
+    let mut knowledge = writer.knowledge.take();
+    load::write_behind(&mut transaction, &mut plan, &mut knowledge, now).await?;
     transaction.commit().await?;
-    writer.sets = sets;
+    writer.knowledge = knowledge;
     single::written(&plan)
 }
 
@@ -79,14 +79,15 @@ pub(super) async fn change(
     let before = lookup::of_record(&mut transaction, id).await?;
     let before = single::at_revision(before, id, change.expected_revision)?;
     let listed_as = query_scalar(LISTED_AS).bind(id).fetch_one(&mut *transaction).await?;
-    let mut plan = single::alteration(id, (before, listed_as), change, &writer.extensions, now)?;
+    let mut plan =
+        single::alteration(id, (before, listed_as), change, &writer.knowledge.extensions, now)?;
     let owners = lookup::further_pids(&mut transaction, &change.pids).await?;
     single::take_pids(&mut plan, &owners, &change.pids)?;
     replace(&mut transaction, &plan, change.expected_revision).await?;
-    let mut sets = std::mem::take(&mut writer.sets);
-    load::write_behind(&mut transaction, &mut plan, &mut sets, &writer.extensions, now).await?;
+    let mut knowledge = writer.knowledge.take();
+    load::write_behind(&mut transaction, &mut plan, &mut knowledge, now).await?;
     transaction.commit().await?;
-    writer.sets = sets;
+    writer.knowledge = knowledge;
     single::written(&plan)
 }
 
@@ -102,7 +103,7 @@ pub(super) async fn erase(
     let before = lookup::of_record(&mut transaction, id).await?;
     let before = single::at_revision(before, id, expected_revision)?;
     let listed_as = query_scalar(LISTED_AS).bind(id).fetch_one(&mut *transaction).await?;
-    let mut plan = single::erasure(id, (before, listed_as), &writer.extensions, now)?;
+    let mut plan = single::erasure(id, (before, listed_as), &writer.knowledge.extensions, now)?;
     let gone = query("delete from records_metadata where id = ? and version_id = ?")
         .bind(id)
         .bind(expected_revision + 1)
@@ -111,10 +112,10 @@ pub(super) async fn erase(
     if gone.rows_affected() != 1 {
         return Err(StoreError::NotFound(format!("record {id}")));
     }
-    let mut sets = std::mem::take(&mut writer.sets);
-    load::write_behind(&mut transaction, &mut plan, &mut sets, &writer.extensions, now).await?;
+    let mut knowledge = writer.knowledge.take();
+    load::write_behind(&mut transaction, &mut plan, &mut knowledge, now).await?;
     transaction.commit().await?;
-    writer.sets = sets;
+    writer.knowledge = knowledge;
     Ok(())
 }
 

@@ -20,9 +20,10 @@ const INVENIO: [(&str, &str); 7] = [
 ];
 
 // Step n brings windrow's tables from version n to n + 1.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     include_str!("../migrations/sqlite/0001_windrow.sql"),
     include_str!("../migrations/sqlite/0002_outbox.sql"),
+    include_str!("../migrations/sqlite/0003_follow.sql"),
 ];
 
 const KNOWN: i64 = STEPS.len() as i64;

@@ -108,11 +108,3 @@ create table windrow_oai_set (
     id uuid not null,
     primary key (set_id, datestamp, id)
 );
-
--- records that Invenio put here before windrow came
-insert into windrow_oai (id, pid_value, datestamp, deleted, source, sets)
-select m.id, min(p.pid_value), floor(extract(epoch from m.updated))::bigint, m.json is null, null, ''
-from pidstore_pid p
-join records_metadata m on m.id = p.object_uuid
-where p.pid_type = 'recid' and p.object_type = 'rec'
-group by m.id;

@@ -97,11 +97,3 @@ create table windrow_oai_set (
     id blob not null,
     primary key (set_id, datestamp, id)
 ) without rowid;
-
--- records that Invenio put here before windrow came
-insert into windrow_oai (id, pid_value, datestamp, deleted, source, sets)
-select m.id, min(p.pid_value), unixepoch(substr(m.updated, 1, 19)), m.json is null, null, ''
-from pidstore_pid p
-join records_metadata m on m.id = p.object_uuid
-where p.pid_type = 'recid' and p.object_type = 'rec'
-group by m.id;
