@@ -29,19 +29,24 @@ pub struct Followed {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Place {
     /// The patterns that the sweep puts in force, as [`super::listing::Patterns::text`] has them.
-    pub(super) patterns: String,
+    patterns: String,
     /// The sweep goes on behind this record; `None` when it is done.
-    pub(super) sweep: Option<Uuid>,
+    sweep: Option<Id>,
     /// All revisions up to this transaction were looked at.
-    pub(super) watermark: i64,
+    watermark: i64,
     /// The pass goes on behind this revision (transaction, record); `None` before one.
-    pub(super) pass: Option<(i64, Uuid)>,
+    pass: Option<(i64, Id)>,
     /// The watermark to come.
     next: Option<Next>,
     /// Transactions that were at work when the sweep began: when they are through, there is
     /// another sweep, for what it may have missed of them.
     unsure: Vec<String>,
 }
+
+/// A UUID as it is kept.
+type Id = (u64, u64);
+
+const FIRST: Id = (0, 0);
 
 /// The watermark to come, and who has to be through before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +68,7 @@ impl Place {
     /// At the beginning. `last` is the largest number of a transaction, `at_work` are those that
     /// may have drawn a smaller one; asked for in this order.
     pub(super) fn start(patterns: String, last: i64, at_work: Vec<String>) -> Place {
-        let (sweep, unsure) = (Some(Uuid::nil()), at_work);
+        let (sweep, unsure) = (Some(FIRST), at_work);
         Place { patterns, sweep, watermark: last, pass: None, next: None, unsure }
     }
 
@@ -113,17 +118,17 @@ impl Place {
     /// What is next; `last` and `at_work` as for [`Place::start`].
     pub(super) fn stretch(&mut self, last: i64, at_work: &[String]) -> Stretch {
         if let Some(record) = self.sweep {
-            return Stretch::Records(record);
+            return Stretch::Records(uuid(record));
         }
         if !self.unsure.is_empty() {
             self.unsure.retain(|one| at_work.contains(one));
             if self.unsure.is_empty() {
-                self.sweep = Some(Uuid::nil());
+                self.sweep = Some(FIRST);
                 return Stretch::Records(Uuid::nil());
             }
         }
         if let Some((transaction, record)) = self.pass {
-            return Stretch::Revisions(transaction, record);
+            return Stretch::Revisions(transaction, uuid(record));
         }
         let next =
             self.next.get_or_insert_with(|| Next { watermark: last, at_work: at_work.to_vec() });
@@ -134,8 +139,12 @@ impl Place {
     /// Goes on behind what was looked at; `end` says that there was no more of it.
     pub(super) fn passed(&mut self, stretch: Stretch, reached: Option<(i64, Uuid)>, end: bool) {
         match stretch {
-            Stretch::Records(_) => self.sweep = reached.map(|(_, id)| id).filter(|_| !end),
-            Stretch::Revisions(..) if !end => self.pass = reached,
+            Stretch::Records(_) => {
+                self.sweep = reached.map(|(_, id)| id.as_u64_pair()).filter(|_| !end);
+            }
+            Stretch::Revisions(..) if !end => {
+                self.pass = reached.map(|(transaction, id)| (transaction, id.as_u64_pair()));
+            }
             Stretch::Revisions(..) => {
                 self.pass = None;
                 if let Some(next) = self.next.take_if(|next| next.at_work.is_empty()) {
@@ -147,9 +156,13 @@ impl Place {
 
     /// How far the sweep has come: UUIDs are spread evenly.
     fn share(&self) -> f64 {
-        let begin = |id: Uuid| f64::from(id.as_fields().0) / f64::from(u32::MAX);
+        let begin = |id: Id| f64::from(uuid(id).as_fields().0) / f64::from(u32::MAX);
         self.sweep.map_or(1.0, begin)
     }
+}
+
+fn uuid((high, low): Id) -> Uuid {
+    Uuid::from_u64_pair(high, low)
 }
 
 #[cfg(test)]
