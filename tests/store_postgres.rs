@@ -100,6 +100,16 @@ async fn a_newer_schema_is_refused() {
 }
 
 #[tokio::test]
+async fn an_empty_database_is_no_store_for_who_reads_and_stays_empty() {
+    let Some(database) = database() else { return };
+    let refused = windrow::store::open_existing(&database.url).await.err().unwrap();
+    assert!(refused.to_string().contains("there is no store"), "{refused}");
+    assert_eq!(catalog(&database, "<> ''"), Vec::<String>::new());
+    open(&database).await;
+    windrow::store::open_existing(&database.url).await.unwrap();
+}
+
+#[tokio::test]
 async fn many_open_an_empty_database_at_once() {
     let Some(database) = database() else { return };
     let opened = (0..6).map(|_| {

@@ -63,6 +63,28 @@ async fn loading_twice_writes_no_row_beside_the_checkpoint() {
     assert_eq!(contents(&path), before);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_pipeline_runs_once_at_a_time_and_leaves_no_file() {
+    let folder = Folder::new();
+    let locks = || {
+        let names = std::fs::read_dir(folder.path()).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.contains("-run-")).count()
+    };
+    let (one, other) = (sqlite(&folder).await, sqlite(&folder).await);
+    let begun = one.begin_run("a", "v1", false, at(1)).await.unwrap();
+    let running = other.begin_run("a", "v1", false, at(1)).await;
+    assert!(matches!(running, Err(StoreError::Running(_))), "{running:?}");
+    other.begin_run("b", "v1", false, at(1)).await.unwrap();
+    assert_eq!(locks(), 2);
+    one.end_run(begun.id, windrow::store::RunState::Done, "{}", at(2)).await.unwrap();
+    other.begin_run("a", "v1", false, at(3)).await.unwrap();
+    assert_eq!(locks(), 2);
+    drop((one, other));
+    assert_eq!(locks(), 0);
+}
+
 #[tokio::test]
 async fn revisions_are_valid_from_transaction_to_transaction() {
     let folder = Folder::new();

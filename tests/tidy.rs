@@ -40,8 +40,8 @@ const KEPT_IN: &[(&str, &[&str], &str)] = &[
     ("std::net", &["cli", "server"], "sockets are at the edges"),
     (
         "std::fs",
-        &["cli", "crosswalk", "validate", "source", "pipeline"],
-        "standards are values: no disk below, and the keepers' files are their database's",
+        &["cli", "crosswalk", "validate", "source", "store", "pipeline"],
+        "standards are values: no disk below",
     ),
 ];
 

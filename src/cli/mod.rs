@@ -18,10 +18,9 @@ mod show;
 mod validate;
 
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 
@@ -183,13 +182,7 @@ impl StoreArguments {
 
     /// Opens a store that must be there already.
     async fn open_existing(&self) -> Result<Arc<dyn Store>, Failure> {
-        if let Some(path) = self.store.strip_prefix("sqlite:")
-            && !Path::new(path).exists()
-        {
-            let message = "there is no store; `windrow run PIPELINE` makes one";
-            return Err(configuration(anyhow!("{}: {message}", self.store)));
-        }
-        self.open().await
+        store::open_existing(&self.store).await.map_err(configuration)
     }
 }
 

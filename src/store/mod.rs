@@ -172,6 +172,23 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
     open_with(url, standard()).await
 }
 
+/// Opens a store that must be there: a file, or a database with tables of Invenio's or windrow's.
+///
+/// # Errors
+/// As [`open`]; [`StoreError::Open`] when there is no store.
+pub async fn open_existing(url: &str) -> Result<Arc<dyn Store>, StoreError> {
+    open_or(url, standard(), Missing::Refused).await
+}
+
+/// What becomes of a store that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    Made,
+    Refused,
+}
+
+const NO_STORE: &str = "there is no store; `windrow run PIPELINE` makes one";
+
 /// Opens a store with these extensions in place of the [`standard`] ones.
 ///
 /// # Errors
@@ -180,13 +197,24 @@ pub async fn open_with(
     url: &str,
     extensions: Vec<Arc<dyn Extension>>,
 ) -> Result<Arc<dyn Store>, StoreError> {
+    open_or(url, extensions, Missing::Made).await
+}
+
+async fn open_or(
+    url: &str,
+    extensions: Vec<Arc<dyn Extension>>,
+    missing: Missing,
+) -> Result<Arc<dyn Store>, StoreError> {
     let (scheme, path) = url.split_once(':').unwrap_or((url, ""));
     let refused =
         |message: &str| StoreError::Open { url: without_secrets(url), message: message.to_owned() };
     match (scheme, path.strip_prefix("//").unwrap_or(path)) {
         ("sqlite", "" | ":memory:") => Err(refused("a store is a file, expected sqlite:PATH")),
+        ("sqlite", path) if missing == Missing::Refused && !Path::new(path).exists() => {
+            Err(refused(NO_STORE))
+        }
         ("sqlite", path) => sqlite::open(url, Path::new(path), extensions.into()).await,
-        ("postgresql" | "postgres", _) => postgres::open(url, extensions.into()).await,
+        ("postgresql" | "postgres", _) => postgres::open(url, extensions.into(), missing).await,
         _ => Err(refused("no keeper for this scheme, expected sqlite:PATH or postgresql://…")),
     }
 }

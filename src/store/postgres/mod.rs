@@ -33,9 +33,9 @@ use sqlx::{ConnectOptions, Connection, Executor};
 use uuid::Uuid;
 
 use super::{
-    Followed, Item, ItemContent, ItemQuery, LoadBatch, LoadOutcome, NewRecord, OutboxRow,
-    QuarantineEntry, RecordChange, Run, RunState, RunSummary, Set, SplitState, Store, StoreError,
-    StoredRecord, without_secrets,
+    Followed, Item, ItemContent, ItemQuery, LoadBatch, LoadOutcome, Missing, NO_STORE, NewRecord,
+    OutboxRow, QuarantineEntry, RecordChange, Run, RunState, RunSummary, Set, SplitState, Store,
+    StoreError, StoredRecord, without_secrets,
 };
 use crate::record::{Datestamp, Pid, PidChange, PidName};
 use crate::store::extension::Extensions;
@@ -90,12 +90,16 @@ pub(super) struct PostgresStore {
 }
 
 /// Opens the database that a URL names, and makes Invenio's and windrow's tables where they are
-/// missing.
+/// missing; when there are none at all, as `missing` says.
 ///
 /// # Errors
 /// [`StoreError::Open`] when it cannot be reached or read; [`StoreError::NewerSchema`] when a newer
 /// windrow wrote it. No message has the URL's password.
-pub(super) async fn open(url: &str, extensions: Extensions) -> Result<Arc<dyn Store>, StoreError> {
+pub(super) async fn open(
+    url: &str,
+    extensions: Extensions,
+    missing: Missing,
+) -> Result<Arc<dyn Store>, StoreError> {
     let refused = |message: String| StoreError::Open { url: without_secrets(url), message };
     let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
     for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
@@ -117,6 +121,9 @@ pub(super) async fn open(url: &str, extensions: Extensions) -> Result<Arc<dyn St
         other => refused(other.to_string()),
     };
     let mut connection = options.connect().await.map_err(|error| wrong(error.into()))?;
+    if missing == Missing::Refused && schema::is_empty(&mut connection).await.map_err(wrong)? {
+        return Err(refused(NO_STORE.to_owned()));
+    }
     schema::prepare(&mut connection).await.map_err(wrong)?;
     let tables = schema::tables(&mut connection).await.map_err(wrong)?;
     // The pool makes its own; that this one is not closed with a word is no harm.

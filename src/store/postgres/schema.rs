@@ -93,6 +93,12 @@ pub(super) async fn prepare(connection: &mut PgConnection) -> Result<(), StoreEr
     Ok(())
 }
 
+/// Whether there are neither tables of windrow's nor records of Invenio's.
+pub(super) async fn is_empty(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    let has_own = version(connection).await? > 0;
+    Ok(!has_own && !has_table(connection, "records_metadata").await?)
+}
+
 /// The version of windrow's tables; 0 when there are none.
 pub(super) async fn version(connection: &mut PgConnection) -> Result<i64, StoreError> {
     if !has_table(connection, "windrow_setting").await? {

@@ -137,7 +137,7 @@ impl Store for SqliteStore {
         fresh: bool,
         now: Timestamp,
     ) -> Result<Run, StoreError> {
-        self.running.lock().await.begin(pipeline).await?;
+        self.running.lock().await.begin(pipeline)?;
         let connection = &mut self.writer.lock().await.connection;
         let mut transaction = connection.begin_with("begin immediate").await?;
         let run = runs::begin(&mut transaction, pipeline, definition, fresh, now).await?;
@@ -162,7 +162,7 @@ impl Store for SqliteStore {
     ) -> Result<(), StoreError> {
         let mut writer = self.writer.lock().await;
         let pipeline = runs::end(&mut writer.connection, run_id, state, report, now).await?;
-        self.running.lock().await.end(&pipeline).await;
+        self.running.lock().await.end(&pipeline);
         // The file shall hold all of the run by itself, for whoever copies it. A reader that is
         // at work puts this off; nothing is lost by that.
         let whole = sqlx::query("pragma wal_checkpoint(truncate)");

@@ -1,20 +1,19 @@
 //! Which pipelines this process runs: for each a locked file beside the store.
 
 use std::collections::HashMap;
+use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection, Executor};
 
 use crate::store::StoreError;
 
-/// Empty databases that are locked and never written: the system lets go of the lock when the
-/// process ends, however it ends. The file stays, since who removes it may remove another's.
+/// Empty files that are locked: the system lets go of the lock when the process ends, however it
+/// ends. A file goes with its run; what a killed one has left goes with the next.
 pub(super) struct Running {
     store: PathBuf,
-    locks: HashMap<String, SqliteConnection>,
+    locks: HashMap<String, (PathBuf, File)>,
 }
 
 impl Running {
@@ -27,7 +26,7 @@ impl Running {
     ///
     /// # Errors
     /// [`StoreError::Running`] when another process has it.
-    pub(super) async fn begin(&mut self, pipeline: &str) -> Result<(), StoreError> {
+    pub(super) fn begin(&mut self, pipeline: &str) -> Result<(), StoreError> {
         if self.locks.contains_key(pipeline) {
             return Ok(());
         }
@@ -35,27 +34,59 @@ impl Running {
         let hash = hash.first_chunk::<4>().map_or(0, |bytes| u32::from_be_bytes(*bytes));
         let mut path = self.store.as_os_str().to_owned();
         path.push(format!("-run-{hash:08x}"));
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .busy_timeout(Duration::ZERO)
-            .disable_statement_logging();
-        let mut connection = options.connect().await?;
-        match connection.execute("begin exclusive").await.map_err(StoreError::from) {
-            Ok(_) => {
-                self.locks.insert(pipeline.to_owned(), connection);
-                Ok(())
+        let path = PathBuf::from(path);
+        let failed = |error: io::Error| {
+            StoreError::Failed(format!("cannot lock {}: {error}", path.display()))
+        };
+        loop {
+            let options = File::options().write(true).create(true).truncate(false).open(&path);
+            let file = options.map_err(failed)?;
+            match file.try_lock() {
+                // Its last owner may have removed it between our opening and locking it.
+                Ok(()) if is_at(&file, &path) => {
+                    self.locks.insert(pipeline.to_owned(), (path, file));
+                    return Ok(());
+                }
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    return Err(StoreError::Running(pipeline.to_owned()));
+                }
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
             }
-            Err(StoreError::Contended(_)) => Err(StoreError::Running(pipeline.to_owned())),
-            Err(error) => Err(error),
         }
     }
 
     /// Lets go of a pipeline.
-    pub(super) async fn end(&mut self, pipeline: &str) {
-        if let Some(connection) = self.locks.remove(pipeline) {
-            // However that goes, the lock goes with the connection.
-            let _closed = connection.close().await;
+    pub(super) fn end(&mut self, pipeline: &str) {
+        if let Some((path, file)) = self.locks.remove(pipeline) {
+            // While it is locked, so that nobody else has it; if it cannot be, it stays.
+            if cfg!(unix) {
+                let _removed = fs::remove_file(path);
+            }
+            drop(file);
         }
     }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        for pipeline in self.locks.keys().cloned().collect::<Vec<_>>() {
+            self.end(&pipeline);
+        }
+    }
+}
+
+/// Whether the path leads to this file.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    let here = file.metadata().map(identity).ok();
+    here.is_some() && here == fs::metadata(path).map(identity).ok()
+}
+
+/// Whether the path leads to this file: nobody removes it here.
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
 }
