@@ -54,6 +54,7 @@ on_every_keeper! {
     a_record_whose_pid_is_taken_goes_to_quarantine_and_the_others_go_on
     what_was_quarantined_is_updated_in_place_and_released_when_it_gets_through
     a_change_of_sets_alone_is_a_change
+    source_bytes_that_change_alone_are_kept_and_move_the_datestamp
     counts_of_a_split_add_up_batch_by_batch
     an_interrupted_run_goes_on_unless_its_definition_changed
     a_failed_batch_leaves_nothing
@@ -243,6 +244,47 @@ async fn a_change_of_sets_alone_is_a_change(store: &dyn Store) {
     assert_eq!(moved.counts.updated, 1);
     assert_eq!(store.count_items(&of_set("a")).await.unwrap(), 0);
     assert_eq!(store.count_items(&of_set("b")).await.unwrap(), 1);
+}
+
+async fn source_bytes_that_change_alone_are_kept_and_move_the_datestamp(store: &dyn Store) {
+    let with_bytes = |bytes: &str| {
+        let mut record = load_record(1, "7", Some("One"), &["a"]);
+        record.source.hash = windrow::record::content_hash(bytes.as_bytes());
+        record.source.zstd = zstd::encode_all(bytes.as_bytes(), 1).unwrap();
+        record
+    };
+    let source = async || store.item("7", ItemContent::Source).await.unwrap().unwrap();
+    load(store, 10, vec![with_bytes("first")]).await;
+    let counts = load(store, 20, vec![with_bytes("first"), with_bytes("second")]).await.counts;
+    assert_eq!(counts.unchanged, 2);
+    let item = source().await;
+    assert_eq!(item.source.unwrap().bytes, b"second");
+    assert_eq!(item.header.datestamp, Datestamp::from_second(20));
+    assert!(!item.header.deleted);
+    assert_eq!(names(&store.items(&of_set("a")).await.unwrap()), ["7"]);
+    let record = store.record("recid", "7").await.unwrap();
+    assert_eq!((record.revision_id, record.updated), (0, at(10)), "the record is what it was");
+    load(store, 30, vec![with_bytes("second")]).await;
+    assert_eq!(source().await.header.datestamp, Datestamp::from_second(20));
+    let unkept = |bytes| {
+        let mut unkept = batch(1, 40, vec![with_bytes(bytes)]);
+        unkept.keep_source = false;
+        unkept
+    };
+    let mut third = unkept("third");
+    third.run_id = run(store).await;
+    store.load(third).await.unwrap();
+    assert_eq!(source().await.source.unwrap().bytes, b"second", "nobody wants them kept");
+    // Then the content as well, in one batch with bytes of its own.
+    let mut changed = load_record(1, "7", Some("Two"), &["a"]);
+    changed.source = with_bytes("fourth").source;
+    let mut again = changed.clone();
+    again.source = with_bytes("fifth").source;
+    let counts = load(store, 50, vec![changed, again]).await.counts;
+    assert_eq!((counts.updated, counts.unchanged), (1, 1));
+    assert_eq!(source().await.source.unwrap().bytes, b"fifth");
+    assert_eq!(store.revisions(id("7")).await.unwrap().len(), 2);
+    assert!(store.record("recid", "7").await.is_ok());
 }
 
 async fn counts_of_a_split_add_up_batch_by_batch(store: &dyn Store) {

@@ -94,7 +94,8 @@ impl Listed<'_> {
 
     /// The revision that is listed.
     pub(super) fn version(&self) -> Option<i64> {
-        self.change.revisions.last().map(|revision| revision.version_id)
+        let before = self.change.before.as_ref().and_then(|state| state.listed_version);
+        self.change.revisions.last().map(|revision| revision.version_id).or(before)
     }
 
     /// What has to be done that the record is listed as it is, whoever has changed it.
@@ -157,6 +158,11 @@ fn one<'c>(change: &'c Change, patterns: &Patterns) -> Option<Listed<'c>> {
     }
     let was_listed = change.before.as_ref().is_some_and(|state| state.datestamp.is_some());
     let before = change.before.as_ref().map_or("", |state| state.matched.as_str());
+    if change.revisions.is_empty() {
+        let state = change.before.as_ref().filter(|_| was_listed)?;
+        let matched = state.matched.clone();
+        return Some(Listed { change, deleted: state.listed_deleted, matched });
+    }
     let json = change.revisions.last().and_then(|revision| revision.json.as_deref());
     match json.filter(|json| is_public(json)) {
         Some(json) => {

@@ -63,6 +63,18 @@ pub(super) struct LedgerEntry {
     pub(super) record_id: Uuid,
     /// [`fingerprint`] of the content; `None` when the source deleted it.
     pub(super) hash: Option<ContentHash>,
+    /// Hash of the source bytes that are kept, if it is known.
+    pub(super) source: Option<ContentHash>,
+}
+
+impl LedgerEntry {
+    /// Whether a record comes as it was last loaded, its source bytes included where they are kept.
+    pub(super) fn agrees(&self, record: &LoadRecord, keep_source: bool) -> bool {
+        let hash = fingerprint(record);
+        let has_source = !keep_source || hash.is_none();
+        let same_source = || self.source.is_none_or(|source| source == record.source.hash);
+        self.hash == hash && (has_source || same_source())
+    }
 }
 
 /// The current revision of a stored record, as far as a change needs it.
@@ -112,7 +124,7 @@ pub struct Change {
     pub created: Timestamp,
     /// The record as the store has it; `None` when it is new.
     pub before: Option<RecordState>,
-    /// At least one, oldest first.
+    /// Oldest first; none when no more than the source bytes have changed.
     pub revisions: Vec<Revision>,
     /// In seconds: when the last revision was made, until the transaction gives it the datestamp
     /// that OAI-PMH lists.
@@ -213,7 +225,8 @@ impl Change {
     /// Whether the record has content once the change is made.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        self.revisions.last().is_some_and(|revision| revision.json.is_some())
+        let before = || self.before.as_ref().is_some_and(|state| !state.deleted);
+        self.revisions.last().map_or_else(before, |revision| revision.json.is_some())
     }
 }
 
@@ -233,6 +246,7 @@ pub(super) struct LedgerRow {
     pub(super) source_id: String,
     pub(super) record_id: Uuid,
     pub(super) hash: Option<ContentHash>,
+    pub(super) source: Option<ContentHash>,
     /// Neither the ledger nor an earlier row of this plan knows the source id.
     pub(super) is_new: bool,
 }
@@ -319,6 +333,9 @@ impl Planner<'_> {
         // To delete what is not there is done already.
         if same || (hash.is_none() && !self.is_live(id)) {
             self.plan.counts.unchanged += 1;
+            if entry.is_some_and(|entry| !entry.agrees(&record, self.keep_source)) {
+                self.renew(id, hash, record);
+            }
             return;
         }
         if let Some((code, message)) = self.obstacle(&record, id) {
@@ -385,6 +402,42 @@ impl Planner<'_> {
         });
     }
 
+    /// Takes over source bytes that have changed, though the record that they make has not: who
+    /// is given them is given something new.
+    fn renew(&mut self, id: Uuid, hash: Option<ContentHash>, record: LoadRecord) {
+        if !self.is_live(id) {
+            return;
+        }
+        let LoadRecord { source_id, record, source, stamps, .. } = record;
+        let at = self.place(id, &record.pid_value, self.now);
+        let hash_of_source = source.hash;
+        if let Some(change) = self.plan.changes.get_mut(at) {
+            if change.revisions.is_empty() {
+                let updated = stamps.map_or(self.now, |(_, updated)| updated);
+                change.datestamp = Datestamp::from(updated).as_second();
+            }
+            change.source = SourceChange::Replace(source);
+        }
+        self.note(source_id, LedgerEntry { record_id: id, hash, source: Some(hash_of_source) });
+    }
+
+    /// The change of a record: the one that is planned, or a new one.
+    fn place(&mut self, id: Uuid, pid_value: &str, created: Timestamp) -> usize {
+        let at = self.by_id.get(&id).copied().unwrap_or(self.plan.changes.len());
+        if at == self.plan.changes.len() {
+            let before = self.lookup.records.remove(&id);
+            self.plan.changes.push(Change::new(id, pid_value.to_owned(), before, created));
+            self.by_id.insert(id, at);
+        }
+        at
+    }
+
+    fn note(&mut self, source_id: String, entry: LedgerEntry) {
+        let LedgerEntry { record_id, hash, source } = entry;
+        let is_new = self.lookup.ledger.insert(source_id.clone(), entry).is_none();
+        self.plan.ledger.push(LedgerRow { source_id, record_id, hash, source, is_new });
+    }
+
     fn change(&mut self, id: Uuid, hash: Option<ContentHash>, record: LoadRecord) {
         let LoadRecord { source_id, record, source, stamps, .. } = record;
         match (self.exists(id), hash) {
@@ -396,12 +449,7 @@ impl Planner<'_> {
         let json = record.json.map(|json| Arc::from(String::from_utf8_lossy(&json)));
         let (created, updated) = stamps.unwrap_or((self.now, self.now));
         self.plan.name_sets(&record.memberships);
-        let at = self.by_id.get(&id).copied().unwrap_or(self.plan.changes.len());
-        if at == self.plan.changes.len() {
-            let before = self.lookup.records.remove(&id);
-            self.plan.changes.push(Change::new(id, record.pid_value.clone(), before, created));
-            self.by_id.insert(id, at);
-        }
+        let at = self.place(id, &record.pid_value, created);
         for pid in record.pids {
             let owner = PidOwner::Record(id, Some(record.pid_value.clone()));
             let before = self.lookup.further_pids.insert(pid.clone(), owner);
@@ -414,14 +462,13 @@ impl Planner<'_> {
             self.lookup.pids.insert(record.pid_value.clone(), Some(id));
             self.plan.new_pids.push((record.pid_value, at));
         }
+        let kept = hash.filter(|_| self.keep_source).map(|_| source.hash);
         if let Some(change) = self.plan.changes.get_mut(at) {
             change.push(json, updated, &record.memberships);
             change.source =
                 if self.keep_source { SourceChange::Replace(source) } else { SourceChange::Forget };
         }
-        let entry = LedgerEntry { record_id: id, hash };
-        let is_new = self.lookup.ledger.insert(source_id.clone(), entry).is_none();
-        self.plan.ledger.push(LedgerRow { source_id, record_id: id, hash, is_new });
+        self.note(source_id, LedgerEntry { record_id: id, hash, source: kept });
     }
 
     fn is_live(&self, id: Uuid) -> bool {

@@ -130,7 +130,9 @@ async fn attempt(
 ) -> Result<LoadOutcome, StoreError> {
     let mut connection = store.writers.acquire().await?;
     let mut transaction = connection.begin().await?;
-    let lookup = lookup::of_batch(&mut transaction, &batch.source_name, &batch.records).await?;
+    let lookup =
+        lookup::of_batch(&mut transaction, &batch.source_name, &batch.records, batch.keep_source)
+            .await?;
     let now = single::floor(batch.now);
     let records = batch.records.clone();
     let mut plan = plan_with(records, lookup, batch.keep_source, now, &store.extensions);
@@ -149,7 +151,7 @@ async fn attempt(
         + counts.quarantined;
     release(&mut transaction, batch, &quarantined).await?;
     quarantine(&mut transaction, batch.run_id, &batch.source_name, &quarantined).await?;
-    // Last, since the outbox is everybody's: who has its lock soon commits.
+    // Last: who is stamped holds settled moments back, and soon commits.
     let sets = write_behind(&mut transaction, store, &mut plan, now).await?;
     let attempt = store.attempt_of(batch.run_id);
     let checkpoint = (&batch.checkpoint, commit.token, attempt);

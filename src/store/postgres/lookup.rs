@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use super::moment::Moment;
 use crate::record::{ContentHash, PidName, PidStatus};
-use crate::store::plan::{LedgerEntry, Lookup, PidOwner, RecordState, fingerprint};
+use crate::store::plan::{LedgerEntry, Lookup, PidOwner, RecordState};
 use crate::store::{LoadRecord, StoreError};
 
 const LEDGER: &str = "\
-    select source_id, record_id, hash from windrow_ledger \
+    select source_id, record_id, hash, source from windrow_ledger \
     where source_name = $1 and source_id = any($2)";
 
 // In order, so that two who want the same records wait for each other and do not lock up.
@@ -39,25 +39,21 @@ pub(super) async fn of_batch(
     connection: &mut PgConnection,
     source_name: &str,
     records: &[LoadRecord],
+    keep_source: bool,
 ) -> Result<Lookup, StoreError> {
     let mut lookup = Lookup::default();
     let source_ids: Vec<&str> = records.iter().map(|record| record.source_id.as_str()).collect();
     let rows = query(LEDGER).bind(source_name).bind(source_ids).fetch_all(&mut *connection).await?;
     for row in rows {
-        let hash: Option<&[u8]> = row.try_get(2)?;
-        let hash = match hash.map(ContentHash::try_from) {
-            None => None,
-            Some(Ok(hash)) => Some(hash),
-            Some(Err(_)) => return Err(StoreError::Damaged("ledger hash is not 32 bytes".into())),
-        };
-        let entry = LedgerEntry { record_id: row.try_get(1)?, hash };
+        let (hash, source) = (content_hash(&row, 2)?, content_hash(&row, 3)?);
+        let entry = LedgerEntry { record_id: row.try_get(1)?, hash, source };
         lookup.ledger.insert(row.try_get(0)?, entry);
     }
     let changed: HashSet<&str> = records
         .iter()
         .filter(|record| {
             let entry = lookup.ledger.get(&record.source_id);
-            entry.is_none_or(|entry| entry.hash != fingerprint(record))
+            entry.is_none_or(|entry| !entry.agrees(record, keep_source))
         })
         .map(|record| record.source_id.as_str())
         .collect();
@@ -121,6 +117,12 @@ pub(super) async fn further_pids(
         owners.insert(PidName::stored(row.try_get(0)?, row.try_get(1)?), owner);
     }
     Ok(owners)
+}
+
+fn content_hash(row: &PgRow, column: usize) -> Result<Option<ContentHash>, StoreError> {
+    let hash: Option<&[u8]> = row.try_get(column)?;
+    let hash = hash.map(ContentHash::try_from).transpose();
+    hash.map_err(|_| StoreError::Damaged("ledger hash is not 32 bytes".into()))
 }
 
 async fn read_records(

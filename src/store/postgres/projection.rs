@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{Row, query, query_as};
+use sqlx::{Row, query, query_as, query_scalar};
 
 use super::schema::Tables;
 use super::sets::SetNumbers;
@@ -27,8 +27,20 @@ const OAI_SET_LEFT: &str = "\
     using unnest($1::bigint[], $2::bigint[], $3::uuid[]) as u (set_id, datestamp, id) \
     where o.set_id = u.set_id and o.datestamp = u.datestamp and o.id = u.id";
 
-// Any number that nobody else is likely to lock: the letters "winoutbx".
-const OUTBOX: i64 = 0x7769_6e6f_7574_6278;
+// The upper bits of a lock's key, the letters "ox"; the lower ones are a number of the outbox. Who
+// shares it will draw greater ones.
+const OUTBOX: i64 = 0x6f78 << 48;
+
+const DRAWING: &str = "select pg_advisory_xact_lock_shared($1 + coalesce( \
+    pg_sequence_last_value(pg_get_serial_sequence('windrow_outbox', 'number')::regclass), 0))";
+
+const DRAWN: &str = "select coalesce(\
+    pg_sequence_last_value(pg_get_serial_sequence('windrow_outbox', 'number')::regclass), 0)";
+
+const IN_FLIGHT: &str = "\
+    select min((classid::bigint << 32 | objid::bigint) - $1) from pg_locks \
+    where locktype = 'advisory' and objsubid = 1 and classid::bigint >> 16 = $1 >> 48 \
+    and database = (select oid from pg_database where datname = current_database())";
 
 /// A transaction of one of the writers.
 pub struct Transaction<'t> {
@@ -60,9 +72,7 @@ impl Transaction<'_> {
         &mut self,
         changes: &[Change],
     ) -> Result<(), StoreError> {
-        // Numbers become visible in their order: whoever has read up to one has missed none.
-        let lock = query("select pg_advisory_xact_lock($1)").bind(OUTBOX);
-        lock.execute(&mut *self.connection).await?;
+        query(DRAWING).bind(OUTBOX).execute(&mut *self.connection).await?;
         let mut rows = self.tables.outbox.rows();
         for change in changes {
             if let Some(revision) = change.revisions.last() {
@@ -73,14 +83,20 @@ impl Transaction<'_> {
     }
 }
 
-/// The oldest rows of the outbox.
+/// The oldest rows of the outbox, up to where nobody will write any more.
 pub(super) async fn outbox(
     connection: &mut PgConnection,
     limit: u32,
 ) -> Result<Vec<OutboxRow>, StoreError> {
+    // In this order: whoever has drawn a number up to `drawn` and is not through is seen by what
+    // follows, and whoever is through by the last statement.
+    let drawn: i64 = query_scalar(DRAWN).fetch_one(&mut *connection).await?;
+    let in_flight: Option<i64> =
+        query_scalar(IN_FLIGHT).bind(OUTBOX).fetch_one(&mut *connection).await?;
+    let settled = in_flight.map_or(drawn, |number| number.min(drawn));
     let sql = "select number, record_id, version_id, live from windrow_outbox \
-               order by number limit $1";
-    let rows = query(sql).bind(i64::from(limit)).fetch_all(connection).await?;
+               where number <= $2 order by number limit $1";
+    let rows = query(sql).bind(i64::from(limit)).bind(settled).fetch_all(connection).await?;
     let outbox_row = |row: &PgRow| {
         Ok(OutboxRow {
             number: row.try_get(0)?,

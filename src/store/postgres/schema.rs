@@ -140,7 +140,7 @@ pub(super) async fn tables(connection: &mut PgConnection) -> Result<Tables, Stor
     let source = ["id", "format", "locator", "hash", "zstd"];
     let oai = ["id", "pid_value", "datestamp", "deleted", "source", "sets", "version", "matched"];
     let oai_set = ["set_id", "datestamp", "id"];
-    let ledger = ["source_name", "source_id", "record_id", "hash"];
+    let ledger = ["source_name", "source_id", "record_id", "hash", "source"];
     let outbox = ["record_id", "version_id", "live"];
     let metadata = Target::find(connection, "records_metadata", &metadata).await?;
     let json_type = match metadata.kind(1) {

@@ -29,8 +29,9 @@ const PIDS: &str = "\
         updated = excluded.updated where pidstore_pid.object_uuid is null";
 
 const LEDGER: &str = "\
-    update windrow_ledger l set record_id = u.record_id, hash = u.hash \
-    from unnest($2::text[], $3::uuid[], $4::bytea[]) as u (source_id, record_id, hash) \
+    update windrow_ledger l set record_id = u.record_id, hash = u.hash, source = u.source \
+    from unnest($2::text[], $3::uuid[], $4::bytea[], $5::bytea[]) \
+        as u (source_id, record_id, hash, source) \
     where l.source_name = $1 and l.source_id = u.source_id";
 
 const SOURCES: &str = "\
@@ -93,25 +94,31 @@ pub(super) async fn ledger(
         entry.1 = row;
     }
     let mut new = tables.ledger.rows();
-    let (mut source_ids, mut ids, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut source_ids, mut ids) = (Vec::new(), Vec::new());
+    let (mut hashes, mut sources) = (Vec::new(), Vec::new());
     for (is_new, row) in last.into_values() {
         let hash = row.hash.as_ref().map(<[u8; 32]>::as_slice);
+        let source = row.source.as_ref().map(<[u8; 32]>::as_slice);
         if is_new {
             new.begin().text(source_name).text(&row.source_id).uuid(row.record_id);
-            match hash {
-                Some(hash) => new.bytes(hash),
-                None => new.null(),
-            };
+            for hash in [hash, source] {
+                match hash {
+                    Some(hash) => new.bytes(hash),
+                    None => new.null(),
+                };
+            }
         } else {
             source_ids.push(row.source_id.as_str());
             ids.push(row.record_id);
             hashes.push(hash);
+            sources.push(source);
         }
     }
     new.send(connection).await?;
     let count = source_ids.len();
     if count > 0 {
         let update = query(LEDGER).bind(source_name).bind(source_ids).bind(ids).bind(hashes);
+        let update = update.bind(sources);
         all(count, update.execute(connection).await?.rows_affected(), "windrow_ledger")?;
     }
     Ok(())
@@ -201,7 +208,8 @@ async fn versions(
     changes: &[Change],
     transactions: &[i64],
 ) -> Result<(), StoreError> {
-    let ids = ids(changes.iter().filter(|change| change.before.is_some()));
+    let revised = |change: &&Change| change.before.is_some() && !change.revisions.is_empty();
+    let ids = ids(changes.iter().filter(revised));
     if !ids.is_empty() {
         query(
             "update records_metadata_version set end_transaction_id = $1 \

@@ -41,7 +41,7 @@ pub(super) async fn load(writer: &mut Writer, batch: LoadBatch) -> Result<LoadOu
     let LoadBatch { run_id, source_name, now, keep_source, records, quarantined, checkpoint } =
         batch;
     let mut transaction = writer.connection.begin_with("begin immediate").await?;
-    let lookup = lookup::of_batch(&mut transaction, &source_name, &records).await?;
+    let lookup = lookup::of_batch(&mut transaction, &source_name, &records, keep_source).await?;
     let places = Places::of(&records);
     let mut knowledge = writer.knowledge.take();
     let mut plan = plan_with(records, lookup, keep_source, now, &knowledge.extensions);

@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use super::sql::{json_array, parse_timestamp};
 use crate::record::{ContentHash, PidName, PidStatus};
-use crate::store::plan::{LedgerEntry, Lookup, PidOwner, RecordState, fingerprint};
+use crate::store::plan::{LedgerEntry, Lookup, PidOwner, RecordState};
 use crate::store::{LoadRecord, StoreError};
 
 // `cross join` keeps SQLite from reading the whole ledger to find the few.
 const LEDGER: &str = "\
-    select l.source_id, l.record_id, l.hash \
+    select l.source_id, l.record_id, l.hash, l.source \
     from json_each(?1) j \
     cross join windrow_ledger l on l.source_name = ?2 and l.source_id = j.value";
 
@@ -40,25 +40,21 @@ pub(super) async fn of_batch(
     connection: &mut SqliteConnection,
     source_name: &str,
     records: &[LoadRecord],
+    keep_source: bool,
 ) -> Result<Lookup, StoreError> {
     let mut lookup = Lookup::default();
     let source_ids = json_array(records.iter().map(|record| record.source_id.as_str()))?;
     let rows = query(LEDGER).bind(source_ids).bind(source_name).fetch_all(&mut *connection).await?;
     for row in rows {
-        let hash: Option<Vec<u8>> = row.try_get(2)?;
-        let hash = match hash.map(ContentHash::try_from) {
-            None => None,
-            Some(Ok(hash)) => Some(hash),
-            Some(Err(_)) => return Err(StoreError::Damaged("ledger hash is not 32 bytes".into())),
-        };
-        let entry = LedgerEntry { record_id: row.try_get(1)?, hash };
+        let (hash, source) = (content_hash(&row, 2)?, content_hash(&row, 3)?);
+        let entry = LedgerEntry { record_id: row.try_get(1)?, hash, source };
         lookup.ledger.insert(row.try_get(0)?, entry);
     }
     let changed: HashSet<&str> = records
         .iter()
         .filter(|record| {
             let entry = lookup.ledger.get(&record.source_id);
-            entry.is_none_or(|entry| entry.hash != fingerprint(record))
+            entry.is_none_or(|entry| !entry.agrees(record, keep_source))
         })
         .map(|record| record.source_id.as_str())
         .collect();
@@ -129,6 +125,12 @@ pub(super) async fn further_pids(
         owners.insert(PidName::stored(row.try_get(0)?, row.try_get(1)?), owner);
     }
     Ok(owners)
+}
+
+fn content_hash(row: &SqliteRow, column: usize) -> Result<Option<ContentHash>, StoreError> {
+    let hash: Option<&[u8]> = row.try_get(column)?;
+    let hash = hash.map(ContentHash::try_from).transpose();
+    hash.map_err(|_| StoreError::Damaged("ledger hash is not 32 bytes".into()))
 }
 
 async fn read_records(

@@ -47,10 +47,11 @@ const SOURCE: Insert = Insert {
 };
 
 const LEDGER: Insert = Insert {
-    head: "insert or fail into windrow_ledger (source_name, source_id, record_id, hash) values ",
-    row: "(?,?,?,?)",
+    head: "insert or fail into windrow_ledger \
+           (source_name, source_id, record_id, hash, source) values ",
+    row: "(?,?,?,?,?)",
     tail: " on conflict (source_name, source_id) do update set \
-           record_id = excluded.record_id, hash = excluded.hash",
+           record_id = excluded.record_id, hash = excluded.hash, source = excluded.source",
 };
 
 // Without the plus SQLite would go through all current revisions of the store.
@@ -122,7 +123,8 @@ pub(super) async fn ledger(
             arguments.add(Text::clone(&source_name))?;
             arguments.add(row.source_id)?;
             arguments.add(row.record_id)?;
-            arguments.add(row.hash.map(Vec::from))
+            arguments.add(row.hash.map(Vec::from))?;
+            arguments.add(row.source.map(Vec::from))
         })
         .await
 }
@@ -152,7 +154,8 @@ async fn end_versions(
     changes: &[Change],
     transactions: &[i64],
 ) -> Result<(), StoreError> {
-    let ids = hex_ids(changes.iter().filter(|change| change.before.is_some()))?;
+    let revised = |change: &&Change| change.before.is_some() && !change.revisions.is_empty();
+    let ids = hex_ids(changes.iter().filter(revised))?;
     if let Some(ids) = ids {
         let first = transactions.first().copied();
         query(END_VERSIONS).bind(first).bind(ids).execute(connection).await?;

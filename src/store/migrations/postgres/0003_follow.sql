@@ -8,3 +8,7 @@ alter table windrow_oai add column matched text not null default '';
 insert into windrow_setting (name, value)
 select 'followed', '{"patterns":"[]","sweep":null,"watermark":0,"pass":null,"next":null,"unsure":[]}'
 where not exists (select 1 from records_metadata);
+
+-- SHA-256 of the source bytes that are kept, null when that is not known: bytes may change and the
+-- record stay as it is
+alter table windrow_ledger add column source bytea;
