@@ -198,6 +198,29 @@ async fn postgres_shows_late_commits_to_who_asks_from_the_last_answer() {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn postgres_shows_an_index_no_change_before_an_earlier_one_that_commits_late() {
+    let Some(database) = crate::private_postgres::database() else { return };
+    let gate = Gate::new();
+    let store = windrow::store::open_with(&database.url, gate.extensions()).await.unwrap();
+    store.create(&new_record("first", Some("One"), &[]), at(10)).await.unwrap();
+    let creating = tokio::spawn({
+        let (store, record) = (Arc::clone(&store), new_record("slow", Some("One"), &[]));
+        async move { store.create(&record, at(10)).await }
+    });
+    gate.reached.acquire().await.unwrap().forget();
+    store.create(&new_record("quick", Some("One"), &[]), at(10)).await.unwrap();
+    let read = async || {
+        let rows = store.outbox(10).await.unwrap();
+        rows.iter().map(|row| row.record_id).collect::<Vec<_>>()
+    };
+    assert_eq!(read().await, [id("first")]);
+    gate.open.add_permits(1);
+    creating.await.unwrap().unwrap();
+    assert_eq!(read().await, [id("first"), id("slow"), id("quick")]);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn postgres_misses_no_update_in_polls_while_others_write() {
     let Some(database) = crate::private_postgres::database() else { return };
     let gate = Gate::new();
