@@ -7,8 +7,10 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 
 use super::{Failure, Outcome, StoreArguments, clock, configuration, runtime, talk};
+use crate::record::Clock;
 use crate::serializers::serializers;
 use crate::server::{ServerConfig, ServerState, serve};
+use crate::store::Store;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -54,6 +56,7 @@ pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     runtime()?.block_on(async {
         let store = arguments.store.open_existing().await?;
         let token_key = store.token_key().await?;
+        follow(&*store, clock).await;
         let listener = tokio::net::TcpListener::bind(arguments.listen).await.map_err(|error| {
             let message = anyhow!("cannot listen on {}: {error}", arguments.listen);
             match error.kind() {
@@ -76,6 +79,21 @@ pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         serve(listener, state, shutdown()).await?;
         Ok(Outcome::Clean)
     })
+}
+
+/// Brings what others have written into what is listed, to its end. What cannot be followed does
+/// not keep the rest from being served.
+async fn follow(store: &dyn Store, clock: Clock) {
+    loop {
+        match store.follow(clock.now(), 10_000).await {
+            Ok(step) if step.more => {}
+            Ok(_) => return,
+            Err(error) => {
+                talk(format_args!("windrow: what is listed may not be up to date: {error}"));
+                return;
+            }
+        }
+    }
 }
 
 /// Resolves when the process is asked to end.

@@ -17,12 +17,14 @@ use crate::store::{Event, Followed, StoreError, listing};
 const FOLLOWING: i64 = 0x7769_6e66_6f6c_6c6f;
 
 const RECORDS: &str =
-    "select 0::bigint, id from records_metadata where id > $1 order by id limit $2";
+    "select 0::bigint, id, false from records_metadata where id > $1 order by id limit $2";
 
 const REVISIONS: &str = "\
-    select transaction_id::bigint, id from records_metadata_version \
-    where transaction_id >= $1 and (transaction_id, id) > ($1, $2) \
-    order by transaction_id, id limit $3";
+    select v.transaction_id::bigint, v.id, exists(select 1 from windrow_oai o \
+        join records_metadata m on m.id = o.id where o.id = v.id and o.version = m.version_id) \
+    from records_metadata_version v \
+    where v.transaction_id >= $1 and (v.transaction_id, v.id) > ($1, $2) \
+    order by v.transaction_id, v.id limit $3";
 
 // Who draws a number holds this lock on the sequence, or on the table, to the end of the
 // transaction.
@@ -84,7 +86,7 @@ pub(super) async fn follow(
     let (last, at_work) = at_work(&mut transaction).await?;
     let mut place = Place::read(kept.as_deref(), patterns.text(), last, at_work.clone());
     let stretch = place.stretch(last, &at_work);
-    let found: Vec<(i64, Uuid)> = match stretch {
+    let found: Vec<(i64, Uuid, bool)> = match stretch {
         Stretch::Records(after) => query_as(RECORDS).bind(after).bind(i64::from(limit)),
         Stretch::Revisions(after, record) => {
             query_as(REVISIONS).bind(after).bind(record).bind(i64::from(limit))
@@ -92,7 +94,9 @@ pub(super) async fn follow(
     }
     .fetch_all(&mut *transaction)
     .await?;
-    let changes = as_they_are(&mut transaction, found.iter().map(|(_, id)| *id), now).await?;
+    // Most are windrow's own, and listed already.
+    let outdated = found.iter().filter(|(.., is_listed)| !is_listed).map(|(_, id, _)| *id);
+    let changes = as_they_are(&mut transaction, outdated, now).await?;
     let (mut changes, notes) = listing::sift(changes, &patterns);
     let none = HashMap::new();
     let sets = load::tell(&mut transaction, store, &mut changes, &none, now).await?;
@@ -101,7 +105,8 @@ pub(super) async fn follow(
         query(NOTE).bind(ids).bind(versions).execute(&mut *transaction).await?;
     }
     let end = found.len() < limit as usize;
-    place.passed(stretch, found.last().copied(), end);
+    let reached = found.last().map(|(transaction, id, _)| (*transaction, *id));
+    place.passed(stretch, reached, end);
     // Nothing new is nothing written.
     if kept.as_deref() != Some(&place.text()) {
         query(KEEP).bind(place.text()).execute(&mut *transaction).await?;

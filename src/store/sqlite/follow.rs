@@ -13,12 +13,15 @@ use crate::store::follow::{Place, Stretch};
 use crate::store::plan::{Change, RecordState, Revision};
 use crate::store::{Event, Followed, StoreError, listing};
 
-const RECORDS: &str = "select 0, id from records_metadata where id > ?1 order by id limit ?2";
+const RECORDS: &str =
+    "select 0, id, false from records_metadata where id > ?1 order by id limit ?2";
 
 const REVISIONS: &str = "\
-    select transaction_id, id from records_metadata_version \
-    where transaction_id >= ?1 and (transaction_id, id) > (?1, ?2) \
-    order by transaction_id, id limit ?3";
+    select v.transaction_id, v.id, exists(select 1 from windrow_oai o \
+        join records_metadata m on m.id = o.id where o.id = v.id and o.version = m.version_id) \
+    from records_metadata_version v \
+    where v.transaction_id >= ?1 and (v.transaction_id, v.id) > (?1, ?2) \
+    order by v.transaction_id, v.id limit ?3";
 
 const CURRENT: &str = "\
     select m.id, m.json, m.updated, coalesce(o.pid_value, (select min(p.pid_value) \
@@ -52,7 +55,7 @@ pub(super) async fn follow(
     let kept: Option<String> = query_scalar(PLACE).fetch_optional(&mut *transaction).await?;
     let mut place = Place::read(kept.as_deref(), patterns.text(), last, Vec::new());
     let stretch = place.stretch(last, &[]);
-    let found: Vec<(i64, Uuid)> = match stretch {
+    let found: Vec<(i64, Uuid, bool)> = match stretch {
         Stretch::Records(after) => query_as(RECORDS).bind(after).bind(limit),
         Stretch::Revisions(after, record) => {
             query_as(REVISIONS).bind(after).bind(record).bind(limit)
@@ -60,7 +63,9 @@ pub(super) async fn follow(
     }
     .fetch_all(&mut *transaction)
     .await?;
-    let changes = as_they_are(&mut transaction, found.iter().map(|(_, id)| *id), now).await?;
+    // Most are windrow's own, and listed already.
+    let outdated = found.iter().filter(|(.., is_listed)| !is_listed).map(|(_, id, _)| *id);
+    let changes = as_they_are(&mut transaction, outdated, now).await?;
     let (mut changes, notes) = listing::sift(changes, &patterns);
     load::tell(&mut transaction, &mut changes, &HashMap::new(), &mut knowledge, now).await?;
     for (id, version) in notes {
@@ -68,7 +73,8 @@ pub(super) async fn follow(
         note.execute(&mut *transaction).await?;
     }
     let end = found.len() < limit as usize;
-    place.passed(stretch, found.last().copied(), end);
+    let reached = found.last().map(|(transaction, id, _)| (*transaction, *id));
+    place.passed(stretch, reached, end);
     // Nothing new is nothing written.
     if kept.as_deref() != Some(&place.text()) {
         query(KEEP).bind(place.text()).execute(&mut *transaction).await?;
