@@ -3,6 +3,7 @@
     store_rivals.py invenio URL RECORDS.jsonl      Record.create, a recid and a commit each
     store_rivals.py script URL RECORDS.mrc SCHEMA  pymarc, fastjsonschema and COPY, as one writes it
     store_rivals.py csv URL RECORDS.jsonl          rows to CSV files, then COPY
+    store_rivals.py migrator URL RECORDS.jsonl     the same by invenio-rdm-migrator's own load
 
 The database is empty and has the tables already, but for Invenio's, which makes its own.
 """
@@ -149,6 +150,74 @@ def by_csv(url, path):
     return count / (time.perf_counter() - started)
 
 
+def by_migrator(url, path):
+    """invenio-rdm-migrator's PostgreSQLCopyLoad, with models and a generator for these tables."""
+
+    from invenio_rdm_migrator.load.postgresql.bulk.copy import PostgreSQLCopyLoad
+    from invenio_rdm_migrator.load.postgresql.bulk.generators.table import TableGenerator
+    from invenio_rdm_migrator.load.postgresql.models import Model
+    from sqlalchemy.orm import Mapped, mapped_column
+
+    class Transaction(Model):
+        __tablename__ = "transaction"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        issued_at: Mapped[datetime]
+
+    class RecordMetadata(Model):
+        __tablename__ = "records_metadata"
+        id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+        json: Mapped[dict] = mapped_column(nullable=True)
+        version_id: Mapped[int]
+        created: Mapped[datetime]
+        updated: Mapped[datetime]
+
+    class RecordVersion(Model):
+        __tablename__ = "records_metadata_version"
+        id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+        json: Mapped[dict] = mapped_column(nullable=True)
+        version_id: Mapped[int]
+        created: Mapped[datetime]
+        updated: Mapped[datetime]
+        transaction_id: Mapped[int] = mapped_column(primary_key=True)
+        operation_type: Mapped[int]
+
+    class PersistentIdentifier(Model):
+        __tablename__ = "pidstore_pid"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        pid_type: Mapped[str]
+        pid_value: Mapped[str]
+        status: Mapped[str]
+        object_type: Mapped[str]
+        object_uuid: Mapped[uuid.UUID]
+        created: Mapped[datetime]
+        updated: Mapped[datetime]
+
+    class Records(TableGenerator):
+        def __init__(self):
+            super().__init__([Transaction, RecordMetadata, RecordVersion, PersistentIdentifier])
+            self.count, self.now = 0, datetime.now(timezone.utc)
+
+        def _generate_rows(self, record, **_):
+            self.count += 1
+            id_, now, n = uuid.uuid4(), self.now, self.count
+            yield Transaction(id=n, issued_at=now)
+            yield RecordMetadata(id=id_, json=record, version_id=1, created=now, updated=now)
+            yield RecordVersion(
+                id=id_, json=record, version_id=1, created=now, updated=now, transaction_id=n, operation_type=0
+            )
+            yield PersistentIdentifier(
+                id=n, pid_type="recid", pid_value=record["id"], status="R", object_type="rec",
+                object_uuid=id_, created=now, updated=now,
+            )
+
+    records = [json.loads(line) for line in open(path, encoding="utf-8")]
+    generator = Records()
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        PostgreSQLCopyLoad(url, [generator], tmp_dir=folder).run(iter(records))
+        return generator.count / (time.perf_counter() - started)
+
+
 if __name__ == "__main__":
-    kinds = {"invenio": through_invenio, "script": by_script, "csv": by_csv}
+    kinds = {"invenio": through_invenio, "script": by_script, "csv": by_csv, "migrator": by_migrator}
     print(kinds[sys.argv[1]](*sys.argv[2:]))
