@@ -16,7 +16,7 @@ pub struct Server {
 }
 
 impl Server {
-    fn start(folder: &Folder, page_size: u32) -> Server {
+    pub fn start(folder: &Folder, page_size: u32) -> Server {
         Server::of(folder.windrow(&["serve", "--listen", "127.0.0.1:0"]), page_size)
     }
 

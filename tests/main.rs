@@ -32,6 +32,7 @@ mod kill;
 mod kill_postgres;
 mod marc8;
 mod marc_family;
+mod oai_conformance;
 mod oai_endpoint;
 mod pica;
 mod private_postgres;

@@ -104,6 +104,15 @@ def harvests(clients, url, arguments, expected):
     return good
 
 
+def examined(peers, url):
+    """windrow's own doctor has nothing to say against windrow."""
+    ended = peers.windrow("doctor", url, "--json")
+    findings = [json.loads(line) for line in ended.stdout.splitlines()]
+    bad = [f"{row['check']}: {row['message']}" for row in findings if row["grade"] != "good"]
+    print(f"{'windrow':16} {'doctor':28} {len(findings) - len(bad)} good" + "".join(f"\n  WRONG: {one}" for one in bad))
+    return bool(findings) and not bad
+
+
 def check(peers):
     clients = peers.installed(CLIENTS)
     if not clients:
@@ -125,6 +134,7 @@ def check(peers):
 
     good = harvests(clients, url, [], stored(folder, namespace))
     good &= harvests(clients, url, ["set=hay"], stored(folder, namespace, spec="hay"))
+    good &= examined(peers, url)
     since = ask(url, verb="Identify").findtext(f"{OAI}responseDate")
     time.sleep(1.1)
     changed = [line(n, 2 if n % 33 == 0 else 1, gone=n % 20 == 0 or n % 50 == 7) for n in numbers]

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use jiff::civil::{DateTime, date};
+use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 /// How fine a datestamp is (OAI-PMH 2.0 §3.3.1).
@@ -15,6 +14,10 @@ pub enum Granularity {
     /// `YYYY-MM-DDThh:mm:ssZ`
     Second,
 }
+
+/// Second 0. Datestamps are counted from here and not made of [`Timestamp`], which ends a day before
+/// the year 9999 does: harvesters ask until 9999-12-31.
+const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 
 /// A moment in UTC, in whole seconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,8 +54,7 @@ impl Datestamp {
             _ => return Err(DatestampError(text.to_owned())),
         };
         let moment: DateTime = full.parse().map_err(|_| DatestampError(text.to_owned()))?;
-        let zoned = moment.to_zoned(TimeZone::UTC).map_err(|_| DatestampError(text.to_owned()))?;
-        Ok((Datestamp(zoned.timestamp().as_second()), granularity))
+        Ok((Datestamp(moment.duration_since(EPOCH).as_secs()), granularity))
     }
 
     /// The last second of the granule that starts here: what an inclusive `until` covers.
@@ -74,8 +76,8 @@ impl From<Timestamp> for Datestamp {
 impl fmt::Display for Datestamp {
     /// `2026-01-31T12:00:00Z`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Timestamp::from_second(self.0) {
-            Ok(timestamp) => write!(f, "{}", timestamp.strftime("%Y-%m-%dT%H:%M:%SZ")),
+        match EPOCH.checked_add(SignedDuration::from_secs(self.0)) {
+            Ok(moment) => write!(f, "{}", moment.strftime("%Y-%m-%dT%H:%M:%SZ")),
             Err(_) => f.write_str("0001-01-01T00:00:00Z"),
         }
     }
@@ -105,5 +107,11 @@ mod tests {
     #[test]
     fn a_datestamp_prints_to_the_second() {
         assert_eq!(Datestamp::from_second(86_401).to_string(), "1970-01-02T00:00:01Z");
+        for text in ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59Z"] {
+            assert_eq!(Datestamp::parse(text).unwrap().0.to_string(), text);
+        }
+        let (last_day, granularity) = Datestamp::parse("9999-12-31").unwrap();
+        assert_eq!(last_day.end_of(granularity).to_string(), "9999-12-31T23:59:59Z");
+        assert_eq!(Datestamp::from_second(i64::MAX).to_string(), "0001-01-01T00:00:00Z");
     }
 }

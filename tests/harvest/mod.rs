@@ -3,7 +3,7 @@
 #![cfg(unix)]
 
 mod cases;
-mod double;
+pub mod double;
 mod journal;
 mod lists;
 mod pipeline;
