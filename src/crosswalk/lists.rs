@@ -4,7 +4,7 @@ use super::account::State;
 use super::plan::Step;
 use super::run::{Found, Origins, Outcome, Run};
 use super::transforms::{List, Step as Transform};
-use super::values::{Place, Sink, position};
+use super::values::{Sink, position};
 
 impl<'r> Run<'r> {
     /// Applies what stands in the pipe from its first list transform on; `false` drops the object.
@@ -19,7 +19,7 @@ impl<'r> Run<'r> {
             at += 1;
             let gathered = std::mem::take(values);
             for found in gathered {
-                let mut sink = Sink { count: 0, to: Place::List(values) };
+                let mut sink = Sink::list(values);
                 if !self.emit(step, at, found, &mut sink)? {
                     return Ok(false);
                 }

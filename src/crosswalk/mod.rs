@@ -7,6 +7,7 @@
 pub mod account;
 pub mod transforms;
 
+mod chains;
 mod codes;
 mod compile;
 mod condition;

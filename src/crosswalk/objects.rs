@@ -2,10 +2,26 @@
 
 use super::account::State;
 use super::input::{MarcInput, Node};
-use super::plan::{Body, CasePlan, Step};
+use super::plan::{Body, CasePlan, Object, Step};
 use super::run::{Outcome, Run};
-use super::shape::Buffers;
+use super::shape::{Buffers, Draft, Flat, Target};
 use super::syntax::{Policy, Take};
+use super::values::{Place, Sink, Written};
+
+/// Where the members of an object go.
+enum Members<'s, 'r> {
+    Flat(&'s mut Draft<'r>),
+    Stitched(&'s mut Buffers),
+}
+
+impl<'r> Members<'_, 'r> {
+    fn place(&mut self, target: Target) -> Place<'_, 'r> {
+        match self {
+            Members::Flat(draft) => Place::Member(target.slot, draft),
+            Members::Stitched(buffers) => Place::Leaf(target, buffers),
+        }
+    }
+}
 
 impl<'r> Run<'r> {
     pub(super) fn objects(
@@ -160,7 +176,7 @@ impl<'r> Run<'r> {
         node: &Node<'r>,
     ) -> Outcome<Option<&'r CasePlan>> {
         for case in cases {
-            if self.holds(step, case.when.as_ref(), node)? {
+            if case.when.is_none() || self.holds(step, case.when.as_ref(), node)? {
                 return Ok(Some(case));
             }
         }
@@ -196,7 +212,7 @@ impl<'r> Run<'r> {
             return Ok(false);
         }
         let Some(case) = self.case_of(step, cases, node)? else { return Ok(false) };
-        if !case.target.many && buffers.get(case.target.slot).is_some() {
+        if !case.target.many && buffers.has(case.target.slot) {
             return Ok(false);
         }
         let Some(object) = &case.object else {
@@ -204,7 +220,8 @@ impl<'r> Run<'r> {
             if value.is_blank() {
                 return Ok(false);
             }
-            self.write_checked(&value, (step, &case.check), case.target, buffers);
+            let place = &mut Place::Leaf(case.target, buffers);
+            self.write(Written::of(&value), (step, &case.check), place);
             self.used(case.number);
             return Ok(true);
         };
@@ -213,46 +230,16 @@ impl<'r> Run<'r> {
             let at = buffers.len(case.target.slot);
             trace.enter(&case.to, case.target.many.then_some(at));
         }
-        let mut inner = self.buffers(depth + 1, object.shape.slots());
-        let mut keep = Ok(true);
-        let codes = node.codes();
-        for (n, item) in object.items.iter().enumerate() {
-            let node = if object.dressed && n > 0 { context } else { node };
-            // Whether no subfield of this field is meant: no need to look for values.
-            let absent = item.codes.is_some_and(|wanted| !wanted.meets(codes));
-            keep = match &item.body {
-                _ if absent && item.ahead.idle && !item.ahead.dressed => continue,
-                Body::Leaf(target) if absent => self.missing(item, *target, node, &mut inner),
-                Body::Cases(_) if absent && !item.ahead.dressed => {
-                    self.missing_policy(item, &item.on_missing)
-                }
-                Body::Leaf(target) if item.lets.is_empty() => {
-                    self.leaf(item, *target, node, &mut inner)
-                }
-                _ => self.step(item, node, &mut inner, depth + 1),
-            };
-            if !matches!(keep, Ok(true)) {
-                break;
-            }
-        }
-        if let Some(trace) = &mut self.memory.trace {
-            trace.leave();
-        }
-        let mut keep = keep.map(|keep| keep && object.shape.is_filled(&inner));
-        if let Ok(true) = keep {
-            self.sure &= object.demands.as_ref().is_some_and(|demands| demands.hold(&inner));
-        }
-        if let (Ok(true), Some(linked)) = (&keep, &case.linked_880) {
-            let field = (object, &inner, case.target);
-            keep = self.pair(linked, field, node, buffers, depth).map(|()| true);
-        } else if let Ok(true) = keep {
-            let unique = step.unique && case.target.many;
-            let stayed =
-                buffers.push(case.target.slot, unique, |out| object.shape.stitch(&inner, out));
-            // A repeated object is in the output already; its values are not there twice.
-            if let (false, Some(trace)) = (stayed, &mut self.memory.trace) {
-                trace.lines.truncate(traced);
-            }
+        let built = (step, case, object);
+        let (keep, stayed) = match &object.flat {
+            Some(flat) => self.flat_object(built, flat, (node, context), buffers),
+            None => self.stitched_object(built, (node, context), buffers, depth),
+        };
+        // A repeated object is in the output already; its values are not there twice.
+        if let (true, false, Some(trace)) =
+            (matches!(keep, Ok(true)), stayed, &mut self.memory.trace)
+        {
+            trace.lines.truncate(traced);
         }
         if let Ok(true) = keep {
             self.used(step.number);
@@ -260,10 +247,104 @@ impl<'r> Run<'r> {
                 self.used(case.number);
             }
         }
+        keep
+    }
+
+    /// Writes an object as it comes. Says whether it is kept, and whether it is a new one.
+    fn flat_object(
+        &mut self,
+        (step, case, object): (&'r Step, &'r CasePlan, &'r Object),
+        flat: &'r Flat,
+        nodes: (&Node<'r>, &Node<'r>),
+        buffers: &mut Buffers,
+    ) -> (Outcome<bool>, bool) {
+        let slot = case.target.slot;
+        let mut draft = buffers.draft(slot, flat);
+        let keep = self.items(object, nodes, &mut Members::Flat(&mut draft), 0);
+        self.leave();
+        let keep = keep.map(|keep| keep && draft.filled() != 0);
+        if !matches!(keep, Ok(true)) {
+            buffers.give_up(slot, &mut draft);
+            return (keep, false);
+        }
+        self.sure &= object.demands.as_ref().is_some_and(|demands| demands.hold(draft.filled()));
+        (keep, buffers.keep(slot, step.unique && case.target.many, &mut draft))
+    }
+
+    /// Builds an object in buffers of its own, and puts these together.
+    fn stitched_object(
+        &mut self,
+        (step, case, object): (&'r Step, &'r CasePlan, &'r Object),
+        (node, context): (&Node<'r>, &Node<'r>),
+        buffers: &mut Buffers,
+        depth: usize,
+    ) -> (Outcome<bool>, bool) {
+        let mut inner = self.buffers(depth + 1, object.shape.slots());
+        let members = &mut Members::Stitched(&mut inner);
+        let mut keep = self.items(object, (node, context), members, depth + 1);
+        self.leave();
+        keep = keep.map(|keep| keep && object.shape.is_filled(&inner));
+        let mut stayed = true;
+        if let Ok(true) = keep {
+            let demands = object.demands.as_ref();
+            self.sure &= demands.is_some_and(|demands| demands.hold(inner.filled()));
+            if let Some(linked) = &case.linked_880 {
+                let field = (object, &inner, case.target);
+                keep = self.pair(linked, field, node, buffers, depth).map(|()| true);
+            } else {
+                let unique = step.unique && case.target.many;
+                stayed =
+                    buffers.push(case.target.slot, unique, |out| object.shape.stitch(&inner, out));
+            }
+        }
         if let Some(place) = self.memory.pool.get_mut(depth + 1) {
             *place = inner;
         }
-        keep
+        (keep, stayed)
+    }
+
+    /// Runs the items of an object, up to one that drops it.
+    fn items(
+        &mut self,
+        object: &'r Object,
+        (node, context): (&Node<'r>, &Node<'r>),
+        members: &mut Members<'_, 'r>,
+        depth: usize,
+    ) -> Outcome<bool> {
+        let codes = node.codes();
+        for (n, item) in object.items.iter().enumerate() {
+            let node = if object.dressed && n > 0 { context } else { node };
+            // Whether no subfield of this field is meant: no need to look for values.
+            let absent = item.codes.is_some_and(|wanted| !wanted.meets(codes));
+            if absent && item.ahead.idle && !item.ahead.dressed {
+                continue;
+            }
+            let keep = match (&item.body, &mut *members) {
+                (Body::Leaf(target), members) => {
+                    let mut sink = Sink { count: 0, to: members.place(*target) };
+                    match absent {
+                        true => self.missing(item, node, &mut sink)?,
+                        false => self.leaf(item, node, &mut sink)?,
+                    }
+                }
+                (Body::Cases(_), _) if absent && !item.ahead.dressed => {
+                    self.missing_policy(item, &item.on_missing)?
+                }
+                (_, Members::Stitched(inner)) => self.step(item, node, inner, depth)?,
+                // Only leaves are there.
+                (_, Members::Flat(_)) => true,
+            };
+            if !keep {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn leave(&mut self) {
+        if let Some(trace) = &mut self.memory.trace {
+            trace.leave();
+        }
     }
 
     /// Runs the inner step on each field or value that the outer one finds.
@@ -294,7 +375,7 @@ impl<'r> Run<'r> {
             return Ok(true);
         }
         match &inner.body {
-            Body::Leaf(target) => self.missing(inner, *target, context, buffers),
+            Body::Leaf(target) => self.missing(inner, context, &mut Sink::leaf(*target, buffers)),
             _ if has_default(inner) => self.step(inner, context, buffers, depth),
             _ => self.missing_policy(inner, &inner.on_missing),
         }

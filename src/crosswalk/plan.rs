@@ -1,13 +1,12 @@
 //! The plan: a crosswalk with every name resolved, ready to run.
 
+use super::chains::Chains;
 use super::codes::CodeSet;
 use super::compile::Check;
 use super::condition::Condition;
 use super::expression::Expression;
-use super::selector::{
-    Indicator, JsonPath, MarcSelector, Namespaces, Subfields, TagPattern, XmlPath,
-};
-use super::shape::{Demands, Shape, Target};
+use super::selector::{JsonPath, MarcSelector, Namespaces, Subfields, XmlPath};
+use super::shape::{Demands, Flat, Quoting, Shape, Target};
 use super::syntax::{Policy, Take};
 use super::target::{Linked, Output};
 use super::transforms::Pipe;
@@ -109,8 +108,8 @@ pub struct Step {
     pub to: Option<String>,
     /// Selectors with their text.
     pub from: Vec<(Selector, String)>,
-    /// A constant: its text, and whether it is JSON already.
-    pub constant: Option<(String, bool)>,
+    /// A constant.
+    pub constant: Option<(String, Quoting)>,
     /// Condition.
     pub when: Option<When>,
     /// Bindings.
@@ -163,6 +162,10 @@ pub struct Ahead {
     pub only_fields: bool,
     /// The fields can be taken in the order of the record, one after another.
     pub in_order: bool,
+    /// All values are wanted in that order.
+    pub all_in_order: bool,
+    /// One value needs no list to choose from.
+    pub may_be_single: bool,
     /// They are taken as a whole: each gives one object.
     pub whole_fields: bool,
     /// What it builds is built of values, not of fields or nodes as a whole.
@@ -286,6 +289,9 @@ impl Step {
                 && !self.ahead.by_value
                 && !self.ahead.dressed
                 && fields.iter().all(MarcSelector::is_whole);
+            let is_leaf = matches!(self.body, Body::Leaf(_)) && !self.pipe.has_lists();
+            self.ahead.all_in_order = is_leaf && self.ahead.in_order && self.take == Take::All;
+            self.ahead.may_be_single = is_leaf && !self.linked;
             if let Body::Cases(cases) = &self.body {
                 self.ahead.only_linked = self.lets.is_empty()
                     && self.pipe.steps.is_empty()
@@ -400,9 +406,21 @@ pub struct Object {
     pub demands: Option<Demands>,
     /// Its items.
     pub items: Vec<Step>,
+    /// How it is written as it comes, where that can be.
+    pub flat: Option<Flat>,
     /// It is made around one value: the first item stands on that value, the others where the
     /// rule itself stands.
     pub dressed: bool,
+}
+
+impl Object {
+    /// An object of these items.
+    #[must_use]
+    pub fn new(shape: Shape, items: Vec<Step>, dressed: bool) -> Object {
+        let are_leaves = items.iter().all(|item| matches!(item.body, Body::Leaf(_)));
+        let flat = if are_leaves { shape.flat() } else { None };
+        Object { shape, demands: None, items, flat, dressed }
+    }
 }
 
 /// Something a rule reads.
@@ -424,71 +442,4 @@ pub enum Selector {
     Indicator(usize),
     /// A `let` binding.
     Binding(String),
-}
-
-/// What the steps of a plan read of a record's fields, so that those are sorted out once: each
-/// step that names fields has a chain, into which all come that it may want.
-#[derive(Debug, Default)]
-pub struct Chains {
-    wanted: Vec<Wanted>,
-    len: u16,
-}
-
-/// What one selector wants.
-#[derive(Debug)]
-struct Wanted {
-    link: Link,
-    tag: TagPattern,
-    indicators: [Indicator; 2],
-}
-
-/// A field's way into a chain.
-#[derive(Debug, Clone, Copy)]
-pub struct Link {
-    /// The chain.
-    pub chain: u16,
-    /// Which of the step's selectors wants it.
-    pub selector: u16,
-}
-
-impl Chains {
-    /// A chain for a step with these selectors, if any of them names fields.
-    pub fn add(&mut self, from: &[(Selector, String)]) -> Option<u16> {
-        let chain = self.len;
-        let before = self.wanted.len();
-        for ((selector, _), n) in from.iter().zip(0..) {
-            let Selector::Marc(selector) = selector else { continue };
-            let Some(tag) = &selector.tag else { continue };
-            let link = Link { chain, selector: n };
-            let wanted = Wanted { link, tag: tag.clone(), indicators: selector.indicators };
-            self.wanted.push(wanted);
-        }
-        (self.wanted.len() > before).then(|| {
-            self.len += 1;
-            chain
-        })
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        usize::from(self.len)
-    }
-
-    /// The chains for fields with this tag and these indicators, where they are known; whether a
-    /// field passes the conditions is still to be seen.
-    pub fn of(
-        &self,
-        tag: Tag,
-        indicators: [Option<char>; 2],
-    ) -> impl DoubleEndedIterator<Item = Link> {
-        let fits = move |wanted: &&Wanted| {
-            let [first, second] = wanted.indicators;
-            let [found_first, found_second] = indicators;
-            wanted.tag.matches(tag)
-                && found_first.is_none_or(|found| first.matches(found))
-                && found_second.is_none_or(|found| second.matches(found))
-        };
-        self.wanted.iter().filter(fits).map(|wanted| wanted.link)
-    }
 }

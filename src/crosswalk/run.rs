@@ -9,10 +9,9 @@ use super::input::{Node, Source};
 use super::objects::has_default;
 use super::plan::{Body, Plan, Selector, Step};
 use super::runner::Memory;
-use super::shape::{Buffers, Target};
+use super::shape::{Buffers, Quoting};
 use super::syntax::Policy;
-use super::transforms::text;
-use super::values::{Place, Sink};
+use super::values::{Place, Sink, Written, is_blank};
 
 /// A record that a policy held back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,10 +46,7 @@ impl<'r> Found<'r> {
 
     #[inline]
     pub fn is_blank(&self) -> bool {
-        match self.text.as_bytes().first() {
-            Some(b'!'..=b'~') => false,
-            _ => text::trimmed(&self.text).is_empty(),
-        }
+        is_blank(&self.text)
     }
 }
 
@@ -154,7 +150,7 @@ impl<'r> Run<'r> {
         }
         match &rule.body {
             Body::Leaf(target) if absent => {
-                self.missing(rule, *target, &Node::Root, buffers).map(|_| ())
+                self.missing(rule, &Node::Root, &mut Sink::leaf(*target, buffers)).map(|_| ())
             }
             Body::Cases(_) if absent && !(rule.ahead.dressed && has_default(rule)) => {
                 self.missing_policy(rule, &rule.on_missing).map(|_| ())
@@ -173,14 +169,7 @@ impl<'r> Run<'r> {
     ) -> Outcome<bool> {
         match &step.body {
             Body::Binding => Ok(true),
-            Body::Leaf(target) if !step.lets.is_empty() => {
-                let bound = self.bindings.len();
-                self.bind(step, node)?;
-                let kept = self.leaf(step, *target, node, buffers);
-                self.bindings.truncate(bound);
-                kept
-            }
-            Body::Leaf(target) => self.leaf(step, *target, node, buffers),
+            Body::Leaf(target) => self.leaf(step, node, &mut Sink::leaf(*target, buffers)),
             Body::Cases(cases) if step.ahead.dressed && !step.lets.is_empty() => {
                 let bound = self.bindings.len();
                 self.bind(step, node)?;
@@ -193,46 +182,61 @@ impl<'r> Run<'r> {
         }
     }
 
+    /// Writes the values of a step to their place.
+    #[inline]
     pub(super) fn leaf(
         &mut self,
         step: &'r Step,
-        target: Target,
         node: &Node<'r>,
-        buffers: &mut Buffers,
+        sink: &mut Sink<'_, 'r>,
+    ) -> Outcome<bool> {
+        if step.lets.is_empty() {
+            return self.unbound_leaf(step, node, sink);
+        }
+        let bound = self.bindings.len();
+        self.bind(step, node)?;
+        let kept = self.unbound_leaf(step, node, sink);
+        self.bindings.truncate(bound);
+        kept
+    }
+
+    fn unbound_leaf(
+        &mut self,
+        step: &'r Step,
+        node: &Node<'r>,
+        sink: &mut Sink<'_, 'r>,
     ) -> Outcome<bool> {
         if step.when.is_some() && !self.holds(step, step.when.as_ref(), node)? {
             return Ok(true);
         }
-        if let Some((text, raw)) = &step.constant {
-            let value = Found { raw: *raw, ..Found::of(text) };
-            self.write(&value, step, target, buffers);
+        if let Some((text, quoting)) = &step.constant {
+            let value = Written { text, quoting: *quoting, origins: Origins::None };
+            self.write(value, (step, &step.check), &mut sink.to);
             return Ok(true);
         }
         if let (true, Node::Value(found)) = (step.copies, node) {
             // The value at hand as it is, which has been through a pipe or a join.
             if found.is_blank() {
-                return self.missing(step, target, node, buffers);
+                return self.missing(step, node, sink);
             }
-            self.write(found, step, target, buffers);
+            self.write(Written::of(found), (step, &step.check), &mut sink.to);
             return Ok(true);
         }
-        if step.direct {
-            let mut sink = Sink { count: 0, to: Place::Leaf(target, buffers) };
+        if step.direct || self.needs_no_list(step) {
             let kept = match (step.from.as_slice(), node) {
                 // Most items of most crosswalks: subfields of the field at hand.
                 ([(Selector::Marc(selector), _)], Node::Field(field)) if step.codes.is_some() => {
-                    self.field_values(step, selector, *field, &mut sink)?
+                    self.field_values(step, selector, *field, sink)?
                 }
                 ([(selector, _)], _) if step.chain.is_none() => {
-                    self.values_of(step, (0, selector), node, &mut sink)?
+                    self.values_of(step, (0, selector), node, sink)?
                 }
-                _ => self.gather(step, node, &mut sink)?,
+                _ => self.gather(step, node, sink)?,
             };
             if !kept {
                 return Ok(false);
             }
-            let written = sink.count > 0;
-            return if written { Ok(true) } else { self.missing(step, target, node, buffers) };
+            return if sink.count > 0 { Ok(true) } else { self.missing(step, node, sink) };
         }
         let mut values = self.spare.pop().unwrap_or_default();
         if !self.values(step, node, &mut values)? {
@@ -240,23 +244,33 @@ impl<'r> Run<'r> {
         }
         let written = !values.is_empty();
         for value in values.drain(..) {
-            self.write(&value, step, target, buffers);
+            self.write(Written::of(&value), (step, &step.check), &mut sink.to);
         }
         self.spare.push(values);
-        if written { Ok(true) } else { self.missing(step, target, node, buffers) }
+        if written { Ok(true) } else { self.missing(step, node, sink) }
+    }
+
+    /// Whether the values of a step come in the order in which they are wanted, all of them, or
+    /// there is but one.
+    fn needs_no_list(&self, step: &Step) -> bool {
+        let ahead = &step.ahead;
+        ahead.in_order
+            && self.marc().is_some_and(|input| {
+                !input.has_strays()
+                    && (ahead.all_in_order || ahead.may_be_single && input.is_single(step))
+            })
     }
 
     /// No value: the default, or what the policy says.
     pub(super) fn missing(
         &mut self,
         step: &'r Step,
-        target: Target,
         node: &Node<'r>,
-        buffers: &mut Buffers,
+        sink: &mut Sink<'_, 'r>,
     ) -> Outcome<bool> {
         match self.default_of(step, node)? {
             Some(found) => {
-                self.write(&found, step, target, buffers);
+                self.write(Written::of(&found), (step, &step.check), &mut sink.to);
                 Ok(true)
             }
             None => self.missing_policy(step, &step.on_missing),
@@ -305,44 +319,50 @@ impl<'r> Run<'r> {
         }
     }
 
+    /// Writes a value to its place, and notes whether it is what the schema asks for there.
+    #[inline]
     pub(super) fn write(
         &mut self,
-        value: &Found<'r>,
-        step: &Step,
-        target: Target,
-        buffers: &mut Buffers,
-    ) {
-        self.write_checked(value, (step, &step.check), target, buffers);
-    }
-
-    /// Writes a value to its place, and notes whether it is what the schema asks for there.
-    pub(super) fn write_checked(
-        &mut self,
-        value: &Found<'r>,
+        value: Written<'_>,
         (step, check): (&Step, &Check),
-        target: Target,
-        buffers: &mut Buffers,
+        place: &mut Place<'_, 'r>,
     ) {
-        if !target.many && buffers.get(target.slot).is_some() {
-            return self.mark(value.origins, State::Dropped);
-        }
-        let mut replaced = 0;
-        let stayed = buffers.push(target.slot, step.unique && target.many, |out| {
-            replaced = target.form.write(&value.text, value.raw, out);
-        });
-        if stayed && self.memory.trace.is_some() {
-            self.trace_write(value, step, target, buffers.len(target.slot) - 1);
-        }
-        if replaced > 0 {
-            self.account.problem(&step.label, "target.character", self.id, &value.text);
+        let Written { text, quoting, origins } = value;
+        match place {
+            Place::List(_) => return,
+            Place::Leaf(target, buffers) => {
+                if !target.many && buffers.has(target.slot) {
+                    return self.mark(origins, State::Dropped);
+                }
+                let mut replaced = 0;
+                let stayed = buffers.push(target.slot, step.unique && target.many, |out| {
+                    replaced = target.form.write(text, quoting, out);
+                });
+                if stayed && self.memory.trace.is_some() {
+                    let at = target.many.then(|| buffers.len(target.slot) - 1);
+                    self.trace_write(value, step, at);
+                }
+                if replaced > 0 {
+                    self.account.problem(&step.label, "target.character", self.id, text);
+                }
+            }
+            Place::Member(slot, draft) => {
+                if draft.has(*slot) {
+                    return self.mark(origins, State::Dropped);
+                }
+                draft.push(*slot, text, quoting);
+                if self.memory.trace.is_some() {
+                    self.trace_write(value, step, None);
+                }
+            }
         }
         // A repeated value that `unique` leaves out is in the output all the same.
-        self.mark(value.origins, State::Mapped);
+        self.mark(origins, State::Mapped);
         self.used(step.number);
-        self.sure &= check.passes(&value.text, value.raw);
+        self.sure &= check.passes(text, quoting == Quoting::Raw);
     }
 
-    fn trace_write(&mut self, value: &Found<'r>, step: &Step, target: Target, at: usize) {
+    fn trace_write(&mut self, value: Written<'_>, step: &Step, at: Option<usize>) {
         let origins = match value.origins {
             Origins::None => Vec::new(),
             Origins::One(value) => vec![value],
@@ -357,8 +377,8 @@ impl<'r> Run<'r> {
         places.dedup();
         if let Some(trace) = &mut self.memory.trace {
             let to = step.to.as_deref().unwrap_or("");
-            let to = if target.many { format!("{to}[{at}]") } else { to.to_owned() };
-            trace.write(&to, step, places, &value.text);
+            let to = at.map_or_else(|| to.to_owned(), |at| format!("{to}[{at}]"));
+            trace.write(&to, step, places, value.text);
         }
     }
 

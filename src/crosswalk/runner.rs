@@ -158,8 +158,8 @@ impl<'p> Runner<'p> {
         let result = run.rules(rules, &mut buffers).and_then(|()| run.settle(&mut buffers));
         let keeps = matches!(plan.unmapped, OfUnmapped::Keep(_));
         let demands = plan.demands.as_ref().filter(|_| run.sure && !keeps && result.is_ok());
-        self.sure =
-            plan.shape.is_filled(&buffers) && demands.is_some_and(|demands| demands.hold(&buffers));
+        self.sure = plan.shape.is_filled(&buffers)
+            && demands.is_some_and(|demands| demands.hold(buffers.filled()));
         if result.is_ok() {
             plan.output.write(&plan.shape, &buffers, out);
         }

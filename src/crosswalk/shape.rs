@@ -6,13 +6,16 @@
 
 mod buffer;
 mod demands;
+mod draft;
 mod form;
 mod path;
 mod stitch;
 
+use buffer::bit;
 pub use buffer::{Buffer, Buffers};
 pub use demands::Demands;
-pub use form::Form;
+pub use draft::{Draft, Flat};
+pub use form::{Form, Quoting};
 pub use path::{LEADER, TEXT};
 
 /// A leaf's number in its shape.
@@ -64,7 +67,7 @@ impl Part {
     /// The bits of its leaves among those that are filled ([`Buffers::filled`]).
     fn bits(&self) -> u64 {
         match self {
-            Part::Leaf(target) => buffer::bit(target.slot),
+            Part::Leaf(target) => bit(target.slot),
             Part::Branch(below) => below.iter().fold(0, |bits, entry| bits | entry.part.bits()),
         }
     }
@@ -301,7 +304,7 @@ mod tests {
         buffers.begin(shape.slots());
         for (target, (_, value)) in targets.iter().zip(values) {
             buffers.push(target.slot, false, |out| {
-                assert_eq!(target.form.write(value, false, out), 0);
+                assert_eq!(target.form.write(value, Quoting::Escaped, out), 0);
             });
         }
         let mut out = Vec::new();

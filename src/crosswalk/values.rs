@@ -6,9 +6,9 @@ use super::account::State;
 use super::input::Node;
 use super::plan::Step;
 use super::run::{Found, Held, Origins, Outcome, Run};
-use super::shape::{Buffers, Target};
+use super::shape::{Buffers, Draft, Quoting, Slot, Target};
 use super::syntax::{Policy, Take};
-use super::transforms::{Applied, numbers, settled, text};
+use super::transforms::{Applied, Part, numbers, settled, text};
 
 /// Where the values of a step go, one by one.
 pub(super) struct Sink<'s, 'r> {
@@ -22,6 +22,43 @@ pub(super) enum Place<'s, 'r> {
     List(&'s mut Vec<Found<'r>>),
     /// Into the output.
     Leaf(Target, &'s mut Buffers),
+    /// Into an object that is written as it comes.
+    Member(Slot, &'s mut Draft<'r>),
+}
+
+impl<'s, 'r> Sink<'s, 'r> {
+    pub fn list(list: &'s mut Vec<Found<'r>>) -> Sink<'s, 'r> {
+        Sink { count: 0, to: Place::List(list) }
+    }
+
+    pub fn leaf(target: Target, buffers: &'s mut Buffers) -> Sink<'s, 'r> {
+        Sink { count: 0, to: Place::Leaf(target, buffers) }
+    }
+
+    /// Whether there is room for one value only, and it is taken.
+    #[inline]
+    pub fn is_taken(&self) -> bool {
+        match &self.to {
+            Place::List(_) => false,
+            Place::Leaf(target, buffers) => !target.many && buffers.has(target.slot),
+            Place::Member(slot, draft) => draft.has(*slot),
+        }
+    }
+}
+
+/// A value as it is written.
+#[derive(Clone, Copy)]
+pub(super) struct Written<'t> {
+    pub text: &'t str,
+    pub quoting: Quoting,
+    pub origins: Origins,
+}
+
+impl<'t> Written<'t> {
+    pub fn of(found: &'t Found<'_>) -> Written<'t> {
+        let quoting = if found.raw { Quoting::Raw } else { Quoting::Escaped };
+        Written { text: &found.text, quoting, origins: found.origins }
+    }
 }
 
 impl<'r> Run<'r> {
@@ -32,11 +69,11 @@ impl<'r> Run<'r> {
         node: &Node<'r>,
         out: &mut Vec<Found<'r>>,
     ) -> Outcome<bool> {
-        if let Some((text, raw)) = &step.constant {
-            out.push(Found { raw: *raw, ..Found::of(text) });
+        if let Some((text, quoting)) = &step.constant {
+            out.push(Found { raw: *quoting == Quoting::Raw, ..Found::of(text) });
             return Ok(true);
         }
-        if !self.gather(step, node, &mut Sink { count: 0, to: Place::List(out) })? {
+        if !self.gather(step, node, &mut Sink::list(out))? {
             return Ok(false);
         }
         if step.sorted && step.take != Take::FirstMatch {
@@ -84,10 +121,7 @@ impl<'r> Run<'r> {
         if found.is_blank() {
             return Ok(true);
         }
-        if let Place::Leaf(target, buffers) = &sink.to
-            && !target.many
-            && buffers.get(target.slot).is_some()
-        {
+        if sink.is_taken() {
             // The place is taken: no need to know what would have become of the value.
             self.mark(found.origins, State::Dropped);
             sink.count += 1;
@@ -102,16 +136,62 @@ impl<'r> Run<'r> {
             }
         }
         sink.count += 1;
-        match &mut sink.to {
-            Place::List(out) => out.push(found),
-            Place::Leaf(target, buffers) => {
-                self.write(&found, step, *target, buffers);
-                if let Cow::Owned(text) = found.text {
-                    self.memory.text = text;
-                }
-            }
+        if let Place::List(out) = &mut sink.to {
+            out.push(found);
+            return Ok(true);
         }
+        self.write(Written::of(&found), (step, &step.check), &mut sink.to);
+        self.reuse(found);
         Ok(true)
+    }
+
+    /// What [`Run::emit`] does with a text of the record, where the pipe makes no new text of it;
+    /// `false` leaves it to that. `kept` makes a value for a list.
+    #[inline]
+    pub(super) fn emit_part<'t>(
+        &mut self,
+        step: &'r Step,
+        (text, origins): (&'t str, Origins),
+        sink: &mut Sink<'_, 'r>,
+        kept: impl FnOnce(&'t str) -> Cow<'r, str>,
+    ) -> bool
+    where
+        'r: 't,
+    {
+        if !step.pipe.quick || self.memory.trace.is_some() {
+            return false;
+        }
+        if is_blank(text) {
+            return true;
+        }
+        if sink.is_taken() {
+            self.mark(origins, State::Dropped);
+            sink.count += 1;
+            return true;
+        }
+        let (text, plain) = match step.pipe.part_of(text) {
+            (Part::Text(text), plain) if !is_blank(text) => (text, plain),
+            (Part::Text(_) | Part::Nothing, _) => {
+                self.mark(origins, State::Dropped);
+                return true;
+            }
+            (Part::Other, _) => return false,
+        };
+        sink.count += 1;
+        if let Place::List(out) = &mut sink.to {
+            out.push(Found { text: kept(text), raw: false, origins });
+        } else {
+            let quoting = if plain { Quoting::Plain } else { Quoting::Escaped };
+            self.write(Written { text, quoting, origins }, (step, &step.check), &mut sink.to);
+        }
+        true
+    }
+
+    /// Keeps the memory of a text that is no longer used.
+    pub(super) fn reuse(&mut self, found: Found<'_>) {
+        if let Cow::Owned(text) = found.text {
+            self.memory.text = text;
+        }
     }
 
     /// Puts the pieces that a value was taken apart into through the rest of the pipe.
@@ -171,7 +251,6 @@ impl<'r> Run<'r> {
     }
 
     /// Applies the pipe from step `from` on, in place.
-    #[inline]
     fn pipe(&mut self, step: &'r Step, from: usize, found: &mut Found<'r>) -> Outcome<Piped> {
         let pipe = &step.pipe;
         if let Some(trace) = &mut self.memory.trace {
@@ -179,7 +258,7 @@ impl<'r> Run<'r> {
         }
         let settled = from < pipe.settled
             && self.memory.trace.is_none()
-            && settled::is_settled(&found.text, pipe.beyond_ascii);
+            && settled::looks(&found.text, pipe.beyond_ascii).settled;
         let from = if settled { pipe.settled } else { from };
         let steps = pipe.steps.get(from..pipe.end(from)).unwrap_or_default();
         let mut text = std::mem::take(&mut found.text);
@@ -323,6 +402,14 @@ enum Rescue<'r> {
     Nothing,
     /// The object around is left out.
     Drops,
+}
+
+#[inline]
+pub(super) fn is_blank(text: &str) -> bool {
+    match text.as_bytes().first() {
+        Some(b'!'..=b'~') => false,
+        _ => text::trimmed(text).is_empty(),
+    }
 }
 
 /// A position among the values of a record, which has far fewer than 2^32.

@@ -68,14 +68,26 @@ fn specials(chunk: &[u8; 8]) -> u64 {
     (below(word, 0x20) | below(quote, 1) | below(backslash, 1)) & HIGHS
 }
 
+#[inline]
 fn is_special(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }
 
 /// Whether `bytes` stand in a JSON string as they are.
 #[inline]
 fn is_plain_json(bytes: &[u8]) -> bool {
-    // The last eight bytes overlap with the chunks before them.
+    // The last bytes overlap with the chunks before them.
+    if let Some(last) = bytes.last_chunk::<16>() {
+        let mut found = [0; 16];
+        let mut add = |chunk: &[u8; 16]| {
+            for (flag, byte) in found.iter_mut().zip(chunk) {
+                *flag |= u8::from(is_special(*byte));
+            }
+        };
+        bytes.as_chunks::<16>().0.iter().for_each(&mut add);
+        add(last);
+        return u128::from_ne_bytes(found) == 0;
+    }
     let Some(last) = bytes.last_chunk::<8>() else {
         return !bytes.iter().fold(false, |special, byte| special | is_special(*byte));
     };

@@ -49,7 +49,7 @@ impl Compiler<'_> {
                 let mut below = Shape::new(syntax.below());
                 let items = self.items(&items, label, &scope, &mut below, depth);
                 below.finish(false);
-                Object { shape: below, demands: None, items, dressed: false }
+                Object::new(below, items, false)
             });
             let linked_880 = rule
                 .linked_880
@@ -136,7 +136,7 @@ impl Compiler<'_> {
         let extra: Vec<&Rule> = dressed.extra.iter().collect();
         items.extend(self.items(&extra, label, &around, &mut below, depth));
         below.finish(false);
-        let object = Some(Object { shape: below, demands: None, items, dressed: true });
+        let object = Some(Object::new(below, items, true));
         let to = plain_path(&dressed.to.value);
         let check = Check::default();
         let case = CasePlan { number, to, when: None, target, check, object, linked_880: None };
@@ -159,7 +159,7 @@ impl Compiler<'_> {
         let items = self.items(&items, &label, scope, &mut below, depth);
         let script = linked.script.as_ref();
         let script = script.and_then(|script| self.step(script, &label, scope, None, depth));
-        let object = Object { shape: below, demands: None, items, dressed: false };
+        let object = Object::new(below, items, false);
         Some(Linked { object, script, target, tag: to.value.clone() })
     }
 }

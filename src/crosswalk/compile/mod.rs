@@ -8,12 +8,11 @@ mod tables;
 
 pub use proof::Check;
 
+use crate::crosswalk::chains::Chains;
 use crate::crosswalk::expression::Form;
-use crate::crosswalk::plan::{
-    Ahead, Body, Chains, Input, Label, OfUnmapped, Plan, Selector, Step, codes,
-};
+use crate::crosswalk::plan::{Ahead, Body, Input, Label, OfUnmapped, Plan, Selector, Step, codes};
 use crate::crosswalk::schema_paths::SchemaPaths;
-use crate::crosswalk::shape::{Shape, Target};
+use crate::crosswalk::shape::{Quoting, Shape, Target};
 use crate::crosswalk::syntax::keys::{self, words};
 use crate::crosswalk::syntax::{File, Policy, Rule, Spanned, Take, Unmapped};
 use crate::crosswalk::target::{self, Output};
@@ -269,8 +268,8 @@ impl Compiler<'_> {
             check: Check::default(),
             codes: if plain { codes(&from) } else { None },
             constant: rule.constant.as_ref().map(|constant| match &constant.value {
-                serde_json::Value::String(text) => (text.clone(), false),
-                other => (json_text(other), true),
+                serde_json::Value::String(text) => (text.clone(), Quoting::of(text)),
+                other => (json_text(other), Quoting::Raw),
             }),
             when,
             lets,

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::crosswalk::plan::{Body, Step};
 use crate::crosswalk::schema_paths::Place;
-use crate::crosswalk::shape::Target;
+use crate::crosswalk::shape::{Quoting, Target};
 use crate::json::plain_schema::{PlainText, only};
 
 /// What a leaf's schema asks of a value that is written there.
@@ -66,7 +66,8 @@ pub fn prove(steps: &mut [Step], place: Place<'_>) {
                 let leaf = leaf(place, &to, *target, unique);
                 step.check = leaf.and_then(|leaf| Check::of(leaf.node())).unwrap_or_default();
                 // What never changes is looked at once.
-                if let (Some((text, false)), Check::Text(_)) = (&step.constant, &step.check)
+                if let (Some((text, quoting)), Check::Text(_)) = (&step.constant, &step.check)
+                    && *quoting != Quoting::Raw
                     && step.check.passes(text, false)
                     && !text.is_empty()
                 {

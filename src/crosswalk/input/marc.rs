@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::Node;
 use crate::crosswalk::account::{Account, ClassNumber, State};
-use crate::crosswalk::plan::{Chains, Link, Selector, Step};
+use crate::crosswalk::chains::{Chains, Link};
+use crate::crosswalk::plan::{Selector, Step};
 use crate::crosswalk::run::{Found, Origins, Outcome, Run};
 use crate::crosswalk::selector::{MarcSelector, Occurrence, Operand, Subfields};
 use crate::crosswalk::values::{Sink, position};
@@ -111,6 +112,23 @@ impl<'r> MarcInput<'r> {
     #[inline]
     pub fn has_any(&self, chain: u16) -> bool {
         self.index.heads.get(usize::from(chain)).is_some_and(|head| *head != END)
+    }
+
+    /// Whether a step that reads fields has one value at most.
+    pub fn is_single(&self, step: &Step) -> bool {
+        let mut chain = self.chain(step.chain);
+        match (chain.next(), chain.next()) {
+            (None, _) => true,
+            (Some((n, field)), None) => match step.from.get(n) {
+                Some((Selector::Marc(selector), _)) => {
+                    let wanted = |code: &char| selector.codes.contains(*code);
+                    step.join.is_some()
+                        || field.outline().filter(|(code, ..)| wanted(code)).nth(1).is_none()
+                }
+                _ => false,
+            },
+            _ => false,
+        }
     }
 
     /// Whether any 880 counts as a field of another tag.
@@ -299,6 +317,9 @@ impl<'r> Run<'r> {
         let Some(input) = self.marc() else { return Ok(true) };
         if selector.leader {
             let text = slice(selector, input.marc.leader().as_str());
+            if self.emit_part(step, (text, Origins::None), sink, Cow::Borrowed) {
+                return Ok(true);
+            }
             return self.emit(step, 0, Found::of(text), sink);
         }
         input.matching(step, (n, selector), |field| {
@@ -321,6 +342,7 @@ impl<'r> Run<'r> {
         Ok(true)
     }
 
+    #[inline]
     fn values_of_field(
         &mut self,
         step: &'r Step,
@@ -364,12 +386,19 @@ impl<'r> Run<'r> {
     ) -> Outcome<bool> {
         let parts = subfields.map(|part| (part.index, slice(selector, part.value)));
         if let Some(separator) = &step.join {
-            let joined = self.joined(parts, separator);
-            return joined.map_or(Ok(true), |found| self.emit(step, 0, found, sink));
+            let Some(found) = self.joined(parts, separator) else { return Ok(true) };
+            let part = (&*found.text, found.origins);
+            if self.emit_part(step, part, sink, |text| Cow::Owned(text.to_owned())) {
+                self.reuse(found);
+                return Ok(true);
+            }
+            return self.emit(step, 0, found, sink);
         }
         for (index, text) in parts {
             let origins = Origins::One(position(index));
-            if !self.emit(step, 0, Found { origins, ..Found::of(text) }, sink)? {
+            if !self.emit_part(step, (text, origins), sink, Cow::Borrowed)
+                && !self.emit(step, 0, Found { origins, ..Found::of(text) }, sink)?
+            {
                 return Ok(false);
             }
         }

@@ -11,7 +11,7 @@ use super::codes::CodeSet;
 use super::plan::{Selector, Step};
 use super::run::{Found, Origins, Outcome, Run};
 use super::selector::XmlNode;
-use super::values::{Place, Sink, position};
+use super::values::{Sink, position};
 use crate::formats::marc21::Field;
 use crate::xml::tree::Element;
 
@@ -118,8 +118,8 @@ impl<'r> Run<'r> {
             }
             _ => {
                 let mut values = self.spare.pop().unwrap_or_default();
-                let mut sink = Sink { count: 0, to: Place::List(&mut values) };
-                let kept = self.values_of(step, (n, selector), context, &mut sink)?;
+                let sink = &mut Sink::list(&mut values);
+                let kept = self.values_of(step, (n, selector), context, sink)?;
                 out.extend(values.drain(..).map(Node::Value));
                 self.spare.push(values);
                 Ok(kept)
@@ -199,6 +199,11 @@ impl<'r> Run<'r> {
                 return self.emit(step, 0, value, sink);
             }
         };
+        if let Cow::Borrowed(text) = text
+            && self.emit_part(step, (text, Origins::None), sink, Cow::Borrowed)
+        {
+            return Ok(true);
+        }
         self.emit(step, 0, Found::of(text), sink)
     }
 
@@ -251,7 +256,7 @@ impl<'r> Run<'r> {
     }
 
     fn tag_of(&self, field: Field<'r>) -> &'r str {
-        self.marc().map_or(field.tag_text(), |input| input.tag_of(field))
+        self.marc().map_or_else(|| field.tag_text(), |input| input.tag_of(field))
     }
 
     /// What a name in a condition or expression means here.

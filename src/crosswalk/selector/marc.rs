@@ -162,14 +162,14 @@ impl Test {
         };
         let found = match &self.operand {
             Operand::Indicator(n) => {
-                let c = field.indicators().get(*n).copied().unwrap_or(' ');
-                let c = if c == ' ' { '_' } else { c };
+                let c = field.indicators().get(*n).copied().filter(|c| *c != ' ').unwrap_or('_');
                 holds(c.encode_utf8(&mut [0; 4]))
             }
             Operand::Subfields(subfields) => {
                 let codes = subfields.codes();
                 let mut values = field.subfields_of(|code| codes.contains(code));
                 match self.literal {
+                    Literal::Exists => field.outline().any(|(code, ..)| codes.contains(code)),
                     // `!=` says that no value is that one, also when there is no value at all.
                     Literal::NoneOf(_) => values.all(|subfield| holds(subfield.value)),
                     _ => values.any(|subfield| holds(subfield.value)),

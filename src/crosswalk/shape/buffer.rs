@@ -3,9 +3,9 @@
 /// The leaves of one object while it is being built.
 #[derive(Debug, Default)]
 pub struct Buffers {
-    all: Vec<Buffer>,
+    pub(super) all: Vec<Buffer>,
     /// A bit for each leaf that holds a value; the last one stands for all from the 64th on.
-    filled: u64,
+    pub(super) filled: u64,
 }
 
 /// The bit of a leaf among those that are filled.
@@ -42,6 +42,13 @@ impl Buffers {
         self.all.get(slot).filter(|buffer| !buffer.is_empty())
     }
 
+    /// Whether a leaf holds a value.
+    #[inline]
+    #[must_use]
+    pub fn has(&self, slot: usize) -> bool {
+        self.filled & bit(slot) != 0 && (slot < 63 || self.get(slot).is_some())
+    }
+
     /// How many values a leaf holds.
     #[must_use]
     pub fn len(&self, slot: usize) -> usize {
@@ -67,9 +74,9 @@ impl Buffers {
 /// those of a list of JSON stand here as they will in the output.
 #[derive(Debug, Default)]
 pub struct Buffer {
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     /// Where the values end.
-    ends: Vec<usize>,
+    pub(super) ends: Vec<usize>,
 }
 
 impl Buffer {
@@ -111,7 +118,7 @@ impl Buffer {
     }
 
     /// Whether what stands from `start` on is one of the values.
-    fn holds(&self, start: usize) -> bool {
+    pub(super) fn holds(&self, start: usize) -> bool {
         let (before, new) = self.bytes.split_at(start);
         let mut from = 0;
         self.ends.iter().any(|end| {

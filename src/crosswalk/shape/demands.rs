@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Buffers, Entry, Part, Shape};
+use super::{Entry, Part, Shape};
 use crate::crosswalk::schema_paths::Place;
 use crate::json::plain_schema::only;
 
@@ -21,10 +21,9 @@ struct Demand {
 }
 
 impl Demands {
-    /// Whether the buffers hold all that must be there.
+    /// Whether all is there that must be; `filled` has a bit for each leaf that holds a value.
     #[must_use]
-    pub fn hold(&self, buffers: &Buffers) -> bool {
-        let filled = buffers.filled();
+    pub fn hold(&self, filled: u64) -> bool {
         self.0.iter().all(|demand| {
             filled & demand.of == 0 || demand.members.iter().all(|member| filled & member != 0)
         })
@@ -60,7 +59,11 @@ fn level(entries: &[Entry], place: Place<'_>, demands: &mut Demands) -> Option<(
         members.push(entry.bits);
     }
     let of = entries.iter().fold(0, |all, entry| all | entry.bits);
-    demands.0.push(Demand { of, members });
+    // What each of its leaves is enough for need not be asked.
+    members.retain(|member| of & !member != 0);
+    if !members.is_empty() {
+        demands.0.push(Demand { of, members });
+    }
     for entry in entries {
         if let Part::Branch(below) = &entry.part {
             level(below, place.at(&entry.name)?, demands)?;

@@ -1,6 +1,6 @@
 //! Forms: how a value is written at its place in the output.
 
-use crate::record::push_json_string;
+use crate::record::{plain_json_length, push_json_string};
 use crate::xml::writer::{push_attribute_value, push_text};
 
 /// How a value is written at its place.
@@ -19,6 +19,26 @@ pub enum Form {
     Indicator,
 }
 
+/// How a text becomes JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quoting {
+    /// It is quoted, what must be is escaped.
+    Escaped,
+    /// It is quoted; nothing in it is to be escaped.
+    Plain,
+    /// It is JSON already.
+    Raw,
+}
+
+impl Quoting {
+    /// The quickest for a text that is written often.
+    #[must_use]
+    pub fn of(text: &str) -> Quoting {
+        let is_plain = plain_json_length(text.as_bytes()) == text.len();
+        if is_plain { Quoting::Plain } else { Quoting::Escaped }
+    }
+}
+
 impl Form {
     /// Whether an element that holds nothing else is worth being written.
     #[must_use]
@@ -26,14 +46,21 @@ impl Form {
         matches!(self, Form::Json | Form::Element | Form::Text)
     }
 
-    /// Appends a value; `raw` is JSON already. Answers how many characters have no place in the
+    /// Appends a value. Answers how many characters have no place in the
     /// target and were replaced: by U+FFFD in XML, by a blank in an indicator.
     #[inline]
     #[must_use]
-    pub fn write(self, value: &str, raw: bool, out: &mut Vec<u8>) -> usize {
+    pub fn write(self, value: &str, quoting: Quoting, out: &mut Vec<u8>) -> usize {
         match self {
-            Form::Json if raw => out.extend_from_slice(value.as_bytes()),
-            Form::Json => push_json_string(value, out),
+            Form::Json => match quoting {
+                Quoting::Plain => {
+                    out.push(b'"');
+                    out.extend_from_slice(value.as_bytes());
+                    out.push(b'"');
+                }
+                Quoting::Escaped => push_json_string(value, out),
+                Quoting::Raw => out.extend_from_slice(value.as_bytes()),
+            },
             Form::Element => {
                 out.push(b'>');
                 return escaped(value, push_text, out);

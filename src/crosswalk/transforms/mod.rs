@@ -84,6 +84,17 @@ pub enum Applied<'v> {
     Failed(&'static str, Cow<'v, str>),
 }
 
+/// What becomes of a text that is only borrowed.
+#[derive(Debug)]
+pub enum Part<'v> {
+    /// A part of it, or a text of the plan.
+    Text(&'v str),
+    /// Nothing.
+    Nothing,
+    /// A new text, a failure: for [`Step::apply`] to tell.
+    Other,
+}
+
 #[inline]
 fn total<'v>(text: Cow<'v, str>, transform: impl Fn(&str) -> Cow<'_, str>) -> Applied<'v> {
     Applied::One(match text {
@@ -150,6 +161,48 @@ impl Step {
         }
     }
 
+    /// Whether [`Step::part_of`] is worth a try.
+    fn is_quick(&self) -> bool {
+        !matches!(
+            self,
+            Step::Prefix(_)
+                | Step::Suffix(_)
+                | Step::Split(_)
+                | Step::Number(..)
+                | Step::Uuid5(_)
+                | Step::List(_)
+        )
+    }
+
+    /// What [`Step::apply`] would make of a text, without making one.
+    #[inline]
+    fn part_of<'v>(&'v self, text: &'v str) -> Part<'v> {
+        let changed = match self {
+            Step::Total(transform) => transform(text),
+            Step::Fallible(transform) => match transform(text) {
+                Ok(changed) => changed,
+                Err(_) => return Part::Other,
+            },
+            Step::Rstrip(characters) => text::rstrip(text, characters),
+            Step::Slice(from, to) => text::slice(text, *from, *to),
+            Step::Truncate(length) => text::truncate(text, *length),
+            Step::Nonfiling(count) => text::nonfiling(text, *count),
+            Step::Replace(regex, with) => regex.replace_all(text, with),
+            Step::Keep(regex) if !regex.is_match(text) => return Part::Nothing,
+            Step::Drop(regex) if regex.is_match(text) => return Part::Nothing,
+            Step::Keep(_) | Step::Drop(_) => return Part::Text(text),
+            // What has so few bytes has no more characters.
+            Step::Chunks(size) if text.len() <= *size => return Part::Text(text),
+            Step::Lookup(table) => return found_in(table.get(text), table.miss, text),
+            Step::LookupPrefix(table) => return found_in(table.get_prefix(text), table.miss, text),
+            _ => return Part::Other,
+        };
+        match changed {
+            Cow::Borrowed(part) => Part::Text(part),
+            Cow::Owned(_) => Part::Other,
+        }
+    }
+
     /// Whether it can fail and so needs an `on_error` in force.
     #[must_use]
     pub fn can_fail(&self) -> bool {
@@ -167,6 +220,15 @@ fn looked_up<'v>(found: Option<&'v str>, miss: Miss, text: Cow<'v, str>) -> Appl
         (None, Miss::Keep) => Applied::One(text),
         (None, Miss::Null) => Applied::None,
         (None, Miss::Error) => Applied::Failed("lookup.miss", text),
+    }
+}
+
+fn found_in<'v>(found: Option<&'v str>, miss: Miss, text: &'v str) -> Part<'v> {
+    match (found, miss) {
+        (Some(found), _) => Part::Text(found),
+        (None, Miss::Keep) => Part::Text(text),
+        (None, Miss::Null) => Part::Nothing,
+        (None, Miss::Error) => Part::Other,
     }
 }
 

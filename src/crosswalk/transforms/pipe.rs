@@ -3,23 +3,33 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Argument, Step, TRANSFORMS};
+use super::settled::{Looks, looks};
+use super::{Argument, Part, Step, TRANSFORMS};
 use crate::crosswalk::table::{Miss, Table, TableEntry};
 use crate::yaml::suggest;
 
 /// Steps in the order in which they are applied.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pipe {
     /// The steps.
     pub steps: Vec<Step>,
     /// The transform names, for messages; as long as `steps`.
     pub names: Vec<String>,
-    /// So many steps at the front leave a settled text as it is (`settled::is_settled`).
+    /// So many steps at the front leave a settled text as it is (`settled::looks`).
     pub settled: usize,
     /// They do so to a text beyond ASCII too .
     pub beyond_ascii: bool,
+    /// It can be tried on a borrowed text ([`Pipe::part_of`]).
+    pub quick: bool,
     /// So many steps are applied value by value; the next one, if any, is a [`Step::List`].
     pub each: usize,
+}
+
+impl Default for Pipe {
+    fn default() -> Pipe {
+        let (steps, names) = (Vec::new(), Vec::new());
+        Pipe { steps, names, settled: 0, beyond_ascii: true, quick: true, each: 0 }
+    }
 }
 
 /// So deep do named pipes stand in each other.
@@ -38,6 +48,27 @@ impl Pipe {
         let rest = self.steps.get(from..).unwrap_or_default();
         let is_list = |step: &Step| matches!(step, Step::List(_));
         rest.iter().position(is_list).map_or(self.steps.len(), |n| from + n)
+    }
+
+    /// What it makes of a text, and whether that surely holds nothing that JSON escapes; as far as
+    /// that is told without making a new text.
+    #[inline(always)]
+    pub fn part_of<'v>(&'v self, text: &'v str) -> (Part<'v>, bool) {
+        let (mut at, mut plain) = (0, false);
+        if self.settled > 0
+            && let Looks { settled: true, plain: is_plain } = looks(text, self.beyond_ascii)
+        {
+            (at, plain) = (self.settled, is_plain);
+        }
+        let whole = text.as_bytes().as_ptr_range();
+        let mut text = text;
+        for step in self.steps.get(at..).unwrap_or_default() {
+            match step.part_of(text) {
+                Part::Text(part) => text = part,
+                other => return (other, false),
+            }
+        }
+        (Part::Text(text), plain && whole.contains(&text.as_ptr()))
     }
 
     /// Whether it has steps over all values of a rule.
@@ -91,6 +122,7 @@ pub fn parse_pipe(text: &str, context: &PipeContext) -> Result<Pipe, Vec<PipeErr
     pipe.beyond_ascii = !pipe.names.iter().take(pipe.settled).any(|name| name == "nfkc");
     let is_each = |step: &&Step| !matches!(step, Step::List(_));
     pipe.each = pipe.steps.iter().take_while(is_each).count();
+    pipe.quick = pipe.steps.iter().all(Step::is_quick);
     if errors.is_empty() { Ok(pipe) } else { Err(errors) }
 }
 

@@ -1,48 +1,103 @@
 //! Settled texts, which the first transforms of most pipes leave as they are: told at one look.
 
-/// Whether a text has no control characters and no white space but single spaces inside: in ASCII
-/// `nfc`, `nfkc`, `collapse_ws` and `trim` leave it as it is. With `beyond_ascii` it may have
-/// letters beyond that, of blocks in which every character is its own form C and none is white
-/// space; `nfkc` may change those.
+/// What one look at a text tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Looks {
+    /// It has no control characters and no white space but single spaces inside: in ASCII `nfc`,
+    /// `nfkc`, `collapse_ws` and `trim` leave it as it is. With `beyond_ascii` it may have letters
+    /// beyond that, of blocks in which every character is its own form C and none is white space;
+    /// `nfkc` may change those.
+    pub settled: bool,
+    /// It is settled, and holds nothing that JSON escapes.
+    pub plain: bool,
+}
+
+/// Looks at a text.
 #[inline]
-pub(crate) fn is_settled(value: &str, beyond_ascii: bool) -> bool {
+pub(crate) fn looks(value: &str, beyond_ascii: bool) -> Looks {
     let bytes = value.as_bytes();
     let solid = |byte: Option<&u8>| byte.is_none_or(|byte| *byte > b' ');
     if !solid(bytes.first()) || !solid(bytes.last()) {
-        return false;
+        return Looks { settled: false, plain: false };
     }
-    let Some(last) = bytes.last_chunk::<8>() else {
-        let mut chunk = [b'x'; 8];
-        chunk.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        let look = look(&chunk, 0);
-        return look.odd == 0 && (look.high == 0 || beyond_ascii && are_letters(bytes));
+    let (odd, high, escaped) = match bytes.last_chunk::<17>() {
+        None => short(bytes),
+        Some(last) => long(bytes, last),
     };
-    // The last eight bytes overlap with the chunks before them.
-    let mut all = look(last, 0);
-    let mut space_before = 0;
-    for chunk in bytes.as_chunks::<8>().0 {
-        let here = look(chunk, space_before);
-        all.odd |= here.odd;
-        all.high |= here.high;
-        space_before = here.last_space;
-    }
-    all.odd == 0 && (all.high == 0 || beyond_ascii && are_letters(bytes))
+    let settled = !odd && (!high || beyond_ascii && are_letters(bytes));
+    Looks { settled, plain: settled && !escaped }
 }
 
-/// What eight bytes are; the bits that say so are the high bits of bytes.
+/// Whether a text of 17 bytes or more has odd bytes, bytes beyond ASCII, quotes or backslashes:
+/// one loop without branches, of which a compiler makes vectors.
+fn long(bytes: &[u8], last: &[u8; 17]) -> (bool, bool, bool) {
+    let (mut odd, mut high, mut escaped) = ([0_u8; 16], [0_u8; 16], [0_u8; 16]);
+    let is = |truth: bool| u8::from(truth);
+    // Each byte beside its neighbor.
+    let mut add = |bytes: &[u8; 16], nexts: &[u8; 16]| {
+        let flags = odd.iter_mut().zip(&mut high).zip(&mut escaped);
+        for (((odd, high), escaped), (byte, next)) in flags.zip(bytes.iter().zip(nexts)) {
+            let spaces = is(*byte == b' ') & is(*next == b' ');
+            *odd |= is(*byte < b' ') | is(*byte == 0x7F) | spaces;
+            *high |= *byte;
+            *escaped |= is(*byte == b'"') | is(*byte == b'\\');
+        }
+    };
+    let (firsts, seconds) = (bytes.as_chunks::<16>().0, bytes.get(1..).unwrap_or_default());
+    for (first, second) in firsts.iter().zip(seconds.as_chunks::<16>().0) {
+        add(first, second);
+    }
+    // The last ones overlap with those before them; the very last has no neighbor.
+    if let (Some(first), Some(second), [.., end]) = (last.first_chunk(), last.last_chunk(), last) {
+        add(first, second);
+        add(&[*end; 16], &[b'x'; 16]);
+    }
+    let [odd, high, escaped] = [odd, high, escaped].map(u128::from_ne_bytes);
+    (odd != 0, high & u128::from_ne_bytes([0x80; 16]) != 0, escaped != 0)
+}
+
+/// The same of a shorter text, in words of eight bytes.
+fn short(bytes: &[u8]) -> (bool, bool, bool) {
+    let all = match bytes.last_chunk::<8>() {
+        None => {
+            let mut chunk = [b'x'; 8];
+            chunk.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+            look(&chunk, 0)
+        }
+        // The last eight bytes overlap with the chunks before them.
+        Some(last) => {
+            let mut all = look(last, 0);
+            let mut space_before = 0;
+            for chunk in bytes.as_chunks::<8>().0 {
+                let here = look(chunk, space_before);
+                all.odd |= here.odd;
+                all.high |= here.high;
+                all.escaped |= here.escaped;
+                space_before = here.last_space;
+            }
+            all
+        }
+    };
+    (all.odd & HIGHS != 0, all.high & HIGHS != 0, all.escaped & HIGHS != 0)
+}
+
+/// What eight bytes are; the high bits of bytes say so.
 struct Look {
     /// Control characters, and spaces behind spaces.
     odd: u64,
     /// Bytes beyond ASCII.
     high: u64,
+    /// Quotes and backslashes; above the first one it may be wrong.
+    escaped: u64,
     /// 1 when the last byte is a space.
     last_space: u64,
 }
 
+const ONES: u64 = u64::from_ne_bytes([1; 8]);
+const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+
 #[inline]
 fn look(chunk: &[u8; 8], space_before: u64) -> Look {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
     let word = u64::from_le_bytes(*chunk);
     let low = !word & HIGHS;
     // The high bit of each byte that is a space: of `word ^ spaces` the bytes that are 0. Without
@@ -53,7 +108,10 @@ fn look(chunk: &[u8; 8], space_before: u64) -> Look {
     // Above 0x7E or below 0x20: a carry or borrow comes only from a byte that is odd itself, or
     // from 0xFF, which no text holds.
     let controls = (word.wrapping_add(ONES) | word.wrapping_sub(ONES * 0x20)) & low;
-    Look { odd: controls | (spaces & shifted), high: word & HIGHS, last_space: spaces >> 63 }
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
+    let quotes = zeros(word ^ (ONES * u64::from(b'"')));
+    let escaped = quotes | zeros(word ^ (ONES * u64::from(b'\\')));
+    Look { odd: controls | (spaces & shifted), high: word, escaped, last_space: spaces >> 63 }
 }
 
 /// Whether the bytes beyond ASCII are of letters that are as they should be: bytes that go on,
@@ -73,16 +131,19 @@ mod tests {
         fn nothing_changes_a_settled_text(text in "[ -~]{0,40}|\\PC{0,20}|[a-b ]{0,30}|.{0,20}") {
             let changed = collapse_ws(&nfkc(&text)).into_owned();
             let plain = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-            proptest::prop_assert_eq!(is_settled(&text, false), plain && changed == text, "{:?}", text);
-            proptest::prop_assert!(!is_settled(&text, false) || nfc(&text) == text);
+            let looks = looks(&text, false);
+            proptest::prop_assert_eq!(looks.settled, plain && changed == text, "{:?}", text);
+            proptest::prop_assert_eq!(looks.plain, looks.settled && !text.contains(['"', '\\']));
+            proptest::prop_assert!(!looks.settled || nfc(&text) == text);
         }
 
         #[test]
         fn nothing_changes_a_settled_text_beyond_ascii(
             text in "[ -~À-˿Ѐ-ѿ倀-鿿]{0,30}|[a-b ü]{0,30}|.{0,20}",
         ) {
-            let settled = is_settled(&text, true);
-            proptest::prop_assert!(!settled || collapse_ws(&nfc(&text)) == text, "{:?}", text);
+            let looks = looks(&text, true);
+            proptest::prop_assert!(!looks.settled || collapse_ws(&nfc(&text)) == text, "{:?}", text);
+            proptest::prop_assert_eq!(looks.plain, looks.settled && !text.contains(['"', '\\']));
         }
     }
 }

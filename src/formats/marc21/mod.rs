@@ -205,6 +205,18 @@ impl Marc {
         self.fields.push(FieldBounds { tag, indicators, first_subfield: here, end_subfield: here });
     }
 
+    /// Adds a field of the values from this number on, which no other field has.
+    pub(crate) fn push_field(&mut self, tag: Tag, indicators: [char; 2], first_value: usize) {
+        let (first_subfield, end_subfield) = (bound(first_value), bound(self.subfields.len()));
+        self.fields.push(FieldBounds { tag, indicators, first_subfield, end_subfield });
+    }
+
+    /// Adds a value that stands in the text at `start..end` already, for [`Marc::push_field`].
+    #[inline]
+    pub(crate) fn push_value_at(&mut self, code: char, start: usize, end: usize) {
+        self.subfields.push(SubfieldBounds { code, start: bound(start), end: bound(end) });
+    }
+
     /// Gives the last field another tag and other indicators.
     pub fn set_last_field(&mut self, tag: Tag, indicators: [char; 2]) {
         if let Some(field) = self.fields.last_mut() {

@@ -41,9 +41,10 @@ impl Iterator for Controls<'_> {
             }
             let position = self.at + self.found.trailing_zeros() as usize / 8;
             self.found &= self.found - 1;
-            match self.data.get(position) {
-                Some(b'\t' | b'\n' | b'\r' | &ESC) | None => {}
-                Some(byte) => return Some((position, *byte)),
+            let byte = *self.data.get(position)?;
+            // The delimiters are above those that values may hold.
+            if byte > ESC || !matches!(byte, b'\t' | b'\n' | b'\r' | ESC) {
+                return Some((position, byte));
             }
         }
     }
@@ -52,10 +53,11 @@ impl Iterator for Controls<'_> {
 /// The high bits of the bytes that are below 0x20.
 #[inline]
 fn in_chunk(chunk: &[u8; 8]) -> u64 {
-    const LOW: u64 = u64::from_ne_bytes([0x7F; 8]);
-    // A byte is below 0x20 when its three high bits are 0; no carry leaves a byte.
-    let high_bits = u64::from_le_bytes(*chunk) & u64::from_ne_bytes([0xE0; 8]);
-    !(((high_bits & LOW) + LOW) | high_bits) & !LOW
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    const SPACES: u64 = u64::from_ne_bytes([0x20; 8]);
+    // With its high bit set a byte lends that bit, unless 0x20 can be taken from the others.
+    let word = u64::from_le_bytes(*chunk);
+    !((word | HIGHS).wrapping_sub(SPACES) | word) & HIGHS
 }
 
 /// The same of the last bytes, from `at` on, which are fewer than eight.

@@ -42,23 +42,25 @@ pub(super) fn push_plain(marc: &mut Marc, base: usize, body: &[u8], entries: &[[
     for entry in entries {
         let Some(entry) = directory::Entry::parse(entry) else { return false };
         let tag = Tag(entry.tag);
-        let is_tag = tag.number().is_some() || tag.0.iter().all(u8::is_ascii_alphanumeric);
+        let number = tag.number();
+        let is_tag = number.is_some() || tag.0.iter().all(u8::is_ascii_alphanumeric);
         if entry.start != start || entry.length == 0 || !is_tag {
             return false;
         }
         let end = start + entry.length - 1;
         let Some((mut mark, byte)) = marks.next() else { return false };
-        if tag.is_control() {
+        let values = marc.value_count();
+        if number.is_some_and(|number| number < 10) {
             if mark != end || byte != FT {
                 return false;
             }
-            push_value(marc, tag, (base + start, base + end));
+            marc.push_value_at(CONTROL_VALUE, base + start, base + end);
+            marc.push_field(tag, [' ', ' '], values);
         } else {
             let Some(&[first, second, US]) = data.get(start..start + 3) else { return false };
             if first >= 0x80 || second >= 0x80 || mark != start + 2 || mark >= end {
                 return false;
             }
-            marc.push_data(tag, [char::from(first), char::from(second)]);
             while mark != end {
                 let code = mark + 1;
                 let (Some(byte), Some((next, delimiter))) = (data.get(code), marks.next()) else {
@@ -69,9 +71,10 @@ pub(super) fn push_plain(marc: &mut Marc, base: usize, body: &[u8], entries: &[[
                 if next > end || delimiter != wanted || next == code || !byte.is_ascii_graphic() {
                     return false;
                 }
-                marc.push_subfield_at(char::from(*byte), base + code + 1, base + next);
+                marc.push_value_at(char::from(*byte), base + code + 1, base + next);
                 mark = next;
             }
+            marc.push_field(tag, [char::from(first), char::from(second)], values);
         }
         start = end + 1;
     }
