@@ -65,6 +65,8 @@ class Expected:
     revisions: list[Revision] = field(default_factory=list)
     # What the dump said last, whatever Invenio made of the record since.
     source: dict | None = None
+    # The date of what the dump brought last, were it no more than other bytes of the same record.
+    listed: datetime | None = None
 
     @property
     def json(self):
@@ -108,6 +110,8 @@ class Model:
         expected = self.records.get(record.recid)
         json = None if record.deleted else record.json()
         if expected and expected.source == json:
+            if json is not None and expected.live:
+                expected.listed = record.stamp
             return "unchanged"
         if json is None and not (expected and expected.live):
             return "unchanged"
@@ -118,7 +122,7 @@ class Model:
         if not expected:
             id_ = uuid.uuid5(NAMESPACE, f"check-invenio\x1f{record.recid}")
             expected = self.records[record.recid] = Expected(id_, record.stamp)
-        expected.source = json
+        expected.source, expected.listed = json, record.stamp
         expected.status = "R" if json else "D"
         expected.revisions.append(Revision(json, record.stamp))
         return fate
