@@ -137,8 +137,8 @@ def check_headers(windrow, model, served=False):
         invenio.expect(f"whether {recid} is listed as deleted", deleted, not one.live)
         updated = one.revisions[-1].updated.replace(microsecond=0)
         if recid not in model.touched and not served:
-            listed = one.listed.replace(microsecond=0) if one.listed else updated
-            invenio.expect(f"datestamp of {recid}", datestamp, listed)
+            last = one.listed.replace(microsecond=0) if one.listed else updated
+            invenio.expect(f"datestamp of {recid}", datestamp, last)
         elif datestamp < updated:
             raise invenio.Wrong(f"datestamp of {recid} is {datestamp}, and it changed at {updated}")
     return len(listed)
