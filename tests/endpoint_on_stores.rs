@@ -5,7 +5,9 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use crate::oai_endpoint::client::{Client, all, codes, pieces};
-use crate::oai_endpoint::{check_bad_requests, check_dates, check_lists, check_sets, check_tokens};
+use crate::oai_endpoint::{
+    check_bad_requests, check_dates, check_lists, check_sets, check_tokens, check_whole_lists,
+};
 use crate::quickstart::generator::write;
 use crate::support::{Folder, Process, brief_record, count, end, project};
 
@@ -30,6 +32,11 @@ impl Server {
     fn of(mut command: std::process::Command, page_size: u32) -> Server {
         command.args(["--repository-id", "example.org", "--admin-email", "admin@example.org"]);
         command.args(["--page-size", &page_size.to_string()]);
+        Server::run(command)
+    }
+
+    /// A server that a command starts.
+    pub fn run(mut command: std::process::Command) -> Server {
         let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut process = Process(child);
         let mut line = String::new();
@@ -39,13 +46,13 @@ impl Server {
         Server { address, _process: process }
     }
 
-    fn client(&self) -> Client {
+    pub fn client(&self) -> Client {
         Client::new(&self.address)
     }
 }
 
 /// Loads the records of fixtures/quickstart by the pipeline that users start with.
-fn quickstart_store(folder: &Folder) {
+pub fn quickstart_store(folder: &Folder) {
     let pipeline = project("pipelines/quickstart.yaml");
     let pipeline = pipeline.to_str().unwrap();
     let report = end(&mut folder.windrow(&["run", pipeline, "--json"])).report(0);
@@ -104,8 +111,8 @@ fn pages_of_every_size_make_the_list_of_all_that_was_loaded(folder: &Folder) {
     for page_size in [7, 100, 260, 261] {
         let server = Server::start(folder, page_size);
         let mut client = server.client();
-        let listed = check_lists(&mut client, "metadataPrefix=oai_dc");
-        assert_eq!(check_lists(&mut client, "metadataPrefix=marc21"), listed);
+        let listed = check_whole_lists(&mut client, "metadataPrefix=oai_dc");
+        assert_eq!(check_whole_lists(&mut client, "metadataPrefix=marc21"), listed);
         assert_eq!(listed.iter().map(String::as_str).collect::<BTreeSet<_>>(), stored);
         assert_eq!(first.get_or_insert_with(|| listed.clone()), &listed);
         let in_set = check_lists(&mut client, "metadataPrefix=oai_dc&set=thesis");
@@ -122,7 +129,7 @@ fn all_six_verbs_answer_and_every_record_is_given_in_every_format(folder: &Folde
     assert_eq!(all(&identify, "earliestDatestamp"), ["2023-11-14T22:13:20Z"]);
     assert_eq!(all(&identify, "baseURL"), [format!("http://{}/oai", server.address)]);
     let prefixes = all(&client.get("verb=ListMetadataFormats"), "metadataPrefix");
-    assert_eq!(prefixes, ["marc21", "oai_dc"]);
+    assert_eq!(prefixes, ["datacite", "marc21", "mods", "oai_datacite", "oai_dc"]);
     assert!(all(&client.get("verb=ListSets"), "setSpec").contains(&"thesis".to_owned()));
     for prefix in ["oai_dc", "marc21"] {
         let list = client.get(&format!("verb=ListRecords&metadataPrefix={prefix}"));
@@ -142,7 +149,10 @@ fn all_six_verbs_answer_and_every_record_is_given_in_every_format(folder: &Folde
         }
     }
     let query = "verb=ListMetadataFormats&identifier=oai:example.org:wr00000001";
-    assert_eq!(all(&client.get(query), "metadataPrefix"), ["marc21", "oai_dc"]);
+    assert_eq!(
+        all(&client.get(query), "metadataPrefix"),
+        ["datacite", "marc21", "mods", "oai_datacite", "oai_dc"]
+    );
     let unknown = "verb=GetRecord&metadataPrefix=oai_dc&identifier=oai:example.org:wr99999999";
     assert_eq!(codes(&client.get(unknown)), ["idDoesNotExist"]);
 }
@@ -172,6 +182,13 @@ fn a_harvest_from_the_last_day_gives_exactly_what_changed(folder: &Folder) {
     // And once more, with nothing new.
     assert_eq!(count(&load("1700172800"), "unchanged"), 310);
 
+    // Nothing is told of what is still to come by the server's clock; another one is later.
+    let changes = "verb=ListRecords&metadataPrefix=marc21&from=2023-11-15";
+    assert_eq!(codes(&client.get(changes)), ["noRecordsMatch"]);
+    let mut command = folder.windrow(&["serve", "--listen", "127.0.0.1:0"]);
+    command.env("SOURCE_DATE_EPOCH", "1700259200");
+    let server = Server::of(command, 20);
+    let mut client = server.client();
     let expected: BTreeSet<String> = (0..310)
         .filter(|&n| changed(n) || n >= 300)
         .map(|n| format!("oai:example.org:wr{:08}", n + 1))

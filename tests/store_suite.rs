@@ -60,7 +60,7 @@ on_every_keeper! {
     a_failed_batch_leaves_nothing
     paging_gives_one_list
     a_set_holds_what_is_in_the_sets_below_it
-    a_list_of_source_bytes_leaves_out_live_items_without_them
+    a_list_of_source_bytes_has_the_json_of_all_and_the_bytes_of_those_that_have_them
     a_set_is_listed_once_with_its_first_name
 }
 
@@ -404,24 +404,31 @@ async fn a_set_holds_what_is_in_the_sets_below_it(store: &dyn Store) {
     assert_eq!(specs, ["a:b", "a:b:c"]);
 }
 
-async fn a_list_of_source_bytes_leaves_out_live_items_without_them(store: &dyn Store) {
+async fn a_list_of_source_bytes_has_the_json_of_all_and_the_bytes_of_those_that_have_them(
+    store: &dyn Store,
+) {
     store.create(&new_record("1", Some("By hand"), &["a"]), at(10)).await.unwrap();
     store.create(&new_record("2", Some("By hand"), &["a"]), at(10)).await.unwrap();
     update(store, &new_record("2", None, &[]), 0, at(10)).await.unwrap();
     load(store, 20, vec![load_record(3, "3", Some("Loaded"), &["a"])]).await;
     for query in [everything(), of_set("a")] {
         let query = ItemQuery { content: ItemContent::Source, ..query };
-        let items = store.items(&query).await.unwrap();
-        assert_eq!(names(&items), ["2", "3"]);
-        assert_eq!(store.count_items(&query).await.unwrap(), 2);
-        assert_eq!(items[1].source.as_ref().unwrap().format, "marc21");
+        let mut items = store.items(&query).await.unwrap();
+        items.sort_by(|a, b| a.header.pid_value.cmp(&b.header.pid_value));
+        assert_eq!(names(&items), ["1", "2", "3"]);
+        assert_eq!(store.count_items(&query).await.unwrap(), 3);
+        let has = |item: &Item| (item.json.is_some(), item.source.is_some());
+        let found: Vec<_> = items.iter().map(has).collect();
+        assert_eq!(found, [(true, false), (false, false), (true, true)]);
+        assert_eq!(items[2].source.as_ref().unwrap().format, "marc21");
     }
     let run_id = run(store).await;
     let mut unkept = batch(run_id, 30, vec![load_record(3, "3", Some("Unkept"), &["a"])]);
     unkept.keep_source = false;
     store.load(unkept).await.unwrap();
     let sources = ItemQuery { content: ItemContent::Source, ..everything() };
-    assert_eq!(names(&store.items(&sources).await.unwrap()), ["2"]);
+    let items = store.items(&sources).await.unwrap();
+    assert!(items.iter().all(|item| item.source.is_none()));
 }
 
 async fn a_set_is_listed_once_with_its_first_name(store: &dyn Store) {

@@ -328,7 +328,7 @@ fn registries_are_sorted_and_name_nothing_twice() {
     sorted("FORMATS", FORMATS.iter().map(|row| row.name).collect());
     sorted("TRANSFORMS", TRANSFORMS.iter().map(|row| row.name).collect());
     let serializers = serializers(None).unwrap();
-    sorted("serializers", serializers.iter().map(|row| row.prefix).collect());
+    sorted("serializers", serializers.iter().map(|row| row.prefix.as_str()).collect());
     // tests/tables.rs knows the columns of each table.
     for (path, text) in texts() {
         if path.starts_with("crosswalks/tables/") && path.ends_with(".csv") {

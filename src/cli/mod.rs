@@ -46,7 +46,7 @@ enum Verb {
     /// Convert records of one format into another
     Convert(convert::Arguments),
     /// Serve OAI-PMH at /oai, and /health
-    Serve(serve::Arguments),
+    Serve(Box<serve::Arguments>),
     /// Check, test, try and compare crosswalks
     Crosswalk(crosswalk::Arguments),
     /// Check a pipeline and all it names, before the first record
@@ -122,7 +122,9 @@ impl Cli {
     /// # Errors
     /// [`Failure`], by the meaning of exit statuses.
     pub fn run(self) -> Result<Outcome, Failure> {
-        log();
+        // Who serves wants to see who asks.
+        let is_server = matches!(self.verb, Verb::Serve(_));
+        log(if is_server { "warn,access=info,windrow::server=info" } else { "warn" });
         match self.dispatch() {
             // Whoever read our output has had enough: `windrow quarantine list | head`.
             Err(Failure::Failed(error)) if is_broken_pipe(&error) => Ok(Outcome::Clean),
@@ -136,7 +138,7 @@ impl Cli {
             Verb::Harvest(arguments) => harvest::run(*arguments),
             Verb::Doctor(arguments) => doctor::run(*arguments),
             Verb::Convert(arguments) => convert::run(&arguments),
-            Verb::Serve(arguments) => serve::run(arguments),
+            Verb::Serve(arguments) => serve::run(&arguments),
             Verb::Crosswalk(arguments) => crosswalk::run(arguments),
             Verb::Validate(arguments) => validate::run(&arguments),
             Verb::Quarantine(arguments) => quarantine::run(arguments),
@@ -152,13 +154,17 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-fn log() {
+fn log(default: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("WINDROW_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter);
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    // Whoever reads the log may go away: that is no reason to stop.
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
     // A second call, in tests, finds a logger in place.
     let _set = subscriber.with_writer(std::io::stderr).try_init();
 }
+
+/// The store that is used when none is named.
+const DEFAULT_STORE: &str = "sqlite:windrow.db";
 
 /// Where the records are.
 #[derive(Debug, Clone, clap::Args)]
@@ -169,12 +175,17 @@ struct StoreArguments {
         global = true,
         value_name = "URL",
         env = "WINDROW_STORE",
-        default_value = "sqlite:windrow.db"
+        default_value = DEFAULT_STORE
     )]
     store: String,
 }
 
 impl StoreArguments {
+    /// A store that was named elsewhere, if it was.
+    fn of(store: Option<String>) -> StoreArguments {
+        StoreArguments { store: store.unwrap_or_else(|| DEFAULT_STORE.to_owned()) }
+    }
+
     /// Opens the store, making it when it is not there.
     async fn open(&self) -> Result<Arc<dyn Store>, Failure> {
         store::open(&self.store).await.map_err(configuration)

@@ -25,6 +25,7 @@ mod schema_paths;
 mod selector;
 mod settle;
 mod shape;
+mod shipped;
 mod syntax;
 mod table;
 mod target;
@@ -85,12 +86,20 @@ impl Crosswalk {
     /// # Errors
     /// [`CrosswalkError`]: all mistakes of the file in one.
     pub fn load(path: &Path) -> Result<Crosswalk, CrosswalkError> {
-        let text = std::fs::read_to_string(path)
+        let text = shipped::read_to_string(path)
             .map_err(|reason| CrosswalkError::Read { path: path.to_owned(), reason })?;
         let name = path.display().to_string();
         let folder = path.parent().unwrap_or(Path::new(""));
         let crosswalk = Crosswalk::parse(name, text, folder).map_err(CrosswalkError::Invalid)?;
         Ok(Crosswalk { path: Some(path.to_owned()), ..crosswalk })
+    }
+
+    /// The crosswalk of this name that the program brings along.
+    ///
+    /// # Errors
+    /// [`CrosswalkError::Read`] when there is none.
+    pub fn built_in(name: &str) -> Result<Crosswalk, CrosswalkError> {
+        Crosswalk::load(&Path::new(shipped::FOLDER).join(name))
     }
 
     /// Compiles a text; `folder` is where its tables, its schema and what it extends stand.

@@ -2,13 +2,16 @@
 
 use super::{ErrorCode, NAMESPACE, OaiError, SCHEMA};
 use crate::record::{Datestamp, SetSpec};
-use crate::xml::writer::Writer;
+use crate::xml::writer::{Writer, push_text};
+
+/// What stands behind the last element of every answer.
+const END: &str = "</OAI-PMH>";
 
 /// What every answer says about its request.
 #[derive(Debug, Clone, Copy)]
 pub struct Envelope<'e> {
-    /// When the request was taken up, before anything was read for it: a harvester that asks
-    /// from this moment on next time misses nothing.
+    /// Whatever was changed before this moment is in the answer, or in an earlier one: a harvester
+    /// that asks from it on next time misses nothing.
     pub response_date: Datestamp,
     /// The endpoint's URL, as `Identify` gives it.
     pub base_url: &'e str,
@@ -16,7 +19,58 @@ pub struct Envelope<'e> {
     pub arguments: &'e [(String, String)],
 }
 
-/// The repository, as `Identify` describes it. Granularity is seconds, deletions are persistent.
+impl Envelope<'_> {
+    /// The document up to the verb's element.
+    #[must_use]
+    pub fn open(&self) -> String {
+        self.open_with(self.arguments)
+    }
+
+    fn open_with(&self, arguments: &[(String, String)]) -> String {
+        let mut writer = Writer::document();
+        let location = format!("{NAMESPACE} {SCHEMA}");
+        let root = [
+            ("xmlns", NAMESPACE),
+            ("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance"),
+            ("xsi:schemaLocation", location.as_str()),
+        ];
+        writer.open("OAI-PMH", &root);
+        writer.leaf("responseDate", &[], &self.response_date.to_string());
+        let arguments: Vec<_> =
+            arguments.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        writer.leaf("request", &arguments, self.base_url);
+        writer.unfinished()
+    }
+}
+
+/// What a repository says of records that were deleted (§2.5.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeletedRecord {
+    /// Nothing: they are just not there any more.
+    No,
+    /// They are told for ever.
+    Persistent,
+    /// They are told for a time.
+    Transient,
+}
+
+impl DeletedRecord {
+    /// The words on the wire.
+    pub const NAMES: &'static [(&'static str, DeletedRecord)] = &[
+        ("no", DeletedRecord::No),
+        ("persistent", DeletedRecord::Persistent),
+        ("transient", DeletedRecord::Transient),
+    ];
+
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        let found = DeletedRecord::NAMES.iter().find(|(_, policy)| *policy == self);
+        found.map_or("", |(name, _)| name)
+    }
+}
+
+/// The repository, as `Identify` describes it. Granularity is seconds.
 #[derive(Debug, Clone)]
 pub struct Identify {
     /// Its name for people.
@@ -25,8 +79,12 @@ pub struct Identify {
     pub admin_emails: Vec<String>,
     /// No datestamp is older.
     pub earliest_datestamp: Datestamp,
-    /// Namespace and example of `oai:` identifiers, when the namespace is a domain name.
-    pub oai_identifier: Option<(String, String)>,
+    /// What becomes of deleted records.
+    pub deleted_record: DeletedRecord,
+    /// The encodings of HTTP that it can give beside identity.
+    pub compressions: Vec<&'static str>,
+    /// What stands in each description: one XML element that declares its namespaces.
+    pub descriptions: Vec<String>,
 }
 
 /// A row of `ListMetadataFormats`.
@@ -52,34 +110,16 @@ pub struct SetEntry {
 }
 
 /// The header of a record.
-#[derive(Debug, Clone)]
-pub struct Header {
+#[derive(Debug, Clone, Copy)]
+pub struct Header<'h> {
     /// A URI.
-    pub identifier: String,
+    pub identifier: &'h str,
     /// When the record was last created, changed or deleted.
     pub datestamp: Datestamp,
     /// Whether it is a tombstone.
     pub deleted: bool,
     /// The sets it is in.
-    pub set_specs: Vec<SetSpec>,
-}
-
-/// A record: header, and metadata unless it is deleted.
-#[derive(Debug, Clone)]
-pub struct Record {
-    /// Its header.
-    pub header: Header,
-    /// One XML element that declares its own namespaces; `None` for a tombstone.
-    pub metadata: Option<String>,
-}
-
-/// What stands in `ListRecords`.
-#[derive(Debug, Clone)]
-pub enum ListEntry {
-    /// A record.
-    Record(Record),
-    /// The identifier of a record that could not be written; a comment tells of it.
-    LeftOut(String),
+    pub set_specs: &'h [SetSpec],
 }
 
 /// The resumptionToken element of a page.
@@ -89,11 +129,12 @@ pub struct PageToken {
     pub token: Option<String>,
     /// How many items came before this page.
     pub cursor: u64,
-    /// How many items the list has; at least 1.
-    pub complete_list_size: u64,
+    /// How many items the list has, where that is known.
+    pub complete_list_size: Option<u64>,
 }
 
-/// What an answer holds beside its envelope. Lists hold at least one element.
+/// What an answer holds beside its envelope. Lists hold at least one element. What has records in
+/// it is written by a [`RecordWriter`].
 #[derive(Debug, Clone)]
 pub enum Answer {
     /// Errors in place of what was asked for; at least one.
@@ -104,65 +145,123 @@ pub enum Answer {
     ListMetadataFormats(Vec<MetadataFormat>),
     /// §4.6
     ListSets(Vec<SetEntry>),
-    /// §4.1
-    GetRecord(Record),
-    /// §4.3; a list of one page has no token element.
-    ListIdentifiers(Vec<Header>, Option<PageToken>),
-    /// §4.5; a list of one page has no token element.
-    ListRecords(Vec<ListEntry>, Option<PageToken>),
 }
 
 impl Answer {
     /// The whole document.
     #[must_use]
     pub fn write(&self, envelope: &Envelope<'_>) -> String {
-        let mut writer = Writer::document();
-        let location = format!("{NAMESPACE} {SCHEMA}");
-        let root = [
-            ("xmlns", NAMESPACE),
-            ("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance"),
-            ("xsi:schemaLocation", location.as_str()),
-        ];
-        writer.open("OAI-PMH", &root);
-        writer.leaf("responseDate", &[], &envelope.response_date.to_string());
-        writer.leaf("request", &self.request_attributes(envelope.arguments), envelope.base_url);
+        let mut writer = Writer::fragment();
+        // A junk value among the arguments would make the document invalid (§3.2).
+        let mut arguments = envelope.arguments;
         match self {
-            Answer::Errors(errors) => write_errors(&mut writer, errors),
+            Answer::Errors(errors) => {
+                let wrong = [ErrorCode::BadVerb, ErrorCode::BadArgument];
+                if errors.iter().any(|error| wrong.contains(&error.code)) {
+                    arguments = &[];
+                }
+                write_errors(&mut writer, errors);
+            }
             Answer::Identify(identify) => write_identify(&mut writer, identify, envelope.base_url),
             Answer::ListMetadataFormats(formats) => write_formats(&mut writer, formats),
             Answer::ListSets(sets) => write_sets(&mut writer, sets),
-            Answer::GetRecord(record) => {
-                writer.open("GetRecord", &[]);
-                write_record(&mut writer, record);
-            }
-            Answer::ListIdentifiers(headers, token) => {
-                writer.open("ListIdentifiers", &[]);
-                for header in headers {
-                    write_header(&mut writer, header);
-                }
-                write_token(&mut writer, token.as_ref());
-            }
-            Answer::ListRecords(entries, token) => {
-                writer.open("ListRecords", &[]);
-                for entry in entries {
-                    write_entry(&mut writer, entry);
-                }
-                write_token(&mut writer, token.as_ref());
-            }
         }
-        writer.finish()
+        let mut document = envelope.open_with(arguments);
+        document.push_str(&writer.finish());
+        document.push_str(END);
+        document
+    }
+}
+
+/// Writes headers and records, one after another: what stands in the element of `GetRecord`,
+/// `ListIdentifiers` or `ListRecords`, to the end of the document.
+#[derive(Debug)]
+pub struct RecordWriter {
+    verb: &'static str,
+    out: String,
+}
+
+impl RecordWriter {
+    /// Opens the verb's element.
+    #[must_use]
+    pub fn new(verb: &'static str) -> RecordWriter {
+        RecordWriter { verb, out: format!("<{verb}>") }
     }
 
-    /// The request's arguments, but none when the request itself was wrong (§3.2): a junk value
-    /// would make the document invalid.
-    fn request_attributes<'a>(&self, arguments: &'a [(String, String)]) -> Vec<(&'a str, &'a str)> {
-        if let Answer::Errors(errors) = self {
-            let wrong = [ErrorCode::BadVerb, ErrorCode::BadArgument];
-            if errors.iter().any(|error| wrong.contains(&error.code)) {
-                return Vec::new();
-            }
+    /// A header alone.
+    pub fn header(&mut self, header: &Header<'_>) {
+        let status = if header.deleted { " status=\"deleted\"" } else { "" };
+        self.out.extend(["<header", status, "><identifier>"]);
+        push_text(&mut self.out, header.identifier);
+        self.out.push_str("</identifier><datestamp>");
+        self.out.push_str(&header.datestamp.to_string());
+        self.out.push_str("</datestamp>");
+        for set_spec in header.set_specs {
+            self.out.push_str("<setSpec>");
+            push_text(&mut self.out, set_spec.as_str());
+            self.out.push_str("</setSpec>");
         }
-        arguments.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+        self.out.push_str("</header>");
+    }
+
+    /// A record of which there is no more than the header: a tombstone.
+    pub fn tombstone(&mut self, header: &Header<'_>) {
+        self.out.push_str("<record>");
+        self.header(header);
+        self.out.push_str("</record>");
+    }
+
+    /// A record. `metadata` appends one XML element that declares its own namespaces; `about` are
+    /// such elements.
+    ///
+    /// # Errors
+    /// That of `metadata`; then nothing is written.
+    pub fn record<E>(
+        &mut self,
+        header: &Header<'_>,
+        about: &[&str],
+        metadata: impl FnOnce(&mut String) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let begin = self.out.len();
+        self.out.push_str("<record>");
+        self.header(header);
+        self.out.push_str("<metadata>");
+        if let Err(error) = metadata(&mut self.out) {
+            self.out.truncate(begin);
+            return Err(error);
+        }
+        self.out.push_str("</metadata>");
+        for about in about {
+            self.out.extend(["<about>", about, "</about>"]);
+        }
+        self.out.push_str("</record>");
+        Ok(())
+    }
+
+    /// Tells in a comment of a record that could not be written.
+    pub fn left_out(&mut self, identifier: &str) {
+        let mut comment = Writer::fragment();
+        comment.comment(&format!("{identifier} is left out: it cannot be written"));
+        self.out.push_str(&comment.finish());
+    }
+
+    /// What was written since the last time.
+    pub fn take(&mut self) -> String {
+        std::mem::take(&mut self.out)
+    }
+
+    /// The token element, where there is one, and the end of the document.
+    pub fn close(&mut self, token: Option<&PageToken>) {
+        if let Some(token) = token {
+            let mut writer = Writer::fragment();
+            let size = token.complete_list_size.map(|size| size.max(1).to_string());
+            let cursor = token.cursor.to_string();
+            let size = size.as_deref().map(|size| ("completeListSize", size));
+            let attributes: Vec<_> = size.into_iter().chain([("cursor", &*cursor)]).collect();
+            writer.leaf("resumptionToken", &attributes, token.token.as_deref().unwrap_or_default());
+            self.out.push_str(&writer.finish());
+        }
+        self.out.extend(["</", self.verb, ">", END]);
     }
 }
 
@@ -181,21 +280,15 @@ fn write_identify(writer: &mut Writer<'_>, identify: &Identify, base_url: &str) 
         writer.leaf("adminEmail", &[], email);
     }
     writer.leaf("earliestDatestamp", &[], &identify.earliest_datestamp.to_string());
-    writer.leaf("deletedRecord", &[], "persistent");
+    writer.leaf("deletedRecord", &[], identify.deleted_record.as_str());
     writer.leaf("granularity", &[], "YYYY-MM-DDThh:mm:ssZ");
-    if let Some((namespace, sample)) = &identify.oai_identifier {
+    for compression in &identify.compressions {
+        writer.leaf("compression", &[], compression);
+    }
+    for description in &identify.descriptions {
         writer.open("description", &[]);
-        let location = "http://www.openarchives.org/OAI/2.0/oai-identifier \
-                        http://www.openarchives.org/OAI/2.0/oai-identifier.xsd";
-        let attributes = [
-            ("xmlns", "http://www.openarchives.org/OAI/2.0/oai-identifier"),
-            ("xsi:schemaLocation", location),
-        ];
-        writer.open("oai-identifier", &attributes);
-        writer.leaf("scheme", &[], "oai");
-        writer.leaf("repositoryIdentifier", &[], namespace);
-        writer.leaf("delimiter", &[], ":");
-        writer.leaf("sampleIdentifier", &[], sample);
+        writer.raw(description);
+        writer.close();
     }
 }
 
@@ -234,75 +327,44 @@ fn write_sets(writer: &mut Writer<'_>, sets: &[SetEntry]) {
     }
 }
 
-fn write_entry(writer: &mut Writer<'_>, entry: &ListEntry) {
-    match entry {
-        ListEntry::Record(record) => write_record(writer, record),
-        ListEntry::LeftOut(identifier) => {
-            writer.comment(&format!("{identifier} is left out: it cannot be written"));
-        }
-    }
-}
-
-fn write_record(writer: &mut Writer<'_>, record: &Record) {
-    writer.open("record", &[]);
-    write_header(writer, &record.header);
-    if let Some(metadata) = &record.metadata {
-        writer.open("metadata", &[]);
-        writer.raw(metadata);
-        writer.close();
-    }
-    writer.close();
-}
-
-fn write_header(writer: &mut Writer<'_>, header: &Header) {
-    let attributes: &[(&str, &str)] = if header.deleted { &[("status", "deleted")] } else { &[] };
-    writer.open("header", attributes);
-    writer.leaf("identifier", &[], &header.identifier);
-    writer.leaf("datestamp", &[], &header.datestamp.to_string());
-    for set_spec in &header.set_specs {
-        writer.leaf("setSpec", &[], set_spec.as_str());
-    }
-    writer.close();
-}
-
-fn write_token(writer: &mut Writer<'_>, token: Option<&PageToken>) {
-    let Some(token) = token else { return };
-    let size = token.complete_list_size.max(1).to_string();
-    let cursor = token.cursor.to_string();
-    let attributes = [("completeListSize", size.as_str()), ("cursor", cursor.as_str())];
-    writer.leaf("resumptionToken", &attributes, token.token.as_deref().unwrap_or_default());
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn write(answer: &Answer) -> String {
-        let arguments = [("verb".to_owned(), "GetRecord".to_owned())];
-        let base_url = "https://example.org/oai";
-        let response_date = Datestamp::from_second(0);
-        answer.write(&Envelope { response_date, base_url, arguments: &arguments })
-    }
+    const BASE_URL: &str = "https://example.org/oai";
 
     #[test]
     fn arguments_are_given_back_unless_they_were_wrong() {
-        let errors = |code| Answer::Errors(vec![OaiError::new(code, "x")]);
-        let wrong = write(&errors(ErrorCode::BadArgument));
+        let write = |code| {
+            let arguments = [("verb".to_owned(), "GetRecord".to_owned())];
+            let response_date = Datestamp::from_second(0);
+            let envelope = Envelope { response_date, base_url: BASE_URL, arguments: &arguments };
+            Answer::Errors(vec![OaiError::new(code, "x")]).write(&envelope)
+        };
+        let wrong = write(ErrorCode::BadArgument);
         assert!(wrong.contains("<request>https://example.org/oai</request>"), "{wrong}");
-        let right = write(&errors(ErrorCode::IdDoesNotExist));
+        let right = write(ErrorCode::IdDoesNotExist);
         assert!(right.contains("<request verb=\"GetRecord\">"), "{right}");
     }
 
     #[test]
-    fn a_tombstone_has_a_status_and_no_metadata() {
+    fn a_record_that_cannot_be_written_leaves_nothing_behind() {
         let header = Header {
-            identifier: "oai:example.org:1".to_owned(),
+            identifier: "oai:example.org:1",
             datestamp: Datestamp::from_second(0),
-            deleted: true,
-            set_specs: Vec::new(),
+            deleted: false,
+            set_specs: &[],
         };
-        let xml = write(&Answer::GetRecord(Record { header, metadata: None }));
-        assert!(xml.contains("<header status=\"deleted\">"), "{xml}");
-        assert!(!xml.contains("<metadata"), "{xml}");
+        let mut writer = RecordWriter::new("ListRecords");
+        let failed = writer.record(&header, &[], |out| {
+            out.push_str("<half");
+            Err("broken")
+        });
+        assert_eq!(failed, Err("broken"));
+        writer.tombstone(&Header { deleted: true, ..header });
+        writer.close(None);
+        let xml = writer.take();
+        assert!(xml.starts_with("<ListRecords><record><header status=\"deleted\">"), "{xml}");
+        assert!(xml.ends_with("</header></record></ListRecords></OAI-PMH>"), "{xml}");
     }
 }

@@ -3,6 +3,7 @@
 //! <https://www.openarchives.org/OAI/openarchivesprotocol.html>
 
 mod answer;
+pub mod container;
 mod error;
 mod identifier;
 pub mod page;
@@ -10,7 +11,8 @@ mod request;
 mod token;
 
 pub use answer::{
-    Answer, Envelope, Header, Identify, ListEntry, MetadataFormat, PageToken, Record, SetEntry,
+    Answer, DeletedRecord, Envelope, Header, Identify, MetadataFormat, PageToken, RecordWriter,
+    SetEntry,
 };
 pub use error::{ErrorCode, OaiError};
 pub use identifier::{is_domain_name, local_part, oai_identifier};

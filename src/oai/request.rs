@@ -90,6 +90,18 @@ pub enum Request {
 }
 
 impl Request {
+    /// The word on the wire.
+    #[must_use]
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Request::Identify => "Identify",
+            Request::ListMetadataFormats { .. } => "ListMetadataFormats",
+            Request::ListSets { .. } => "ListSets",
+            Request::GetRecord { .. } => "GetRecord",
+            Request::List { verb, .. } => verb.as_str(),
+        }
+    }
+
     /// Reads the decoded (name, value) pairs of a query or form.
     ///
     /// # Errors

@@ -29,8 +29,8 @@ pub struct ResumptionToken {
     pub after: (Datestamp, Uuid),
     /// How many items of the list were given.
     pub cursor: u64,
-    /// How many items the list had when it began; at least 1.
-    pub complete_list_size: u64,
+    /// How many items the list had when it began, where that is told.
+    pub complete_list_size: Option<u64>,
 }
 
 impl ResumptionToken {
@@ -50,7 +50,7 @@ impl ResumptionToken {
             self.after.0.as_second(),
             self.after.1.simple(),
             self.cursor,
-            self.complete_list_size,
+            self.complete_list_size.map_or(String::new(), |size| size.to_string()),
         );
         let mut bytes = fields.into_bytes();
         let tag = signature(key, &bytes).finalize().into_bytes();
@@ -58,12 +58,17 @@ impl ResumptionToken {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads a token that [`ResumptionToken::seal`] wrote with the same key for the same verb.
+    /// Reads a token that [`ResumptionToken::seal`] wrote with one of the keys for the same verb.
     ///
     /// # Errors
     /// `badResumptionToken` for any other text.
-    pub fn open(text: &str, key: &[u8; 32], verb: ListVerb) -> Result<ResumptionToken, OaiError> {
-        let token = verified(text, key).and_then(|fields| read_fields(&fields));
+    pub fn open(
+        text: &str,
+        keys: &[[u8; 32]],
+        verb: ListVerb,
+    ) -> Result<ResumptionToken, OaiError> {
+        let verified = keys.iter().find_map(|key| verified(text, key));
+        let token = verified.and_then(|fields| read_fields(&fields));
         match token {
             Some(token) if token.verb == verb => Ok(token),
             Some(token) => Err(bad(format!(
@@ -116,7 +121,10 @@ fn read_fields(fields: &str) -> Option<ResumptionToken> {
         selection: Selection { metadata_prefix, set_spec, from, until },
         after: (Datestamp::from_second(second), id),
         cursor: fields.next()?.parse().ok()?,
-        complete_list_size: fields.next()?.parse().ok()?,
+        complete_list_size: match fields.next()? {
+            "" => None,
+            size => Some(size.parse().ok()?),
+        },
     })
 }
 
@@ -144,7 +152,7 @@ mod tests {
             },
             after: (Datestamp::from_second(1_700_000_000), Uuid::from_u128(1)),
             cursor: 100,
-            complete_list_size: 250,
+            complete_list_size: set_spec.map(|_| 250),
         }
     }
 
@@ -152,7 +160,7 @@ mod tests {
     fn a_token_is_read_as_it_was_written() {
         for set_spec in [None, Some("a:b"), Some("-")] {
             let sealed = token(set_spec).seal(&KEY);
-            let opened = ResumptionToken::open(&sealed, &KEY, ListVerb::ListRecords);
+            let opened = ResumptionToken::open(&sealed, &[KEY], ListVerb::ListRecords);
             assert_eq!(opened, Ok(token(set_spec)));
         }
     }
@@ -160,11 +168,23 @@ mod tests {
     #[test]
     fn a_token_of_another_verb_or_key_is_bad() {
         let sealed = token(None).seal(&KEY);
-        assert!(ResumptionToken::open(&sealed, &KEY, ListVerb::ListIdentifiers).is_err());
-        assert!(ResumptionToken::open(&sealed, &[8; 32], ListVerb::ListRecords).is_err());
+        assert!(ResumptionToken::open(&sealed, &[KEY], ListVerb::ListIdentifiers).is_err());
+        assert!(
+            ResumptionToken::open(&sealed, &[[8; 32], [9; 32]], ListVerb::ListRecords).is_err()
+        );
         for junk in ["", "junk", "é", "AAAA"] {
-            assert!(ResumptionToken::open(junk, &KEY, ListVerb::ListRecords).is_err());
+            assert!(ResumptionToken::open(junk, &[KEY], ListVerb::ListRecords).is_err());
         }
+    }
+
+    #[test]
+    fn a_token_of_an_older_key_is_good_as_long_as_that_is_listed() {
+        let sealed = token(None).seal(&KEY);
+        let opened =
+            |keys: &[[u8; 32]]| ResumptionToken::open(&sealed, keys, ListVerb::ListRecords).is_ok();
+        assert!(opened(&[[8; 32], KEY]));
+        assert!(!opened(&[[8; 32]]));
+        assert!(!opened(&[]));
     }
 
     #[test]
@@ -174,7 +194,7 @@ mod tests {
             let mut changed = sealed.clone().into_bytes();
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(changed).unwrap();
-            let opened = ResumptionToken::open(&changed, &KEY, ListVerb::ListRecords);
+            let opened = ResumptionToken::open(&changed, &[KEY], ListVerb::ListRecords);
             assert_eq!(opened.unwrap_err().code, ErrorCode::BadResumptionToken);
         }
     }

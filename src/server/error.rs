@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use thiserror::Error;
 
 use super::MAX_FORM_BYTES;
+use super::access::Outcome;
 use crate::store::StoreError;
 
 /// Seconds after which a harvester may come again when the store failed.
@@ -26,11 +27,23 @@ pub enum ServerError {
         /// The metadataPrefix.
         prefix: String,
         /// How many records were tried.
-        left_out: usize,
+        left_out: u64,
     },
     /// The work on an answer ended without one.
     #[error("answer was not finished: {0}")]
     Unfinished(String),
+    /// The answer did not begin in time.
+    #[error("answer did not begin in time")]
+    TooSlow,
+    /// The client has asked too often.
+    #[error("too many requests, come again in {seconds} seconds")]
+    TooManyRequests {
+        /// When there is room again.
+        seconds: u64,
+    },
+    /// The request is for another host.
+    #[error("host is {0:?}, which is not served here")]
+    ForeignHost(String),
     /// The form was not sent as one.
     #[error("content type is {0:?}, expected application/x-www-form-urlencoded")]
     MediaType(String),
@@ -47,6 +60,9 @@ impl ServerError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
+            ServerError::TooSlow => "server.too_slow",
+            ServerError::TooManyRequests { .. } => "server.too_many_requests",
+            ServerError::ForeignHost(_) => "server.foreign_host",
             ServerError::Store(_) => "server.store",
             ServerError::SerializerBroken { .. } => "server.serializer",
             ServerError::Unfinished(_) => "server.unfinished",
@@ -58,7 +74,10 @@ impl ServerError {
 
     fn status(&self) -> StatusCode {
         match self {
-            ServerError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            ServerError::Store(_) | ServerError::TooSlow | ServerError::TooManyRequests { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            ServerError::ForeignHost(_) => StatusCode::MISDIRECTED_REQUEST,
             ServerError::SerializerBroken { .. } | ServerError::Unfinished(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -84,15 +103,25 @@ impl From<BytesRejection> for ServerError {
 impl IntoResponse for ServerError {
     fn into_response(self) -> Response {
         let status = self.status();
-        if !status.is_server_error() {
-            return (status, format!("{self}\n")).into_response();
-        }
-        tracing::error!(code = self.code(), error = %self, "request failed");
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            let retry_after = [(RETRY_AFTER, RETRY_AFTER_SECONDS)];
-            return (status, retry_after, "the store is not available, try later\n")
-                .into_response();
-        }
-        (status, "the server failed\n").into_response()
+        let outcome = Outcome { verb: "", code: self.code(), records: 0 };
+        let mut response = match &self {
+            // The protocol has no 429: harvesters know 503 with Retry-After (§3.1.2.2).
+            ServerError::TooManyRequests { seconds } => {
+                (status, [(RETRY_AFTER, seconds.to_string())], format!("{self}\n")).into_response()
+            }
+            _ if !status.is_server_error() => (status, format!("{self}\n")).into_response(),
+            _ => {
+                tracing::error!(code = self.code(), error = %self, "request failed");
+                if status == StatusCode::SERVICE_UNAVAILABLE {
+                    let retry_after = [(RETRY_AFTER, RETRY_AFTER_SECONDS)];
+                    let text = "the store is not available, try later\n";
+                    (status, retry_after, text).into_response()
+                } else {
+                    (status, "the server failed\n").into_response()
+                }
+            }
+        };
+        response.extensions_mut().insert(outcome);
+        response
     }
 }

@@ -1,85 +1,142 @@
 //! Pages of `ListIdentifiers` and `ListRecords`; their rules stand in [`super::oai_pmh`].
+//!
+//! A page is made in chunks. The first one is made before the answer begins, so that what fails
+//! there is still an answer; those behind it are made while the client reads.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
+use axum::body::Bytes;
+use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::oai_pmh::{Refusal, no_set_hierarchy, no_such_format};
+use super::cache::CachedPage;
+use super::oai_pmh::{Moment, Records, Refusal, no_set_hierarchy, no_such_format};
+use super::record::Bench;
 use super::{ServerError, Shared};
 use crate::oai::{
-    Answer, ErrorCode, Header, ListEntry, ListStart, ListVerb, OaiError, PageToken, Record,
-    ResumptionToken, Selection, oai_identifier,
+    DeletedRecord, ErrorCode, ListStart, ListVerb, OaiError, PageToken, RecordWriter,
+    ResumptionToken, Selection,
 };
-use crate::serializers::Serializer;
-use crate::store::{Item, ItemContent, ItemHeader, ItemQuery};
+use crate::record::Clock;
+use crate::store::{Item, ItemContent, ItemQuery};
 
-/// How many chunks without a single record that can be written are passed over in one request.
-const MAX_CHUNKS_PASSED_OVER: usize = 100;
+/// So many items are read and written at once.
+const CHUNK: u32 = 100;
+
+/// How often and how long a page that would end in the current second waits for the next.
+const MOST_WAITS: u32 = 50;
+const A_WHILE: Duration = Duration::from_millis(100);
+
+/// So many items of a format that every record has may be left out on end.
+const MOST_LEFT_OUT: u64 = 10_000;
 
 /// The page of a list that `start` leads to.
 pub(super) async fn list(
     shared: &Arc<Shared>,
     verb: ListVerb,
-    start: ListStart,
-) -> Result<Answer, Refusal> {
-    let mut page = Page::begin(shared, verb, start)?;
-    let mut entries = Vec::new();
-    for _ in 0..MAX_CHUNKS_PASSED_OVER {
-        let (items, more) = page.read_chunk(shared).await?;
-        if items.is_empty() {
-            return Err(page.nothing(shared).await?.into());
-        }
-        page.passed += items.len();
-        let answer = match verb {
-            ListVerb::ListIdentifiers => {
-                let header = |item: Item| oai_header(shared, &item.header);
-                let headers = items.into_iter().map(header).collect();
-                Answer::ListIdentifiers(headers, page.token(shared, more).await?)
-            }
-            ListVerb::ListRecords => {
-                entries.extend(write_records(shared, page.serializer, items).await?);
-                if !entries.iter().any(|entry| matches!(entry, ListEntry::Record(_))) {
-                    continue;
-                }
-                Answer::ListRecords(entries, page.token(shared, more).await?)
-            }
-        };
-        return Ok(answer);
+    start: &ListStart,
+    moment: Moment,
+) -> Result<Records, Refusal> {
+    let mut page = Page::begin(shared, verb, start, moment)?;
+    let key = page.key(start);
+    let fingerprint = page.fingerprint().await?;
+    if let Some(fingerprint) = &fingerprint
+        && let Some(cached) = shared.cache.get(&key, fingerprint)
+    {
+        return Ok(page.again(cached).await?);
     }
-    let prefix = page.selection.metadata_prefix;
-    Err(ServerError::SerializerBroken { prefix, left_out: page.passed }.into())
+    while page.given == 0 {
+        if page.is_done {
+            return Err(page.nothing().await?.into());
+        }
+        page.step().await?;
+    }
+    if !page.is_done {
+        return Ok(stream(page));
+    }
+    let xml = Bytes::from(page.writer.take());
+    let (records, more, after) = (page.given, page.more, page.query.after);
+    // What could not be written is told of anew each time.
+    if let Some(fingerprint) = fingerprint.filter(|_| !page.is_capped && page.left_out == 0) {
+        let xml = xml.clone();
+        shared.cache.put(key, CachedPage { fingerprint, xml, records, more, after });
+    }
+    page.close().await?;
+    Ok(Records::whole([xml, Bytes::from(page.writer.take())], records))
+}
+
+/// Goes on with a page while the client reads.
+fn stream(mut page: Page) -> Records {
+    // One piece is on its way while the next is made: no more is held, however long the page.
+    let (sender, receiver) = mpsc::channel(1);
+    let first = vec![Bytes::from(page.writer.take())];
+    let records = page.given;
+    tokio::spawn(async move {
+        while !page.is_done {
+            let before = page.given;
+            let piece = page.step_to_end().await.map(|()| Bytes::from(page.writer.take()));
+            page.shared.metrics.records_out(page.given - before);
+            let failed = piece.is_err();
+            if let Err(error) = &piece {
+                tracing::error!(code = error.code(), %error, "answer broke off");
+            }
+            // Nobody reads any more.
+            if sender.send(piece).await.is_err() || failed {
+                return;
+            }
+        }
+    });
+    Records { first, coming: Some(receiver), records }
 }
 
 /// A page in the making.
 struct Page {
+    shared: Arc<Shared>,
     verb: ListVerb,
     selection: Selection,
     /// Its place among the serializers.
     serializer: usize,
     query: ItemQuery,
+    /// Nothing newer is given.
+    moment: Moment,
     /// Whether it was asked for with a token.
     resumed: bool,
     /// How many items came before it.
     cursor: u64,
-    /// How many items the list has, once known.
+    /// How many items the list has, once known, where it is told.
     complete_list_size: Option<u64>,
-    /// Items of the list that this page has dealt with, left out ones included.
-    passed: usize,
+    writer: RecordWriter,
+    /// Headers or records on this page so far.
+    given: u64,
+    /// Those that should be on it and could not be written.
+    left_out: u64,
+    /// Something was too new to be given.
+    is_capped: bool,
+    /// All of the page but its end is written.
+    is_done: bool,
+    /// There is more behind it.
+    more: bool,
 }
 
 impl Page {
-    fn begin(shared: &Shared, verb: ListVerb, start: ListStart) -> Result<Page, Refusal> {
+    fn begin(
+        shared: &Arc<Shared>,
+        verb: ListVerb,
+        start: &ListStart,
+        moment: Moment,
+    ) -> Result<Page, Refusal> {
         let state = &shared.state;
         let (selection, token) = match start {
-            ListStart::Selection(selection) => (selection, None),
+            ListStart::Selection(selection) => (selection.clone(), None),
             ListStart::Token(text) => {
-                let token = ResumptionToken::open(&text, &state.token_key, verb)?;
+                let token = ResumptionToken::open(text, &state.token_keys, verb)?;
                 (token.selection.clone(), Some(token))
             }
         };
         let prefix = &selection.metadata_prefix;
-        let found = state.serializers.iter().enumerate().find(|(_, row)| row.prefix == prefix);
+        let found = state.serializers.iter().enumerate().find(|(_, row)| row.prefix == *prefix);
         let Some((serializer, row)) = found else {
             let mut error = no_such_format(prefix);
             if token.is_some() {
@@ -87,74 +144,242 @@ impl Page {
             }
             return Err(error.into());
         };
-        // Headers need no content; but which items are in the list may depend on the source.
-        let content = match (verb, row.content) {
-            (ListVerb::ListIdentifiers, ItemContent::Json) => ItemContent::Header,
-            (_, content) => content,
-        };
+        // Which items have a format that not all have shows only when they are written.
+        let only_header = verb == ListVerb::ListIdentifiers && row.is_total;
         let query = ItemQuery {
             after: token.as_ref().map(|token| token.after),
             from: selection.from,
             until: selection.until,
             set_spec: selection.set_spec.clone(),
-            limit: state.config.page_size.clamp(1, u32::MAX - 1) + 1,
-            content,
+            limit: 0,
+            content: if only_header { ItemContent::Header } else { row.content },
         };
         Ok(Page {
+            shared: Arc::clone(shared),
             verb,
             selection,
             serializer,
             query,
+            moment,
             resumed: token.is_some(),
             cursor: token.as_ref().map_or(0, |token| token.cursor),
-            complete_list_size: token.map(|token| token.complete_list_size),
-            passed: 0,
+            complete_list_size: token.and_then(|token| token.complete_list_size),
+            writer: RecordWriter::new(verb.as_str()),
+            given: 0,
+            left_out: 0,
+            is_capped: false,
+            is_done: false,
+            more: false,
         })
     }
 
-    /// The next items, and whether there are more behind them: one is read ahead.
-    async fn read_chunk(&mut self, shared: &Shared) -> Result<(Vec<Item>, bool), Refusal> {
-        let mut items = shared.state.store.items(&self.query).await?;
-        let more = items.len() >= self.query.limit as usize;
-        items.truncate(self.query.limit as usize - 1);
+    /// What the page is known by as long as the store is unchanged.
+    fn key(&self, start: &ListStart) -> String {
+        match start {
+            ListStart::Token(token) => token.clone(),
+            ListStart::Selection(selection) => format!("{} {selection:?}", self.verb.as_str()),
+        }
+    }
+
+    /// Whether every item that the store lists is shown.
+    fn shows_all(&self) -> bool {
+        let state = &self.shared.state;
+        state.serializers.get(self.serializer).is_some_and(|row| row.is_total)
+            && state.config.deleted_record != DeletedRecord::No
+    }
+
+    /// Reads and writes the next chunk, and the end of the page when it is reached.
+    async fn step(&mut self) -> Result<(), ServerError> {
+        let page_size = u64::from(self.shared.state.config.page_size.max(1));
+        let passed = self.given + self.left_out;
+        let room = if self.given == 0 { page_size } else { page_size.saturating_sub(passed) };
+        let wanted = u32::try_from(room).unwrap_or(CHUNK).clamp(1, CHUNK);
+        // One is read ahead, to know whether there is more.
+        self.query.limit = wanted + 1;
+        let mut items = self.shared.state.store.items(&self.query).await?;
+        let mut more = items.len() > wanted as usize;
+        items.truncate(wanted as usize);
+        let settled = items.partition_point(|item| self.moment.holds(item.header.datestamp));
+        if settled < items.len() {
+            (self.is_capped, more) = (true, false);
+            items.truncate(settled);
+        }
+        let ends_here = more && passed + items.len() as u64 >= page_size;
+        let mut is_short = false;
+        if ends_here && self.is_real_time() {
+            let over = items.partition_point(|item| self.moment.is_over(item.header.datestamp));
+            is_short = over < items.len();
+            items.truncate(over);
+            if items.is_empty() && self.given == 0 {
+                return self.wait().await;
+            }
+        }
         if let Some(last) = items.last() {
             self.query.after = Some((last.header.datestamp, last.header.id));
         }
-        Ok((items, more))
+        self.write(items).await?;
+        if self.left_out > MOST_LEFT_OUT && self.given == 0 {
+            let prefix = self.selection.metadata_prefix.clone();
+            return Err(ServerError::SerializerBroken { prefix, left_out: self.left_out });
+        }
+        let is_full = self.given > 0 && (is_short || self.given + self.left_out >= page_size);
+        (self.is_done, self.more) = (!more || is_full, more);
+        if is_full && more && !is_short && !self.shows_all() {
+            self.more = self.is_followed().await?;
+        }
+        Ok(())
+    }
+
+    /// Whether any of the items behind the page has the format: a token must lead to something.
+    async fn is_followed(&self) -> Result<bool, ServerError> {
+        let mut query = ItemQuery { limit: CHUNK, ..self.query.clone() };
+        loop {
+            let mut items = self.shared.state.store.items(&query).await?;
+            let is_last = items.len() < CHUNK as usize;
+            items.retain(|item| self.moment.holds(item.header.datestamp));
+            let Some(last) = items.last() else { return Ok(false) };
+            query.after = Some((last.header.datestamp, last.header.id));
+            let (shared, serializer) = (Arc::clone(&self.shared), self.serializer);
+            let work = spawn_blocking(move || {
+                let row = shared.state.serializers.get(serializer);
+                row.is_some_and(|row| Bench::new(&shared, row).has_any(&items))
+            });
+            let is_found =
+                work.await.map_err(|error| ServerError::Unfinished(error.to_string()))?;
+            if is_found || is_last {
+                return Ok(is_found);
+            }
+        }
+    }
+
+    fn is_real_time(&self) -> bool {
+        matches!(self.shared.state.clock, Clock::System)
+    }
+
+    /// Waits until the second is over that the page would end in: a token must not lead on behind
+    /// an item of a second in which more may appear before it.
+    async fn wait(&mut self) -> Result<(), ServerError> {
+        for _ in 0..MOST_WAITS {
+            tokio::time::sleep(A_WHILE).await;
+            let now = Moment::of(&self.shared.state).await?;
+            if now.is_after(self.moment) {
+                self.moment = now;
+                return Ok(());
+            }
+        }
+        Err(ServerError::TooSlow)
+    }
+
+    /// As [`Page::step`], with the token and the end of the document where the page ends.
+    async fn step_to_end(&mut self) -> Result<(), ServerError> {
+        self.step().await?;
+        if self.is_done {
+            self.close().await?;
+        }
+        Ok(())
+    }
+
+    /// What the items of the page amount to, where the page is made at once and may be kept.
+    async fn fingerprint(&mut self) -> Result<Option<String>, ServerError> {
+        let page_size = self.shared.state.config.page_size;
+        if self.shared.cache.is_off() || page_size > CHUNK {
+            return Ok(None);
+        }
+        self.query.limit = page_size + 1;
+        Ok(self.shared.state.store.fingerprint(&self.query).await?)
+    }
+
+    /// A page that was given before, with a token of now.
+    async fn again(mut self, cached: CachedPage) -> Result<Records, ServerError> {
+        self.writer.take();
+        (self.given, self.more, self.query.after) = (cached.records, cached.more, cached.after);
+        self.close().await?;
+        Ok(Records::whole([cached.xml, Bytes::from(self.writer.take())], cached.records))
+    }
+
+    /// Writes the token, where the list has more than this page, and the end of the document.
+    async fn close(&mut self) -> Result<(), ServerError> {
+        let token = self.token(self.more).await?;
+        self.writer.close(token.as_ref());
+        Ok(())
+    }
+
+    /// Writes items off the async threads where that can take milliseconds.
+    async fn write(&mut self, items: Vec<Item>) -> Result<(), ServerError> {
+        let shared = Arc::clone(&self.shared);
+        let (verb, serializer) = (self.verb, self.serializer);
+        let mut writer = std::mem::replace(&mut self.writer, RecordWriter::new(""));
+        let only_headers = self.query.content == ItemContent::Header;
+        let work = move || {
+            let Some(row) = shared.state.serializers.get(serializer) else {
+                return (writer, 0, 0);
+            };
+            let mut bench = Bench::new(&shared, row);
+            for item in &items {
+                match verb {
+                    ListVerb::ListIdentifiers => bench.header(item, only_headers, &mut writer),
+                    ListVerb::ListRecords => bench.record(item, &mut writer),
+                }
+            }
+            (writer, bench.given, bench.left_out)
+        };
+        let (writer, given, left_out) = if only_headers {
+            work()
+        } else {
+            let work = spawn_blocking(work).await;
+            work.map_err(|error| ServerError::Unfinished(error.to_string()))?
+        };
+        self.writer = writer;
+        self.given += given;
+        self.left_out += left_out;
+        Ok(())
     }
 
     /// The token element of the page, when the list has more than this page.
-    async fn token(&self, shared: &Shared, more: bool) -> Result<Option<PageToken>, Refusal> {
+    async fn token(&self, more: bool) -> Result<Option<PageToken>, ServerError> {
         if !more && !self.resumed {
             return Ok(None);
         }
+        let shared = &self.shared;
+        // How many there are is not known where some are not shown.
+        let is_counted = shared.state.config.counts_lists && self.shows_all();
         let counted = match self.complete_list_size {
-            Some(size) => size,
-            None => {
-                let whole = ItemQuery { after: None, ..self.query.clone() };
-                shared.state.store.count_items(&whole).await?
-            }
+            None if is_counted && !self.resumed => Some(self.count().await?),
+            known => known,
         };
         // The list may have changed since it was counted; it is never shorter than what was given.
-        let given = self.cursor.saturating_add(self.passed as u64);
-        let complete_list_size = counted.max(given.saturating_add(u64::from(more)));
-        let token = self.query.after.filter(|_| more).map(|after| {
-            let token = ResumptionToken {
-                verb: self.verb,
-                selection: self.selection.clone(),
-                after,
-                cursor: given,
-                complete_list_size,
-            };
-            token.seal(&shared.state.token_key)
+        let given = self.cursor.saturating_add(self.given + self.left_out);
+        let complete_list_size =
+            counted.map(|size| size.max(given.saturating_add(u64::from(more))));
+        let token = self.query.after.filter(|_| more).map(|after| ResumptionToken {
+            verb: self.verb,
+            selection: self.selection.clone(),
+            after,
+            cursor: given,
+            complete_list_size,
         });
+        let token = token.zip(shared.state.token_keys.first()).map(|(token, key)| token.seal(key));
         Ok(Some(PageToken { token, cursor: self.cursor, complete_list_size }))
     }
 
+    /// How many items the list has, or had a moment ago.
+    async fn count(&self) -> Result<u64, ServerError> {
+        let Selection { set_spec, from, until, .. } = &self.selection;
+        let key = format!("{set_spec:?} {from:?} {until:?}");
+        if let Some(count) = self.shared.cache.count(&key) {
+            return Ok(count);
+        }
+        let begin = Instant::now();
+        let whole = ItemQuery { after: None, ..self.query.clone() };
+        let count = self.shared.state.store.count_items(&whole).await?;
+        self.shared.cache.put_count(key, count, begin.elapsed());
+        Ok(count)
+    }
+
     /// Why there is nothing to give.
-    async fn nothing(&self, shared: &Shared) -> Result<OaiError, Refusal> {
+    async fn nothing(&self) -> Result<OaiError, Refusal> {
         let asks_for_set = !self.resumed && self.selection.set_spec.is_some();
-        if asks_for_set && shared.state.store.sets().await?.is_empty() {
+        if asks_for_set && self.shared.state.store.sets().await?.is_empty() {
             return Ok(no_set_hierarchy());
         }
         let message = if self.resumed { "the list has ended" } else { "no record matches" };
@@ -162,44 +387,11 @@ impl Page {
     }
 }
 
-/// Writes items off the async threads, since a page can take milliseconds.
-async fn write_records(
-    shared: &Arc<Shared>,
-    serializer: usize,
-    items: Vec<Item>,
-) -> Result<Vec<ListEntry>, ServerError> {
-    let shared = Arc::clone(shared);
-    let work = spawn_blocking(move || match shared.state.serializers.get(serializer) {
-        Some(row) => items.iter().map(|item| write_record(&shared, row, item)).collect(),
-        None => Vec::new(),
-    });
-    work.await.map_err(|error| ServerError::Unfinished(error.to_string()))
-}
-
-/// The record of an item; a tombstone has no metadata.
-pub(super) fn write_record(shared: &Shared, serializer: &Serializer, item: &Item) -> ListEntry {
-    let header = oai_header(shared, &item.header);
-    if item.header.deleted {
-        return ListEntry::Record(Record { header, metadata: None });
-    }
-    if !serializer.can_write(item) {
-        return ListEntry::LeftOut(header.identifier);
-    }
-    match serializer.write(item) {
-        Ok(metadata) => ListEntry::Record(Record { header, metadata: Some(metadata) }),
-        Err(error) => {
-            shared.left_out.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(identifier = header.identifier, %error, "record left out");
-            ListEntry::LeftOut(header.identifier)
-        }
-    }
-}
-
-fn oai_header(shared: &Shared, header: &ItemHeader) -> Header {
-    Header {
-        identifier: oai_identifier(&shared.state.config.repository_identifier, &header.pid_value),
-        datestamp: header.datestamp,
-        deleted: header.deleted,
-        set_specs: header.set_specs.clone(),
+impl Shared {
+    /// Notes that a record could not be written that should have been.
+    pub(super) fn note_left_out(&self, identifier: &str, error: &dyn std::fmt::Display) {
+        self.left_out.fetch_add(1, Ordering::Relaxed);
+        self.metrics.left_out();
+        tracing::error!(identifier, %error, "record left out");
     }
 }

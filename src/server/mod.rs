@@ -1,95 +1,43 @@
-//! The way out: OAI-PMH at `/oai` (GET and POST), the server's state of health at `/health`.
+//! The way out: OAI-PMH at `/oai` (GET and POST), `/health` and `/metrics`.
 
+mod access;
+mod body;
+mod cache;
+mod config;
+mod connections;
 mod error;
+mod following;
 mod health;
 mod list;
+mod metrics;
 mod oai_pmh;
+mod record;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
-use thiserror::Error;
 use tokio::net::TcpListener;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
 
 use crate::record::Clock;
 use crate::serializers::Serializer;
 use crate::store::Store;
 
+pub use config::{Compression, ConfigError, Limits, ServerConfig};
 pub use error::ServerError;
 
 /// The largest form that is read, in bytes.
 pub const MAX_FORM_BYTES: usize = 64 * 1024;
 
-/// What the endpoint says about itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerConfig {
-    /// Its name for people.
-    pub repository_name: String,
-    /// The URL that harvesters use, `https://example.org/oai`.
-    pub base_url: String,
-    /// The namespace of `oai:NAMESPACE:LOCAL` identifiers: a domain name of the repository.
-    pub repository_identifier: String,
-    /// At least one address of those who run it.
-    pub admin_emails: Vec<String>,
-    /// Items on a page of a list, from 1.
-    pub page_size: u32,
-}
-
-impl Default for ServerConfig {
-    fn default() -> ServerConfig {
-        ServerConfig {
-            repository_name: "windrow".to_owned(),
-            base_url: "http://localhost:8080/oai".to_owned(),
-            repository_identifier: "localhost.localdomain".to_owned(),
-            admin_emails: vec!["admin@localhost.localdomain".to_owned()],
-            page_size: 100,
-        }
-    }
-}
-
-/// A setting with which the endpoint's answers would break the protocol.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub enum ConfigError {
-    /// Harvesters cannot reach it.
-    #[error("base_url is {0:?}, expected http:// or https:// and no white space")]
-    BaseUrl(String),
-    /// Identifiers would be no URIs.
-    #[error("repository_identifier is {0:?}, expected a domain name such as example.org")]
-    RepositoryIdentifier(String),
-    /// There is none, or one is malformed.
-    #[error("admin_emails is {0:?}, expected at least one address name@example.org")]
-    AdminEmails(Vec<String>),
-    /// A page must hold something.
-    #[error("page_size is {0}, expected 1 to 10000")]
-    PageSize(u32),
-}
-
-impl ServerConfig {
-    /// Checks what the protocol demands of the settings; to be called before [`serve`].
-    ///
-    /// # Errors
-    /// [`ConfigError`] names the first setting that does not fit.
-    pub fn check(&self) -> Result<(), ConfigError> {
-        let has_scheme = ["http://", "https://"].iter().any(|s| self.base_url.starts_with(s));
-        if !has_scheme || self.base_url.contains(char::is_whitespace) {
-            return Err(ConfigError::BaseUrl(self.base_url.clone()));
-        }
-        if !crate::oai::is_domain_name(&self.repository_identifier) {
-            return Err(ConfigError::RepositoryIdentifier(self.repository_identifier.clone()));
-        }
-        if self.admin_emails.is_empty() || !self.admin_emails.iter().all(|e| is_email(e)) {
-            return Err(ConfigError::AdminEmails(self.admin_emails.clone()));
-        }
-        if !(1..=10_000).contains(&self.page_size) {
-            return Err(ConfigError::PageSize(self.page_size));
-        }
-        Ok(())
-    }
-}
+/// Answers from so many bytes on are compressed for whoever takes that.
+const COMPRESSED_FROM: u64 = 1024;
 
 /// What the server works with.
 #[derive(Clone)]
@@ -102,25 +50,26 @@ pub struct ServerState {
     pub config: ServerConfig,
     /// Where responseDate comes from.
     pub clock: Clock,
-    /// Signs resumption tokens: [`Store::token_key`].
-    pub token_key: [u8; 32],
+    /// The first signs resumption tokens, all are good: [`Store::token_key`], or keys of the site.
+    pub token_keys: Vec<[u8; 32]>,
 }
 
-/// The state, and what the server counts while it runs.
+/// The state, and what the server counts and keeps while it runs.
 struct Shared {
     state: ServerState,
     /// How often a record was left out of a list because it could not be written.
     left_out: AtomicU64,
-}
-
-/// The routes of the server.
-pub fn router(state: ServerState) -> Router {
-    let shared = Arc::new(Shared { state, left_out: AtomicU64::new(0) });
-    Router::new()
-        .route("/oai", get(oai_pmh::get).post(oai_pmh::post))
-        .route("/health", get(health::get))
-        .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
-        .with_state(shared)
+    /// How much of what others have written is taken in, in percent.
+    followed: AtomicU64,
+    /// The store could not take it in.
+    is_behind: AtomicBool,
+    /// How many requests have come; with `instance` it makes their ids.
+    requests: AtomicU64,
+    /// Another number for each start.
+    instance: u32,
+    rate: access::Rate,
+    cache: cache::PageCache,
+    metrics: metrics::Metrics,
 }
 
 /// Serves until `shutdown` is done; requests that have begun are answered first.
@@ -132,37 +81,39 @@ pub async fn serve(
     state: ServerState,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    axum::serve(listener, router(state)).with_graceful_shutdown(shutdown).await
+    let (instance, ..) = uuid::Uuid::new_v4().as_fields();
+    let shared = Arc::new(Shared {
+        rate: access::Rate::new(&state.config.limits),
+        cache: cache::PageCache::new(state.config.limits.cache_bytes),
+        metrics: metrics::Metrics::new(),
+        left_out: AtomicU64::new(0),
+        followed: AtomicU64::new(100),
+        is_behind: AtomicBool::new(false),
+        requests: AtomicU64::new(0),
+        instance,
+        state,
+    });
+    let following = following::begin(&shared).await;
+    let served = connections::serve(listener, router(&shared), shared, shutdown).await;
+    following.abort();
+    served
 }
 
-/// `\S+@(\S+\.)+\S+`, the pattern of the protocol's schema.
-fn is_email(text: &str) -> bool {
-    let domain_fits = |domain: &str| {
-        domain.rsplit_once('.').is_some_and(|(host, top)| !host.is_empty() && !top.is_empty())
-    };
-    !text.contains(char::is_whitespace)
-        && text
-            .split_once('@')
-            .is_some_and(|(name, domain)| !name.is_empty() && domain_fits(domain))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn settings_that_would_break_the_protocol_are_refused() {
-        let fits = ServerConfig::default();
-        assert_eq!(fits.check(), Ok(()));
-        let wrong = [
-            ServerConfig { base_url: "example.org/oai".to_owned(), ..fits.clone() },
-            ServerConfig { repository_identifier: "a b".to_owned(), ..fits.clone() },
-            ServerConfig { admin_emails: Vec::new(), ..fits.clone() },
-            ServerConfig { admin_emails: vec!["a@b".to_owned()], ..fits.clone() },
-            ServerConfig { page_size: 0, ..fits },
-        ];
-        for config in wrong {
-            assert!(config.check().is_err(), "{config:?}");
-        }
-    }
+fn router(shared: &Arc<Shared>) -> Router {
+    let has = |compression| shared.state.config.compressions.contains(&compression);
+    // Pages are made on request: the level that is fast halves them already.
+    let compression = CompressionLayer::new()
+        .br(has(Compression::Brotli))
+        .gzip(has(Compression::Gzip))
+        .zstd(has(Compression::Zstd))
+        .quality(CompressionLevel::Fastest)
+        .compress_when(SizeAbove::new(COMPRESSED_FROM));
+    Router::new()
+        .route("/oai", get(oai_pmh::get).post(oai_pmh::post))
+        .route("/health", get(health::get))
+        .route("/metrics", get(metrics::get))
+        .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
+        .layer(compression)
+        .layer(from_fn_with_state(Arc::clone(shared), access::watch))
+        .with_state(Arc::clone(shared))
 }

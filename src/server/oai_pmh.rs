@@ -16,27 +16,40 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{RawQuery, State};
-use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, RawQuery, Request as HttpRequest, State};
+use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use tokio::sync::mpsc::Receiver;
+use tokio::time::timeout;
 
+use super::access::Outcome;
+use super::body::Pieces;
+use super::record::Bench;
 use super::{ServerConfig, ServerError, ServerState, Shared, list};
 use crate::oai::{
-    Answer, Envelope, ErrorCode, Identify, ListEntry, MetadataFormat, OaiError, Request, SetEntry,
-    is_domain_name, local_part, oai_identifier,
+    Answer, Envelope, ErrorCode, Identify, MetadataFormat, OaiError, RecordWriter, Request,
+    SetEntry, container, local_part, oai_identifier,
 };
-use crate::record::Datestamp;
+use crate::record::{Datestamp, content_hash};
 use crate::store::{Item, ItemContent, ItemQuery, Set, StoreError};
+
+const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=utf-8");
 
 /// Arguments in the query.
 pub(super) async fn get(
     State(shared): State<Arc<Shared>>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, ServerError> {
-    respond(&shared, &pairs(query.unwrap_or_default().as_bytes())).await
+    let arguments = pairs(query.unwrap_or_default().as_bytes());
+    let mut response = respond(&shared, &arguments).await?;
+    if is_known(&headers, &response) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        *response.body_mut() = Body::empty();
+    }
+    Ok(response)
 }
 
 /// Arguments in a form; a form of another content type is HTTP 415, none at all is a form.
@@ -44,7 +57,7 @@ pub(super) async fn post(
     State(shared): State<Arc<Shared>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    form: Result<Bytes, BytesRejection>,
+    request: HttpRequest,
 ) -> Result<Response, ServerError> {
     if let Some(content_type) = headers.get(CONTENT_TYPE) {
         let content_type = String::from_utf8_lossy(content_type.as_bytes());
@@ -53,8 +66,11 @@ pub(super) async fn post(
             return Err(ServerError::MediaType(media_type.to_owned()));
         }
     }
+    // A form that does not come holds its connection no longer than a head would.
+    let form = timeout(shared.state.config.limits.idle, Bytes::from_request(request, &())).await;
+    let form = form.map_err(|_| ServerError::FormUnreadable("it did not come".to_owned()))??;
     let mut arguments = pairs(query.unwrap_or_default().as_bytes());
-    arguments.extend(pairs(&form?));
+    arguments.extend(pairs(&form));
     respond(&shared, &arguments).await
 }
 
@@ -62,23 +78,112 @@ fn pairs(encoded: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(encoded).into_owned().collect()
 }
 
+/// Whether the client has the answer already (RFC 9110 §13.1.2).
+fn is_known(request: &HeaderMap, response: &Response) -> bool {
+    let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok());
+    let known = request.get(IF_NONE_MATCH).and_then(|known| known.to_str().ok());
+    etag.zip(known).is_some_and(|(etag, known)| known.split(',').any(|one| one.trim() == etag))
+}
+
+/// Up to when a store is told of: [`Store::settled`](crate::store::Store::settled).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    response_date: Datestamp,
+}
+
+impl Moment {
+    /// Before anything else is read.
+    pub async fn of(state: &ServerState) -> Result<Moment, StoreError> {
+        Ok(Moment { response_date: state.store.settled(state.clock.now()).await? })
+    }
+
+    /// Whether an item of this datestamp may be told of.
+    pub fn holds(self, datestamp: Datestamp) -> bool {
+        datestamp <= self.response_date
+    }
+
+    /// Whether every item of this datestamp can be seen.
+    pub fn is_over(self, datestamp: Datestamp) -> bool {
+        datestamp < self.response_date
+    }
+
+    /// Whether more can be seen than at another moment.
+    pub fn is_after(self, other: Moment) -> bool {
+        self.response_date > other.response_date
+    }
+}
+
+/// What a request gets.
+enum Reply {
+    Answer(Answer),
+    Record { xml: String, etag: String },
+    Records(Records),
+}
+
+/// The records of an answer, from the verb's element on.
+pub(super) struct Records {
+    /// What is there.
+    pub first: Vec<Bytes>,
+    /// What comes behind it.
+    pub coming: Option<Receiver<Result<Bytes, ServerError>>>,
+    /// How many records are in `first`.
+    pub records: u64,
+}
+
+impl Records {
+    /// All of them.
+    pub fn whole(pieces: [Bytes; 2], records: u64) -> Records {
+        Records { first: pieces.into(), coming: None, records }
+    }
+}
+
 async fn respond(
     shared: &Arc<Shared>,
     arguments: &[(String, String)],
 ) -> Result<Response, ServerError> {
-    let response_date = Datestamp::from(shared.state.clock.now());
+    let moment = Moment::of(&shared.state).await?;
+    let mut verb = "";
     let result = match Request::parse(arguments) {
-        Ok(request) => answer(shared, request, response_date).await,
-        Err(errors) => Ok(Answer::Errors(errors)),
+        Ok(request) => {
+            verb = request.verb();
+            answer(shared, request, moment).await
+        }
+        Err(errors) => Err(Refusal::Protocol(errors)),
     };
-    let answer = match result {
-        Ok(answer) => answer,
-        Err(Refusal::Protocol(errors)) => Answer::Errors(errors),
+    let mut outcome = Outcome { verb, code: "ok", records: 0 };
+    let reply = match result {
+        Ok(reply) => reply,
+        Err(Refusal::Protocol(errors)) => {
+            outcome.code = errors.first().map_or("", OaiError::code);
+            Reply::Answer(Answer::Errors(errors))
+        }
         Err(Refusal::Server(error)) => return Err(error),
     };
     let base_url = &shared.state.config.base_url;
-    let xml = answer.write(&Envelope { response_date, base_url, arguments });
-    Ok(([(CONTENT_TYPE, "text/xml; charset=utf-8")], xml).into_response())
+    let envelope = Envelope { response_date: moment.response_date, base_url, arguments };
+    let mut response = match reply {
+        Reply::Answer(answer) => Body::from(answer.write(&envelope)).into_response(),
+        Reply::Record { xml, etag } => {
+            outcome.records = 1;
+            let mut response = Body::from(envelope.open() + &xml).into_response();
+            if let Ok(etag) = HeaderValue::from_str(&etag) {
+                response.headers_mut().insert(ETAG, etag);
+            }
+            response
+        }
+        Reply::Records(Records { first, coming, records }) => {
+            outcome.records = records;
+            let pieces = [Bytes::from(envelope.open())].into_iter().chain(first);
+            match coming {
+                Some(coming) => Pieces::streamed(pieces, coming),
+                None => Pieces::whole(pieces),
+            }
+            .into_response()
+        }
+    };
+    response.headers_mut().insert(CONTENT_TYPE, XML);
+    response.extensions_mut().insert(outcome);
+    Ok(response)
 }
 
 /// Why a request does not get what it asks for.
@@ -107,27 +212,25 @@ impl From<StoreError> for Refusal {
     }
 }
 
-async fn answer(
-    shared: &Arc<Shared>,
-    request: Request,
-    response_date: Datestamp,
-) -> Result<Answer, Refusal> {
+async fn answer(shared: &Arc<Shared>, request: Request, moment: Moment) -> Result<Reply, Refusal> {
     match request {
-        Request::Identify => identify(&shared.state, response_date).await,
+        Request::Identify => identify(&shared.state, moment).await.map(Reply::Answer),
         Request::ListMetadataFormats { identifier } => {
-            list_metadata_formats(&shared.state, identifier).await
+            list_metadata_formats(shared, identifier).await.map(Reply::Answer)
         }
-        Request::ListSets { token } => list_sets(&shared.state, token).await,
+        Request::ListSets { token } => list_sets(&shared.state, token).await.map(Reply::Answer),
         Request::GetRecord { identifier, metadata_prefix } => {
             get_record(shared, &identifier, &metadata_prefix).await
         }
-        Request::List { verb, start } => list::list(shared, verb, start).await,
+        Request::List { verb, start } => {
+            list::list(shared, verb, &start, moment).await.map(Reply::Records)
+        }
     }
 }
 
-async fn identify(state: &ServerState, response_date: Datestamp) -> Result<Answer, Refusal> {
-    let ServerConfig { repository_name, repository_identifier, admin_emails, .. } = &state.config;
-    let earliest_datestamp = state.store.earliest_datestamp().await?.unwrap_or(response_date);
+async fn identify(state: &ServerState, moment: Moment) -> Result<Answer, Refusal> {
+    let ServerConfig { repository_identifier, .. } = &state.config;
+    let earliest = state.store.earliest_datestamp().await?;
     let any = ItemQuery {
         after: None,
         from: None,
@@ -138,36 +241,43 @@ async fn identify(state: &ServerState, response_date: Datestamp) -> Result<Answe
     };
     let items = state.store.items(&any).await?;
     let sample = items.first().map_or("1", |item| item.header.pid_value.as_str());
-    // The schema of this description knows domain names only.
-    let oai_identifier = is_domain_name(repository_identifier)
-        .then(|| (repository_identifier.clone(), oai_identifier(repository_identifier, sample)));
+    let sample = oai_identifier(repository_identifier, sample);
+    let mut descriptions = vec![container::oai_identifier(repository_identifier, &sample)];
+    descriptions.extend_from_slice(&state.config.descriptions);
     Ok(Answer::Identify(Identify {
-        repository_name: repository_name.clone(),
-        admin_emails: admin_emails.clone(),
-        earliest_datestamp,
-        oai_identifier,
+        repository_name: state.config.repository_name.clone(),
+        admin_emails: state.config.admin_emails.clone(),
+        earliest_datestamp: earliest.unwrap_or(moment.response_date).min(moment.response_date),
+        deleted_record: state.config.deleted_record,
+        compressions: state.config.compressions.iter().map(|one| one.as_str()).collect(),
+        descriptions,
     }))
 }
 
 async fn list_metadata_formats(
-    state: &ServerState,
+    shared: &Shared,
     identifier: Option<String>,
 ) -> Result<Answer, Refusal> {
+    let state = &shared.state;
+    let item = match &identifier {
+        None => None,
+        Some(identifier) => {
+            let item = item(shared, identifier, ItemContent::Source).await?;
+            Some(item.ok_or_else(|| no_such_identifier(identifier))?)
+        }
+    };
     let mut formats = Vec::with_capacity(state.serializers.len());
     for serializer in state.serializers.iter() {
-        let offered = match &identifier {
-            None => true,
-            Some(identifier) => {
-                let item = item(state, identifier, serializer.content).await?;
-                let item = item.ok_or_else(|| no_such_identifier(identifier))?;
-                item.header.deleted || serializer.can_write(&item)
-            }
-        };
+        let offered = item.as_ref().is_none_or(|item| {
+            item.header.deleted
+                || serializer.is_total
+                || serializer.writer().write(item, &mut String::new()).is_ok()
+        });
         if offered {
             formats.push(MetadataFormat {
-                prefix: serializer.prefix.to_owned(),
-                schema: serializer.schema.to_owned(),
-                namespace: serializer.namespace.to_owned(),
+                prefix: serializer.prefix.clone(),
+                schema: serializer.schema.clone(),
+                namespace: serializer.namespace.clone(),
             });
         }
     }
@@ -195,33 +305,41 @@ async fn get_record(
     shared: &Arc<Shared>,
     identifier: &str,
     metadata_prefix: &str,
-) -> Result<Answer, Refusal> {
-    let state = &shared.state;
-    let serializer = state.serializers.iter().find(|row| row.prefix == metadata_prefix);
+) -> Result<Reply, Refusal> {
+    let serializer = shared.state.serializers.iter().find(|row| row.prefix == metadata_prefix);
     let content = serializer.map_or(ItemContent::Header, |serializer| serializer.content);
-    let item = item(state, identifier, content).await?;
+    let item = item(shared, identifier, content).await?;
     let (Some(serializer), Some(item)) = (serializer, &item) else {
         let no_format = serializer.is_none().then(|| no_such_format(metadata_prefix));
         let no_item = item.is_none().then(|| no_such_identifier(identifier));
         return Err(Refusal::Protocol(no_item.into_iter().chain(no_format).collect()));
     };
-    match list::write_record(shared, serializer, item) {
-        ListEntry::Record(record) => Ok(Answer::GetRecord(record)),
-        ListEntry::LeftOut(identifier) => Err(OaiError::new(
-            ErrorCode::CannotDisseminateFormat,
-            format!("{identifier} cannot be had as {metadata_prefix}"),
-        )
-        .into()),
+    let mut bench = Bench::new(shared, serializer);
+    let mut writer = RecordWriter::new("GetRecord");
+    bench.record(item, &mut writer);
+    if bench.given == 0 {
+        let message = format!("{identifier} cannot be had as {metadata_prefix}");
+        return Err(OaiError::new(ErrorCode::CannotDisseminateFormat, message).into());
     }
+    writer.close(None);
+    let xml = writer.take();
+    // Weak: responseDate, outside of the record, is another each time.
+    let hash: String =
+        content_hash(xml.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    Ok(Reply::Record { xml, etag: format!("W/\"{hash}\"") })
 }
 
+/// The item of an identifier, unless it is hidden.
 async fn item(
-    state: &ServerState,
+    shared: &Shared,
     identifier: &str,
     content: ItemContent,
 ) -> Result<Option<Item>, StoreError> {
-    match local_part(&state.config.repository_identifier, identifier) {
-        Some(local) => state.store.item(&local, content).await,
+    match local_part(&shared.state.config.repository_identifier, identifier) {
+        Some(local) => {
+            let item = shared.state.store.item(&local, content).await?;
+            Ok(item.filter(|item| !shared.is_hidden(item)))
+        }
         None => Ok(None),
     }
 }

@@ -365,6 +365,12 @@ pub trait Store: Send + Sync {
     /// `Pattern` for a set whose search pattern is none.
     async fn items(&self, query: &ItemQuery) -> Result<Vec<Item>, StoreError>;
 
+    /// What the items of `query` amount to, where the keeper can tell faster than by reading them:
+    /// as long as it is the same text, [`Store::items`] gives the same.
+    async fn fingerprint(&self, _query: &ItemQuery) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
     /// How many items `query` has in all, whatever its `after` and `limit`.
     async fn count_items(&self, query: &ItemQuery) -> Result<u64, StoreError>;
 

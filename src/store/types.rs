@@ -47,7 +47,7 @@ pub enum ItemContent {
     Header,
     /// The record's JSON.
     Json,
-    /// The source bytes. Lists leave out live items that have none (deleted ones stay).
+    /// The source bytes, where they were kept, and the record's JSON.
     Source,
 }
 

@@ -119,6 +119,12 @@ impl<'n> Writer<'n> {
         self.out
     }
 
+    /// The text with what is open left open: whoever takes it closes that.
+    #[must_use]
+    pub fn unfinished(self) -> String {
+        self.out
+    }
+
     fn start_tag(&mut self, name: &str, attributes: &[(&str, &str)]) {
         self.out.push('<');
         self.out.push_str(name);

@@ -1,6 +1,6 @@
 //! A store of items in memory, in order of (datestamp, id); it can only be read.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -20,6 +20,10 @@ pub struct MemoryStore {
     pub items: Vec<Item>,
     pub sets: Vec<Set>,
     pub is_down: AtomicBool,
+    /// How many lists it has read.
+    pub lists: AtomicUsize,
+    /// The list that it fails to read, counted from 1; 0 is none.
+    pub fails_at: usize,
 }
 
 impl MemoryStore {
@@ -34,7 +38,7 @@ impl MemoryStore {
             description: description.map(str::to_owned),
         };
         let sets = vec![set("a", Some("A & all below")), set("a:b", None), set("c", None)];
-        MemoryStore { items, sets, is_down: AtomicBool::new(false) }
+        MemoryStore { items, sets, ..MemoryStore::default() }
     }
 
     fn check(&self) -> Result<(), StoreError> {
@@ -46,13 +50,12 @@ impl MemoryStore {
 
     fn matching(&self, query: &ItemQuery) -> impl Iterator<Item = &Item> {
         let (from, until) = (query.from, query.until);
-        let (set_spec, content) = (query.set_spec.clone(), query.content);
+        let set_spec = query.set_spec.clone();
         self.items.iter().filter(move |item| {
             let header = &item.header;
             from.is_none_or(|from| header.datestamp >= from)
                 && until.is_none_or(|until| header.datestamp <= until)
                 && set_spec.as_ref().is_none_or(|set_spec| is_in(header, set_spec))
-                && (content != ItemContent::Source || header.deleted || item.source.is_some())
         })
     }
 }
@@ -91,7 +94,7 @@ fn is_in(header: &ItemHeader, set_spec: &SetSpec) -> bool {
 fn cut(item: &Item, content: ItemContent) -> Item {
     Item {
         header: item.header.clone(),
-        json: item.json.clone().filter(|_| content == ItemContent::Json),
+        json: item.json.clone().filter(|_| content != ItemContent::Header),
         source: item.source.clone().filter(|_| content == ItemContent::Source),
     }
 }
@@ -182,6 +185,9 @@ impl Store for MemoryStore {
 
     async fn items(&self, query: &ItemQuery) -> Result<Vec<Item>, StoreError> {
         self.check()?;
+        if self.lists.fetch_add(1, Ordering::Relaxed) + 1 == self.fails_at {
+            return Err(StoreError::Away("password is secret".to_owned()));
+        }
         let is_after = |item: &&Item| {
             query.after.is_none_or(|after| (item.header.datestamp, item.header.id) > after)
         };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Compiler;
 use crate::crosswalk::schema_paths::SchemaPaths;
+use crate::crosswalk::shipped;
 use crate::crosswalk::syntax::{Spanned, TableContent, TableDeclaration};
 use crate::crosswalk::table::{
     Fold, InverseError, Miss, Table, TableEntry, inverted, read_columns,
@@ -14,7 +15,7 @@ use crate::crosswalk::table::{
 impl Compiler<'_> {
     pub(super) fn read(&mut self, path: &Spanned<String>, code: &'static str) -> Option<String> {
         let full = self.file.resolve(path);
-        match std::fs::read_to_string(&full) {
+        match shipped::read_to_string(&full) {
             Ok(text) => {
                 self.texts.push_str(&text);
                 Some(text)

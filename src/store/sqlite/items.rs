@@ -9,32 +9,30 @@ use crate::store::columns::{decompress, unsigned};
 use crate::store::listing::Patterns;
 use crate::store::{Item, ItemContent, ItemHeader, ItemQuery, Set, SourceBytes, StoreError};
 
-// Parameters of every list: ?1, ?2 the position to go on from, ?3 until, ?4 whether items without
-// source bytes are wanted, ?5 the set or null.
+// Parameters of every list: ?1, ?2 the position to go on from, ?3 until, ?4 the set or null.
 macro_rules! all {
-    ($columns:literal, $join:literal, $end:literal) => {
+    ($columns:expr, $join:literal, $end:literal) => {
         concat!(
             "select ",
             $columns,
             " from windrow_oai o ",
             $join,
             " where (o.datestamp, o.id) > (?1, ?2) and o.datestamp <= ?3 \
-             and (?4 or o.deleted or o.source is not null) and ?5 is null",
+             and ?4 is null",
             $end
         )
     };
 }
 
 macro_rules! of_set {
-    ($columns:literal, $join:literal, $end:literal) => {
+    ($columns:expr, $join:literal, $end:literal) => {
         concat!(
             "select ",
             $columns,
             " from windrow_oai_set s cross join windrow_oai o on o.id = s.id ",
             $join,
-            " where s.set_id = (select id from windrow_set where spec = ?5) \
-             and (s.datestamp, s.id) > (?1, ?2) and s.datestamp <= ?3 \
-             and (?4 or o.deleted or o.source is not null)",
+            " where s.set_id = (select id from windrow_set where spec = ?4) \
+             and (s.datestamp, s.id) > (?1, ?2) and s.datestamp <= ?3",
             $end
         )
     };
@@ -45,7 +43,11 @@ macro_rules! list {
     ($from:ident, $content:expr, $end:literal) => {
         match $content {
             ItemContent::Header => {
-                $from!("o.id, o.pid_value, o.datestamp, o.deleted, o.sets || ' ' || o.matched", "", $end)
+                $from!(
+                    "o.id, o.pid_value, o.datestamp, o.deleted, o.sets || ' ' || o.matched",
+                    "",
+                    $end
+                )
             }
             ItemContent::Json => $from!(
                 "o.id, o.pid_value, o.datestamp, o.deleted, o.sets || ' ' || o.matched, m.json",
@@ -53,8 +55,10 @@ macro_rules! list {
                 $end
             ),
             ItemContent::Source => $from!(
-                "o.id, o.pid_value, o.datestamp, o.deleted, o.sets || ' ' || o.matched, b.format, b.zstd",
-                "left join windrow_source b on b.id = o.source and not o.deleted",
+                "o.id, o.pid_value, o.datestamp, o.deleted, o.sets || ' ' || o.matched, m.json, \
+                 b.format, b.zstd",
+                "left join records_metadata m on m.id = o.id and not o.deleted \
+                 left join windrow_source b on b.id = o.source and not o.deleted",
                 $end
             ),
         }
@@ -62,7 +66,7 @@ macro_rules! list {
 }
 
 macro_rules! one {
-    ($columns:literal, $join:literal, $end:literal) => {
+    ($columns:expr, $join:literal, $end:literal) => {
         concat!(
             "select ",
             $columns,
@@ -74,6 +78,48 @@ macro_rules! one {
     };
 }
 
+// Everything that an item shows or is written from, as one line of text.
+macro_rules! header_line {
+    () => {
+        "hex(o.id) || ' ' || o.pid_value || ' ' || o.datestamp || ' ' || o.deleted || ' ' || o.sets || ' ' || o.matched"
+    };
+}
+macro_rules! json_line {
+    () => {
+        concat!(header_line!(), " || ' ' || coalesce(m.version_id || ' ' || m.updated, '')")
+    };
+}
+macro_rules! source_line {
+    () => {
+        concat!(json_line!(), " || ' ' || coalesce(hex(b.hash), '')")
+    };
+}
+macro_rules! fingerprint {
+    ($from:ident, $content:expr, $end:literal) => {
+        match $content {
+            ItemContent::Header => of_lines!($from!(header_line!(), "", $end)),
+            ItemContent::Json => {
+                of_lines!($from!(json_line!(), "left join records_metadata m on m.id = o.id", $end))
+            }
+            ItemContent::Source => of_lines!($from!(
+                source_line!(),
+                "left join records_metadata m on m.id = o.id \
+                 left join windrow_source b on b.id = o.source",
+                $end
+            )),
+        }
+    };
+}
+macro_rules! of_lines {
+    ($lines:expr) => {
+        concat!(
+            "with lines (line) as (",
+            $lines,
+            ") select group_concat(line, char(10)) from lines"
+        )
+    };
+}
+
 /// A page of items.
 pub(super) async fn list(
     connection: &mut SqliteConnection,
@@ -81,13 +127,30 @@ pub(super) async fn list(
 ) -> Result<Vec<Item>, StoreError> {
     check_pattern(connection, item_query).await?;
     let sql = match item_query.set_spec {
-        None => list!(all, item_query.content, " order by o.datestamp, o.id limit ?6"),
-        Some(_) => list!(of_set, item_query.content, " order by s.datestamp, s.id limit ?6"),
+        None => list!(all, item_query.content, " order by o.datestamp, o.id limit ?5"),
+        Some(_) => list!(of_set, item_query.content, " order by s.datestamp, s.id limit ?5"),
     };
     let mut arguments = arguments(item_query, item_query.after)?;
     arguments.add(item_query.limit).map_err(sqlx::Error::Encode)?;
     let rows = query_with(sql, arguments).fetch_all(connection).await?;
     rows.iter().map(|row| item(row, item_query.content)).collect()
+}
+
+/// What a page of items amounts to.
+pub(super) async fn fingerprint(
+    connection: &mut SqliteConnection,
+    item_query: &ItemQuery,
+) -> Result<String, StoreError> {
+    check_pattern(connection, item_query).await?;
+    let content = item_query.content;
+    let sql = match item_query.set_spec {
+        None => fingerprint!(all, content, " order by o.datestamp, o.id limit ?5"),
+        Some(_) => fingerprint!(of_set, content, " order by s.datestamp, s.id limit ?5"),
+    };
+    let mut arguments = arguments(item_query, item_query.after)?;
+    arguments.add(item_query.limit).map_err(sqlx::Error::Encode)?;
+    let row = query_with(sql, arguments).fetch_one(connection).await?;
+    Ok(row.try_get::<Option<String>, _>(0)?.unwrap_or_default())
 }
 
 /// How many items a query has, from its beginning and without limit.
@@ -173,7 +236,6 @@ fn arguments(
         arguments.add(datestamp)?;
         arguments.add(id)?;
         arguments.add(item_query.until.map_or(i64::MAX, Datestamp::as_second))?;
-        arguments.add(item_query.content != ItemContent::Source)?;
         arguments.add(item_query.set_spec.as_ref().map(SetSpec::as_str))
     };
     add().map_err(sqlx::Error::Encode)?;
@@ -194,8 +256,9 @@ fn item(row: &SqliteRow, content: ItemContent) -> Result<Item, StoreError> {
         ItemContent::Header => {}
         ItemContent::Json => item.json = row.try_get(5)?,
         ItemContent::Source => {
-            if let Some(format) = row.try_get(5)? {
-                item.source = Some(SourceBytes { format, bytes: decompress(row.try_get(6)?)? });
+            item.json = row.try_get(5)?;
+            if let Some(format) = row.try_get(6)? {
+                item.source = Some(SourceBytes { format, bytes: decompress(row.try_get(7)?)? });
             }
         }
     }

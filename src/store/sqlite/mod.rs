@@ -274,6 +274,11 @@ impl Store for SqliteStore {
         items::list(&mut reader, query).await
     }
 
+    async fn fingerprint(&self, query: &ItemQuery) -> Result<Option<String>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        items::fingerprint(&mut reader, query).await.map(Some)
+    }
+
     async fn count_items(&self, query: &ItemQuery) -> Result<u64, StoreError> {
         let mut reader = self.readers.acquire().await?;
         items::count(&mut reader, query).await
