@@ -78,6 +78,16 @@ def ask(url, **arguments):
         return tree.parse(answer)
 
 
+def settle(url, folder, namespace):
+    """Waits until what was changed is given out: a responseDate is behind its second."""
+    newest = max(stamp for _, stamp, _ in stored(folder, namespace))
+    for _ in range(100):
+        if ask(url, verb="Identify").findtext(f"{OAI}responseDate") > newest:
+            return
+        time.sleep(0.1)
+    raise RuntimeError(f"no responseDate is behind {newest} after 10 s")
+
+
 def harvests(clients, url, arguments, expected):
     """All clients at once; True when each has got what is expected."""
     running = {
@@ -132,14 +142,15 @@ def check(peers):
     server = peers.serve([*command, "--repository-id", namespace], cwd=folder, stderr=subprocess.PIPE)
     url = server.stderr.readline().split("OAI-PMH at ", 1)[1].split(",")[0].strip()
 
+    settle(url, folder, namespace)
     good = harvests(clients, url, [], stored(folder, namespace))
     good &= harvests(clients, url, ["set=hay"], stored(folder, namespace, spec="hay"))
     good &= examined(peers, url)
     since = ask(url, verb="Identify").findtext(f"{OAI}responseDate")
-    time.sleep(1.1)
     changed = [line(n, 2 if n % 33 == 0 else 1, gone=n % 20 == 0 or n % 50 == 7) for n in numbers]
     load(peers, folder, changed + [line(RECORDS + n) for n in range(1, 101)])
     change_single(peers, folder)
+    settle(url, folder, namespace)
     news = stored(folder, namespace, since)
     if not 500 < len(news) < 1000 or len({row[2] for row in news}) != 2:
         print(f"WRONG: {len(news)} records changed since {since}")
