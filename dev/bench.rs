@@ -202,13 +202,7 @@ fn load(file: &Path) -> Result<()> {
         let runtime = tokio::runtime::Runtime::new()?;
         let report = runtime.block_on(async {
             let store = windrow::store::open(&format!("sqlite:{}", loaded.display())).await?;
-            let options = Options {
-                store: Some(store),
-                limit: None,
-                fresh: true,
-                clock: Clock::System,
-                harvests: Vec::new(),
-            };
+            let options = Options { fresh: true, ..Options::new(Some(store), Clock::System) };
             Ok::<_, anyhow::Error>(
                 pipeline::run(definition, options, Arc::new(Progress::default())).await?,
             )

@@ -66,7 +66,7 @@ async fn load(
         None => None,
     };
     let clock = Clock::Fixed(jiff::Timestamp::from_second(1_700_000_000).unwrap());
-    let options = Options { store, limit, fresh: false, clock, harvests: Vec::new() };
+    let options = Options { limit, ..Options::new(store, clock) };
     run(definition(files), options, Arc::new(Progress::default())).await.unwrap()
 }
 

@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 use windrow::record::{Datestamp, SetSpec};
-use windrow::store::{Counts, Item, ItemContent, ItemQuery, RunState, Store, StoreError};
+use windrow::store::{
+    Counts, Item, ItemContent, ItemQuery, RunState, ScheduleEntry, Store, StoreError,
+};
 
 use crate::store_records::{
     at, batch, id, load, load_record, new_record, on_every_keeper, rejected, run, update,
@@ -62,6 +64,9 @@ on_every_keeper! {
     a_set_holds_what_is_in_the_sets_below_it
     a_list_of_source_bytes_has_the_json_of_all_and_the_bytes_of_those_that_have_them
     a_set_is_listed_once_with_its_first_name
+    what_is_live_of_a_source_is_listed_page_by_page
+    a_schedule_is_remembered
+    a_claimed_pipeline_is_released
 }
 
 async fn a_record_is_answered_as_it_is_read_back(store: &dyn Store) {
@@ -439,4 +444,44 @@ async fn a_set_is_listed_once_with_its_first_name(store: &dyn Store) {
     let sets = store.sets().await.unwrap();
     let sets: Vec<_> = sets.iter().map(|set| (set.spec.as_str(), set.name.as_str())).collect();
     assert_eq!(sets, [("a:b", "Set a:b"), ("b", "Set b")]);
+}
+
+async fn what_is_live_of_a_source_is_listed_page_by_page(store: &dyn Store) {
+    let records = ["1", "2", "3", "4"].map(|name| load_record(1, name, Some("One"), &[]));
+    load(store, 10, records.to_vec()).await;
+    load(store, 20, vec![load_record(1, "2", None, &[])]).await;
+    let first = store.live_source_ids("catalog", "", 2).await.unwrap();
+    assert_eq!(first, ["1", "3"]);
+    assert_eq!(store.live_source_ids("catalog", "3", 2).await.unwrap(), ["4"]);
+    assert!(store.live_source_ids("other", "", 2).await.unwrap().is_empty());
+}
+
+async fn a_schedule_is_remembered(store: &dyn Store) {
+    assert!(store.schedule().await.unwrap().is_empty());
+    let mut entry =
+        ScheduleEntry { pipeline: "meadow".into(), served: 10, ..ScheduleEntry::default() };
+    store.note_schedule(&entry).await.unwrap();
+    let other = ScheduleEntry { pipeline: "hay".into(), served: 5, ..ScheduleEntry::default() };
+    store.note_schedule(&other).await.unwrap();
+    entry = ScheduleEntry {
+        served: 20,
+        next: Some(30),
+        started: Some(21),
+        finished: Some(22),
+        outcome: Some("failed".into()),
+        message: Some("the harvest is not complete".into()),
+        run_id: Some(7),
+        ..entry
+    };
+    store.note_schedule(&entry).await.unwrap();
+    assert_eq!(store.schedule().await.unwrap(), [other, entry]);
+}
+
+async fn a_claimed_pipeline_is_released(store: &dyn Store) {
+    store.claim("meadow").await.unwrap();
+    store.claim("meadow").await.unwrap();
+    store.release("meadow").await;
+    store.release("meadow").await;
+    store.claim("meadow").await.unwrap();
+    store.begin_run("meadow", "definition", false, at(10)).await.unwrap();
 }

@@ -13,6 +13,7 @@ mod quarantine;
 mod records;
 mod run;
 mod runs;
+mod schedule;
 mod serve;
 mod show;
 mod validate;
@@ -41,8 +42,10 @@ enum Verb {
     Run(run::Arguments),
     /// Harvest an OAI-PMH endpoint, or ask it what it has
     Harvest(Box<harvest::Arguments>),
-    /// Examine an OAI-PMH endpoint, and tell what is wrong with it
+    /// Examine an OAI-PMH endpoint, or those of a folder of pipelines, and tell what is wrong
     Doctor(Box<doctor::Arguments>),
+    /// Run pipelines at their times
+    Schedule(schedule::Arguments),
     /// Convert records of one format into another
     Convert(convert::Arguments),
     /// Serve OAI-PMH at /oai, and /health
@@ -83,6 +86,35 @@ pub enum Failure {
     Usage(anyhow::Error),
 }
 
+impl Outcome {
+    /// The word of it, where runs are listed.
+    fn word(self) -> &'static str {
+        match self {
+            Outcome::Clean => "clean",
+            Outcome::Quarantined => "quarantined",
+        }
+    }
+}
+
+impl Failure {
+    fn error(&self) -> &anyhow::Error {
+        let (Failure::Failed(error)
+        | Failure::TryLater(error)
+        | Failure::Configuration(error)
+        | Failure::Usage(error)) = self;
+        error
+    }
+
+    /// The word of it, where runs are listed.
+    fn word(&self) -> &'static str {
+        match self {
+            Failure::Failed(_) | Failure::Usage(_) => "failed",
+            Failure::TryLater(_) => "try later",
+            Failure::Configuration(_) => "configuration",
+        }
+    }
+}
+
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Failure {
         Failure::Failed(error.into())
@@ -101,11 +133,7 @@ fn usage(error: impl Into<anyhow::Error>) -> Failure {
 
 /// Prints the error chain to stderr.
 pub fn complain(failure: &Failure) {
-    let (Failure::Failed(error)
-    | Failure::TryLater(error)
-    | Failure::Configuration(error)
-    | Failure::Usage(error)) = failure;
-    let text = format!("{error:#}");
+    let text = format!("{:#}", failure.error());
     // Reports on files begin with their own `error[…]`.
     let prefix = if text.starts_with("error") { "" } else { "windrow: " };
     talk(format_args!("{prefix}{text}"));
@@ -137,6 +165,7 @@ impl Cli {
             Verb::Run(arguments) => run::run(&arguments),
             Verb::Harvest(arguments) => harvest::run(*arguments),
             Verb::Doctor(arguments) => doctor::run(*arguments),
+            Verb::Schedule(arguments) => schedule::run(arguments),
             Verb::Convert(arguments) => convert::run(&arguments),
             Verb::Serve(arguments) => serve::run(&arguments),
             Verb::Crosswalk(arguments) => crosswalk::run(arguments),
@@ -191,6 +220,11 @@ impl StoreArguments {
         store::open(&self.store).await.map_err(configuration)
     }
 
+    /// Whether there is one already, as far as that can be told without asking.
+    fn exists(&self) -> bool {
+        self.store.strip_prefix("sqlite:").is_none_or(|path| Path::new(path).exists())
+    }
+
     /// Opens a store that must be there already.
     async fn open_existing(&self) -> Result<Arc<dyn Store>, Failure> {
         store::open_existing(&self.store).await.map_err(configuration)
@@ -208,6 +242,23 @@ fn clock() -> Result<Clock, Failure> {
         .map(Clock::Fixed)
         .context("SOURCE_DATE_EPOCH is out of range")
         .map_err(configuration)
+}
+
+/// Resolves when the process is asked to end.
+async fn signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _interrupted = interrupt.await;
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use super::harvest::failure as harvest_failure;
 use super::progress::Watcher;
 use super::{Failure, Outcome, StoreArguments, clock, configuration, runtime, show};
-use crate::pipeline::{self, Definition, Harvests, Options, Progress, Report, RunError};
+use crate::pipeline::{
+    self, Definition, IntakeError, Order, Progress, Report, RunError, Short, Taken,
+};
+use crate::source::Halt;
 use crate::store::{StoreError, without_secrets};
 
 #[derive(Debug, clap::Args)]
@@ -35,66 +38,59 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let clock = clock()?;
-    let mut definition = Definition::load(&arguments.pipeline).map_err(configuration)?;
-    let runtime = runtime()?;
-    let harvests = runtime.block_on(collect(&mut definition, arguments))?;
-    let missing = harvests.missing();
-    let definition = Arc::new(definition);
-    let loading = Arc::clone(&definition);
-    let report = runtime.block_on(async {
-        let store = match arguments.dry_run {
-            true => None,
-            false => Some(arguments.store.open().await?),
-        };
-        let options = Options {
-            store,
+    let definition = Definition::load(&arguments.pipeline).map_err(configuration)?;
+    let taken = runtime()?.block_on(async {
+        let order = Order {
+            store: match arguments.dry_run {
+                true => None,
+                false => Some(arguments.store.open().await?),
+            },
+            replay: arguments.replay,
             limit: arguments.limit,
             fresh: arguments.fresh,
             clock,
-            harvests: harvests.reports.clone(),
+            scheduled: None,
+            halt: Halt::never(),
         };
         let progress = Arc::new(Progress::default());
         let watcher = Watcher::new(Arc::clone(&progress));
-        let result = pipeline::run(loading, options, progress).await;
+        let taken = pipeline::take_in(definition, order, progress).await;
         drop(watcher);
-        result.map_err(|error| failure(&error, arguments.dry_run))
+        taken.map_err(|error| failure(error, arguments.dry_run))
     })?;
-    print(arguments, &report)?;
-    if let Some(harvest) = &definition.harvest
-        && !arguments.dry_run
-        && arguments.limit.is_none()
-    {
-        harvest.loaded(&definition.files).map_err(harvest_failure)?;
-    }
-    if let Some(missing) = missing {
-        let message = "the harvest is not complete; what came is loaded";
-        let error = harvests.error.map(harvest_failure);
-        return Err(
-            error.unwrap_or_else(|| Failure::Failed(anyhow::anyhow!("{message}: {missing}")))
-        );
-    }
-    let clean = report.counts.quarantined == 0;
-    Ok(if clean { Outcome::Clean } else { Outcome::Quarantined })
+    print(arguments, &taken.report)?;
+    outcome(taken)
 }
 
-/// Harvests what is new, unless it is the journal that is asked for; then names the pages to load.
-async fn collect(definition: &mut Definition, arguments: &Arguments) -> Result<Harvests, Failure> {
-    let Some(source) = &definition.harvest else { return Ok(Harvests::default()) };
-    // A dry run writes nothing, not even a journal: it reads what there is.
-    let from_journal = arguments.replay || arguments.dry_run;
-    let harvests = if from_journal { Harvests::default() } else { source.harvest().await };
-    definition.files = source.files(from_journal).map_err(harvest_failure)?;
-    Ok(harvests)
+/// How a run ended that came to its end.
+pub fn outcome(taken: Taken) -> Result<Outcome, Failure> {
+    let message = match taken.short {
+        None if taken.report.counts.quarantined == 0 => return Ok(Outcome::Clean),
+        None => return Ok(Outcome::Quarantined),
+        Some(Short::Harvest(error)) => return Err(harvest_failure(error)),
+        Some(Short::Open(reason)) => {
+            format!("the harvest is not complete; what came is loaded: {reason}")
+        }
+        Some(Short::Reconcile(reason)) => format!("nothing was deleted: {reason}"),
+    };
+    Err(Failure::Failed(anyhow::anyhow!(message)))
 }
 
-fn failure(error: &RunError, dry_run: bool) -> Failure {
-    if matches!(error, RunError::Lanes { .. }) {
-        return Failure::Configuration(anyhow::anyhow!("{error}"));
-    }
-    if matches!(error, RunError::Store(StoreError::Running(_))) {
-        return Failure::TryLater(anyhow::anyhow!("{error}"));
-    }
-    let again = match error {
+/// What an intake's error means for the exit status.
+pub fn failure(error: IntakeError, dry_run: bool) -> Failure {
+    let error = match error {
+        IntakeError::Harvest(error) => return harvest_failure(error),
+        IntakeError::Store(error) if error.is_transient() => {
+            return Failure::TryLater(error.into());
+        }
+        IntakeError::Store(error) => return Failure::Failed(error.into()),
+        IntakeError::Run(error) => error,
+    };
+    let again = match &error {
+        RunError::Lanes { .. } => return Failure::Configuration(error.into()),
+        RunError::Halted | RunError::Store(StoreError::Running(_)) => {
+            return Failure::TryLater(error.into());
+        }
         RunError::Limit(_) if dry_run => "nothing was loaded; `crosswalk loss` shows all fields",
         RunError::Limit(_) => "what was loaded stays; `runs show` has the run's report",
         _ => "what was loaded stays; the same command goes on from there",

@@ -42,10 +42,19 @@ pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
                     .into_iter()
                     .map(|run| {
                         let finished = run.finished.unwrap_or_default();
-                        vec![run.id.to_string(), run.pipeline, run.state, run.started, finished]
+                        let scheduled = scheduled(run.report.as_deref());
+                        vec![
+                            run.id.to_string(),
+                            run.pipeline,
+                            run.state,
+                            run.started,
+                            finished,
+                            scheduled,
+                        ]
                     })
                     .collect();
-                show::table(&mut out, &["run", "pipeline", "state", "started", "finished"], &rows)?;
+                let head = ["run", "pipeline", "state", "started", "finished", "scheduled"];
+                show::table(&mut out, &head, &rows)?;
             }
             Verb::Show { id, store, json } => {
                 let runs = store.open_existing().await?.runs(u32::MAX).await?;
@@ -64,4 +73,15 @@ pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         }
         Ok(Outcome::Clean)
     })
+}
+
+/// The time of the schedule that a run served; none for one that was begun by hand.
+fn scheduled(report: Option<&str>) -> String {
+    #[derive(serde::Deserialize)]
+    struct Scheduled {
+        #[serde(default)]
+        scheduled: String,
+    }
+    let report = report.and_then(|report| serde_json::from_str::<Scheduled>(report).ok());
+    report.map(|report| report.scheduled).unwrap_or_default()
 }

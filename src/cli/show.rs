@@ -63,6 +63,31 @@ pub fn report(report: &Report, out: &mut dyn Write) -> Result<()> {
         report.splits.iter().map(|split| row(&split.name, &split.counts)).collect();
     rows.push(row("total", &report.counts));
     table(out, &head, &rows)?;
+    if let Some(time) = &report.scheduled {
+        writeln!(out, "\nscheduled: {time}")?;
+    }
+    for harvest in &report.harvests {
+        writeln!(
+            out,
+            "\nharvested: {} records ({} deleted) on {} pages, {} windows{}",
+            harvest.records,
+            harvest.deleted,
+            harvest.pages,
+            harvest.windows.len(),
+            if harvest.complete { "" } else { ", NOT COMPLETE" }
+        )?;
+    }
+    if let Some(compared) = &report.reconciled {
+        writeln!(
+            out,
+            "\nreconciled: {} listed, {} live here, {} missing, {} deleted{}",
+            compared.listed,
+            compared.live,
+            compared.missing,
+            compared.deleted,
+            if compared.refused.is_some() { ", REFUSED" } else { "" }
+        )?;
+    }
     let c = &report.counts;
     writeln!(
         out,

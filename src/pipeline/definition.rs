@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::harvest::{self, HarvestSource, format_of_prefix};
 use super::limits::{Limits, percent};
+use super::schedule::{self, Schedule};
 use crate::crosswalk::{Crosswalk, CrosswalkError};
 use crate::formats::{Encoding, FORMATS, Format, Model, Policy, ReadOptions};
 use crate::record::content_hash;
@@ -56,6 +57,8 @@ pub struct Definition {
     pub lanes: Option<usize>,
     /// `limits`
     pub limits: Limits,
+    /// `schedule`, `timezone` and `jitter`
+    pub schedule: Option<Schedule>,
     /// `batch`
     pub batch: BatchLimit,
     /// `in_flight_bytes`: raw bytes between reader and store at most.
@@ -128,6 +131,9 @@ const KEYS: &[&str] = &[
     "validate",
     "load",
     "limits",
+    "schedule",
+    "timezone",
+    "jitter",
     "batch",
     "in_flight_bytes",
 ];
@@ -151,6 +157,7 @@ struct Written {
     pids: PidRules,
     lanes: Option<usize>,
     limits: Limits,
+    schedule: Option<Schedule>,
     batch: BatchLimit,
     in_flight_bytes: usize,
 }
@@ -222,6 +229,7 @@ impl Definition {
             pids: written.pids,
             lanes: written.lanes,
             limits: written.limits,
+            schedule: written.schedule,
             batch: written.batch,
             in_flight_bytes: written.in_flight_bytes,
             hash,
@@ -326,6 +334,7 @@ fn read(source: &Arc<SourceText>, folder: &Path) -> Result<Written, Diagnostics>
         }),
         lanes: load.get("lanes").map(|_| number(&mut check, load, "lanes", 1)),
         limits: limits(&mut check, fields),
+        schedule: schedule::read(&mut check, fields),
         batch: BatchLimit {
             records: number(&mut check, batch, "records", 1000),
             bytes: number(&mut check, batch, "bytes", 4 * MEBIBYTE),

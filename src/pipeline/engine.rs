@@ -6,17 +6,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
+use jiff::Timestamp;
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::definition::Definition;
 use super::lanes::{self, Lanes, Loading, Split};
 use super::limits::Overstepped;
+use super::reconcile::Reconciled;
 use super::report::{Findings, Report, SplitReport};
 use super::worker::{Worked, work};
 use crate::record::{Clock, RawBatch};
 use crate::source::oai_pmh;
-use crate::source::{BatchLimit, SkippedMember, SourceError, fingerprint};
+use crate::source::{BatchLimit, Halt, SkippedMember, SourceError, fingerprint};
 use crate::store::{Counts, RunState, SplitState, Store, StoreError};
 
 /// How to run a pipeline.
@@ -31,6 +33,29 @@ pub struct Options {
     pub clock: Clock,
     /// What harvesting came to, for the report.
     pub harvests: Vec<oai_pmh::Report>,
+    /// What comparing with the endpoint came to, for the report.
+    pub reconciled: Option<Reconciled>,
+    /// The time of the schedule that is served, for the report.
+    pub scheduled: Option<Timestamp>,
+    /// Stop at the next batch when it says so.
+    pub halt: Halt,
+}
+
+impl Options {
+    /// A run to the end, of files that are there already.
+    #[must_use]
+    pub fn new(store: Option<Arc<dyn Store>>, clock: Clock) -> Options {
+        Options {
+            store,
+            limit: None,
+            fresh: false,
+            clock,
+            harvests: Vec::new(),
+            reconciled: None,
+            scheduled: None,
+            halt: Halt::never(),
+        }
+    }
 }
 
 /// How far a run has come, for whoever watches it.
@@ -70,6 +95,9 @@ pub enum RunError {
         /// As many as the store takes.
         most: usize,
     },
+    /// It was asked to stop.
+    #[error("the run was stopped; the next one goes on from there")]
+    Halted,
     /// The counts do not balance: a defect of windrow.
     #[error("the counts do not balance: {0:?}")]
     Unbalanced(Box<Counts>),
@@ -108,10 +136,13 @@ pub async fn run(
             run_id: run.as_ref().map(|run| run.id),
             dry_run: run.is_none(),
             harvests: options.harvests.clone(),
+            reconciled: options.reconciled.clone(),
+            scheduled: options.scheduled.map(|time| time.to_string()),
             attempt: run.as_ref().map_or(1, |run| run.attempt),
             ..Report::default()
         },
         left: options.limit,
+        halt: options.halt.clone(),
         splits: Vec::new(),
         loading: Arc::new(Loading {
             definition: Arc::clone(&definition),
@@ -127,6 +158,9 @@ pub async fn run(
         if engine.left == Some(0) {
             break;
         }
+        if engine.halt.is_asked() {
+            return Err(RunError::Halted);
+        }
         engine.split(path.clone(), name).await?;
     }
     engine.finish(begun).await
@@ -140,6 +174,7 @@ struct Engine {
     known: Vec<SplitState>,
     report: Report,
     left: Option<u64>,
+    halt: Halt,
     splits: Vec<SplitReport>,
 }
 
@@ -156,7 +191,7 @@ struct Delivery {
 enum Message {
     Batch(Box<Delivery>),
     /// The reader is through: so many batches, the members behind the last, and how it ended.
-    End(u64, Vec<SkippedMember>, Result<(), SourceError>),
+    End(u64, Vec<SkippedMember>, Result<(), RunError>),
 }
 
 impl Engine {
@@ -211,6 +246,7 @@ impl Engine {
             left: self.left,
             progress: Arc::clone(&self.progress),
             stop: Arc::clone(&stop),
+            halt: self.halt.clone(),
             runtime: tokio::runtime::Handle::current(),
             sender,
         };
@@ -323,6 +359,7 @@ struct Reader {
     left: Option<u64>,
     progress: Arc<Progress>,
     stop: Arc<AtomicBool>,
+    halt: Halt,
     runtime: tokio::runtime::Handle,
     sender: mpsc::UnboundedSender<Message>,
 }
@@ -339,7 +376,7 @@ impl Reader {
         &self,
         sequence: &mut u64,
         skipped: &mut Vec<SkippedMember>,
-    ) -> Result<(), SourceError> {
+    ) -> Result<(), RunError> {
         let mut dump = self.definition.open(&self.path, &self.name)?;
         if self.skip > 0 {
             dump.skip(self.skip)?;
@@ -351,6 +388,9 @@ impl Reader {
         let before = self.progress.bytes.load(Ordering::Relaxed);
         let mut left = self.left;
         while !self.stop.load(Ordering::Relaxed) {
+            if self.halt.is_asked() {
+                return Err(RunError::Halted);
+            }
             let mut limit: BatchLimit = self.definition.batch;
             if let Some(left) = left {
                 limit.records = limit.records.min(usize::try_from(left).unwrap_or(usize::MAX));

@@ -5,18 +5,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::definition;
+use super::limits::percent;
+use super::period::{EXPECTED, period};
+use super::reconcile::{MaxDelete, Reconcile};
 use crate::formats::{self, Format};
 use crate::oai::ListVerb;
 use crate::record::{Datestamp, Granularity};
+use crate::source::Halt;
 use crate::source::oai_pmh::{
     Client, Credentials, Endpoint, Harvest, HarvestError, Journal, Report, Secret, Selection,
-    Standing, State, page_files, run_of,
+    Standing, State, first_received, page_files, run_of,
 };
 use crate::yaml::{Checker, Fields, Node};
+
+/// No endpoint is asked for more windows at once.
+const MOST_WINDOWS: usize = 64;
 
 /// `source` of a pipeline with `type: oai-pmh`.
 #[derive(Debug, Clone)]
 pub struct HarvestSource {
+    /// `name`, or the pipeline's.
+    pub name: String,
     /// The endpoint and how it is treated.
     pub endpoint: Arc<Endpoint>,
     /// `metadata_prefix`
@@ -29,6 +38,8 @@ pub struct HarvestSource {
     pub until: Option<Datestamp>,
     /// `journal`: the folder of all lists' journals.
     pub journal: PathBuf,
+    /// `reconcile` and `max_delete`
+    pub reconcile: Option<Reconcile>,
 }
 
 /// What harvesting all lists of a source came to.
@@ -41,12 +52,9 @@ pub struct Harvests {
 }
 
 impl Harvests {
-    /// What is missing, for people; `None` when all came.
+    /// A window that is open and why, for people; `None` when all came.
     #[must_use]
-    pub fn missing(&self) -> Option<String> {
-        if let Some(error) = &self.error {
-            return Some(error.to_string());
-        }
+    pub fn open(&self) -> Option<String> {
         let mut windows = self.reports.iter().flat_map(|report| &report.windows);
         let open = windows.find(|window| window.standing == Standing::Open)?;
         let reason = open.reason.as_deref().unwrap_or("not asked for");
@@ -70,7 +78,7 @@ pub fn format_of_prefix(prefix: &str) -> Option<&'static Format> {
 
 impl HarvestSource {
     /// The journal of each list: of each set, or of the whole.
-    fn lists(&self) -> Vec<(Option<&str>, PathBuf)> {
+    pub(super) fn lists(&self) -> Vec<(Option<&str>, PathBuf)> {
         if self.sets.is_empty() {
             return vec![(None, self.journal.clone())];
         }
@@ -87,15 +95,18 @@ impl HarvestSource {
 
     /// Asks the endpoint for what is new in each list, into the journals; what one list comes to
     /// does not keep the next from being asked for.
-    pub async fn harvest(&self) -> Harvests {
+    pub async fn harvest(&self, halt: &Halt) -> Harvests {
         let mut harvests = Harvests::default();
         let client = match Client::new(Arc::clone(&self.endpoint)) {
             Ok(client) => client,
             Err(error) => return Harvests { error: Some(error), ..harvests },
         };
         for (set, folder) in self.lists() {
-            match self.list(&client, set, &folder).await {
+            match self.list(&client, set, &folder, halt).await {
                 Ok(report) => harvests.reports.push(report),
+                Err(HarvestError::Halted) => {
+                    return Harvests { error: Some(HarvestError::Halted), ..harvests };
+                }
                 Err(error) => harvests.error = Some(error),
             }
         }
@@ -107,6 +118,7 @@ impl HarvestSource {
         client: &Client,
         set: Option<&str>,
         folder: &Path,
+        halt: &Halt,
     ) -> Result<Report, HarvestError> {
         let journal = Journal::open(folder, &self.endpoint.url, &self.prefix, set)?;
         let selection = Selection {
@@ -117,11 +129,23 @@ impl HarvestSource {
         };
         let mut take = |_| Ok(());
         let verb = ListVerb::ListRecords;
-        Harvest::new(client, verb, selection, Some(journal), &mut take).run().await
+        let harvest = Harvest::new(client, verb, selection, Some(journal), &mut take);
+        harvest.until(halt.clone()).run().await
+    }
+
+    /// Whether a record of these sets belongs to the lists that are asked for.
+    pub(super) fn has(&self, set_specs: &[String]) -> bool {
+        let is_in = |spec: &String, set: &String| {
+            spec.strip_prefix(set.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+        };
+        self.sets.is_empty()
+            || set_specs.iter().any(|spec| self.sets.iter().any(|set| is_in(spec, set)))
     }
 
     /// The files of pages that are to be loaded, each with the name that messages and checkpoints
-    /// use: those that were not loaded yet, or `all`.
+    /// use: those that were not loaded yet, or `all`; in the order in which they came, since what
+    /// one list deletes another may bring back.
     ///
     /// # Errors
     /// [`HarvestError::Journal`] when a journal cannot be read.
@@ -134,11 +158,13 @@ impl HarvestSource {
                 let is_new = run.is_some_and(|run| run > state.loaded);
                 if all || is_new {
                     let inside = path.strip_prefix(&self.journal).unwrap_or(&path);
-                    files.push((path.clone(), inside.display().to_string()));
+                    let received = first_received(&path)?;
+                    files.push((received, (path.clone(), inside.display().to_string())));
                 }
             }
         }
-        Ok(files)
+        files.sort_by(|(earlier, _), (later, _)| earlier.cmp(later));
+        Ok(files.into_iter().map(|(_, file)| file).collect())
     }
 
     /// Notes that the files which [`HarvestSource::files`] gave are loaded.
@@ -192,6 +218,10 @@ pub(super) const KEYS: &[&str] = &[
     "first_wait",
     "longest_wait",
     "pause",
+    "requests_per_second",
+    "windows",
+    "reconcile",
+    "max_delete",
     "timeout",
     "idle_timeout",
     "whole_timeout",
@@ -248,6 +278,8 @@ pub(super) fn read(
     let until = bound(check, "until").map(|(stamp, granularity)| stamp.end_of(granularity));
     let journal = text(check, "journal").unwrap_or_else(|| format!("journal/{name}"));
     HarvestSource {
+        name: name.to_owned(),
+        reconcile: reconcile(check, fields),
         prefix: text(check, "metadata_prefix").unwrap_or_else(|| "oai_dc".to_owned()),
         endpoint: Arc::new(endpoint),
         sets,
@@ -260,7 +292,7 @@ pub(super) fn read(
 fn times(check: &mut Checker, fields: Fields<'_>, endpoint: &mut Endpoint) {
     let seconds = |check: &mut Checker, key: &str, default: Duration| {
         let Some(node) = fields.get(key) else { return default };
-        let text = check.text(node, key).unwrap_or_default();
+        let Some(text) = check.text(node, key) else { return default };
         let number =
             text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         number.unwrap_or_else(|| {
@@ -275,6 +307,19 @@ fn times(check: &mut Checker, fields: Fields<'_>, endpoint: &mut Endpoint) {
     patience.first_wait = seconds(check, "first_wait", patience.first_wait);
     patience.longest_wait = seconds(check, "longest_wait", patience.longest_wait);
     endpoint.pause = seconds(check, "pause", endpoint.pause);
+    let rate = fields.get("requests_per_second");
+    let rate = rate.and_then(|node| Some((node, check.text(node, "requests_per_second")?)));
+    if let Some((node, text)) = rate {
+        let pause: Option<f64> = text.parse().ok().filter(|rate| *rate > 0.0).map(f64::recip);
+        match pause.and_then(|pause| Duration::try_from_secs_f64(pause).ok()) {
+            Some(pause) => endpoint.pause = endpoint.pause.max(pause),
+            None => check.error(
+                "E0103",
+                node.span,
+                format!("requests_per_second is `{text}`, expected a number above 0"),
+            ),
+        }
+    }
     let number = |check: &mut Checker, key: &str| {
         let node = fields.get(key)?;
         check.number(node, key)
@@ -282,13 +327,56 @@ fn times(check: &mut Checker, fields: Fields<'_>, endpoint: &mut Endpoint) {
     if let Some(retries) = number(check, "retries") {
         patience.retries = u32::try_from(retries).unwrap_or(u32::MAX);
     }
+    if let Some(windows) = number(check, "windows") {
+        match usize::try_from(windows) {
+            Ok(windows @ 1..=MOST_WINDOWS) => endpoint.windows = windows,
+            _ => {
+                let span = fields.get("windows").map_or(fields.span, |node| node.span);
+                let message = format!("windows is {windows}, expected 1 to {MOST_WINDOWS}");
+                check.error("E0103", span, message);
+            }
+        }
+    }
     if let Some(bytes) = number(check, "max_bytes") {
         limits.body_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
     }
 }
 
+fn reconcile(check: &mut Checker, fields: Fields<'_>) -> Option<Reconcile> {
+    let mut most = MaxDelete::Percent(1.0);
+    let share = fields.get("max_delete");
+    if let Some((node, text)) = share.and_then(|node| Some((node, check.text(node, "max_delete")?)))
+    {
+        let given = percent(&text).map(MaxDelete::Percent);
+        match given.or_else(|| text.parse().ok().map(MaxDelete::Records)) {
+            Some(given) => most = given,
+            None => {
+                let expected = "expected a share such as 1% or a number of records";
+                check.error("E0103", node.span, format!("max_delete is `{text}`, {expected}"));
+            }
+        }
+        if fields.get("reconcile").is_none() {
+            let message = "max_delete is of use with `reconcile` only";
+            check.error("E0102", node.span, message);
+        }
+    }
+    let node = fields.get("reconcile")?;
+    let text = check.text(node, "reconcile")?;
+    let every = period(&text);
+    if every.is_none() {
+        check.error("E0103", node.span, format!("reconcile is `{text}`, {EXPECTED}"));
+    }
+    Some(Reconcile { every: every?, most })
+}
+
 fn credentials(check: &mut Checker, fields: Fields<'_>, folder: &Path) -> Credentials {
     if let Some(node) = fields.get("bearer") {
+        for key in ["user", "password"] {
+            if let Some(other) = fields.get(key) {
+                let message = format!("{key} beside `bearer`, expected one of the two");
+                check.error("E0102", other.span, message);
+            }
+        }
         return match secret(check, node, "bearer", folder) {
             Some(token) => Credentials::Bearer(token),
             None => Credentials::None,
@@ -321,6 +409,24 @@ fn secret(check: &mut Checker, node: &Node, what: &str, folder: &Path) -> Option
         Err(message) => {
             check.error("E0103", node.span, message);
             None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fixtures_of_mistakes_have_every_key() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/configuration");
+        let read = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap();
+        let misspelled = read("harvest_keys_misspelled/expect.txt");
+        let cases = ["harvest_values_wrong", "harvest_password_wrong", "source_type_unknown"];
+        let wrong = cases.map(|case| read(&format!("{case}/pipeline.yaml"))).concat();
+        for key in KEYS {
+            assert!(misspelled.contains(&format!("did you mean `{key}`?")), "{key}");
+            assert!(wrong.contains(&format!(" {key}: ")), "{key}");
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::reconcile::Reconciled;
 use crate::crosswalk::account::AccountReport;
 use crate::record::Rejection;
 use crate::source::SkippedMember;
@@ -43,6 +44,12 @@ pub struct Report {
     /// What harvesting came to, before anything was loaded; of a pipeline of an endpoint.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub harvests: Vec<oai_pmh::Report>,
+    /// What comparing with the endpoint came to, if it was time to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconciled: Option<Reconciled>,
+    /// The time of the schedule that was served, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled: Option<String>,
 }
 
 /// The fates of one split's records.

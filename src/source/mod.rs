@@ -4,6 +4,7 @@ mod budget;
 mod codec;
 mod dump;
 mod files;
+mod halt;
 mod members;
 pub mod oai_pmh;
 mod parts;
@@ -22,6 +23,7 @@ pub use budget::{
 pub use codec::{Codec, Encoder};
 pub use dump::{BatchLimit, DumpReader};
 pub use files::{expand, fingerprint};
+pub use halt::{Halt, Switch};
 pub use members::SkippedMember;
 pub use reader::RecordReader;
 

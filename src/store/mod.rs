@@ -29,7 +29,7 @@ pub use plan::{Change, RecordState, Revision, SourceChange};
 pub use types::{
     Checkpoint, Counts, Item, ItemContent, ItemHeader, ItemQuery, LoadBatch, LoadOutcome,
     LoadRecord, Membership, NewRecord, OutboxRow, QuarantineEntry, Quarantined, RecordChange, Run,
-    RunState, RunSummary, Set, SourceBytes, SourceCopy, SplitState, StoredRecord,
+    RunState, RunSummary, ScheduleEntry, Set, SourceBytes, SourceCopy, SplitState, StoredRecord,
 };
 
 use crate::record::{Datestamp, Pid, PidChange, PidError, PidName};
@@ -290,6 +290,28 @@ pub trait Store: Send + Sync {
 
     /// One quarantined record.
     async fn quarantine_entry(&self, id: i64) -> Result<QuarantineEntry, StoreError>;
+
+    /// Identifiers of the records that are live and come from this source, in the keeper's order,
+    /// behind `after` (the empty text is before all of them).
+    async fn live_source_ids(
+        &self,
+        source_name: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError>;
+
+    /// Keeps others from running a pipeline until it is released or this process ends, as
+    /// `begin_run` does; fails with `Running` when another process has it.
+    async fn claim(&self, pipeline: &str) -> Result<(), StoreError>;
+
+    /// Lets go of a pipeline, as `end_run` does; nothing happens when it was not claimed.
+    async fn release(&self, pipeline: &str);
+
+    /// The pipelines that run at set times, by name.
+    async fn schedule(&self) -> Result<Vec<ScheduleEntry>, StoreError>;
+
+    /// Notes how far a pipeline's schedule is served.
+    async fn note_schedule(&self, entry: &ScheduleEntry) -> Result<(), StoreError>;
 
     // --- single records --------------------------------------------------------------------
 

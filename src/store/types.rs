@@ -334,6 +334,28 @@ pub struct RunSummary {
     pub report: Option<String>,
 }
 
+/// A pipeline that runs at set times: the last one served, and how that went.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ScheduleEntry {
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// The last scheduled time that was served; before the first, the moment from which they
+    /// count. In seconds since 1970, as all times here.
+    pub served: i64,
+    /// The next scheduled time.
+    pub next: Option<i64>,
+    /// When the last run began.
+    pub started: Option<i64>,
+    /// When it ended.
+    pub finished: Option<i64>,
+    /// How, in a word.
+    pub outcome: Option<String>,
+    /// What it said of itself, in a line.
+    pub message: Option<String>,
+    /// Its number, when it came so far.
+    pub run_id: Option<i64>,
+}
+
 /// What a batch did to the records it brought.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LoadOutcome {

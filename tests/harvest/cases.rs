@@ -30,6 +30,21 @@ pub fn of_list(
     })
 }
 
+/// A list whose tokens are the answer's own.
+pub fn of_own_list(answer: impl Fn(&Request, Answer) -> Answer + Send + Sync + 'static) -> Double {
+    let repository = Repository::new(1, 1);
+    Double::new(move |request| match request.is_list() {
+        false => repository.answer(request),
+        true => {
+            let first = Request {
+                arguments: vec![("verb".into(), "ListRecords".into())],
+                ..request.clone()
+            };
+            answer(request, repository.answer(&first))
+        }
+    })
+}
+
 #[track_caller]
 pub fn expect(found: &Harvested, status: i32, count: usize, codes: &[(&str, u64)]) {
     let codes: Vec<_> = codes.iter().map(|(code, count)| ((*code).to_owned(), *count)).collect();
@@ -93,8 +108,10 @@ fn tombstones_headers_and_single_records_come_too() {
 
 #[test]
 fn errors_of_oai_pmh_count_with_any_status() {
-    let nothing = |_: &Request, _| Answer { status: 422, ..error("noRecordsMatch", "Nothing") };
-    expect(&harvest(&of_list(3, 3, nothing), &[]), 0, 0, &[("oai.status", 1)]);
+    for status in [404, 422, 500, 502] {
+        let nothing = move |_: &Request, _| Answer { status, ..error("noRecordsMatch", "Nothing") };
+        expect(&harvest(&of_list(3, 3, nothing), &[]), 0, 0, &[("oai.status", 1)]);
+    }
     let refused = |_: &Request, _| error("cannotDisseminateFormat", "No such format");
     let found = harvest(&of_list(3, 3, refused), &[]);
     assert_eq!(found.status, 2);
@@ -308,6 +325,18 @@ fn endless_and_slow_answers_are_not_waited_for() {
     let found = harvest(&of_list(3, 3, slow), &[]);
     expect(&found, 0, 3, &[]);
     assert_eq!(found.report["retries"], 1);
+    let late = |request: &Request, answer: Answer| {
+        std::thread::sleep(Duration::from_millis(if request.before == 0 { 900 } else { 0 }));
+        answer
+    };
+    let found = harvest(&of_list(3, 3, late), &["--timeout", "0.4"]);
+    expect(&found, 0, 3, &[]);
+    assert_eq!(found.report["retries"], 1);
+    // It never rests for long, and never ends.
+    let endless = ["--idle-timeout", "5", "--whole-timeout", "0.4", "--retries", "1"];
+    let found = harvest(&of_list(3, 3, slow), &endless);
+    expect(&found, 0, 3, &[]);
+    assert_eq!(found.report["retries"], 1);
     let large = harvest(&of_list(60, 30, |_, answer| answer), &["--max-bytes", "9000"]);
     // The pages of 30 are too large, those of narrower windows are not.
     expect(&large, 0, 60, &[]);
@@ -411,36 +440,6 @@ fn who_asks_is_said_and_secrets_are_not() {
     assert!(list.header("user-agent").unwrap().starts_with("windrow/"));
     let found = harvest(&double, &[]);
     assert!(found.stderr.contains("HTTP 401"), "{}", found.stderr);
-}
-
-#[test]
-fn an_endpoint_is_examined() {
-    let examine = |double: &Double| {
-        let output = crate::support::windrow().args(["doctor", &double.url()]).output().unwrap();
-        let findings = String::from_utf8(output.stdout).unwrap();
-        let wrong = findings.lines().filter_map(|line| line.strip_prefix("wrong"));
-        let wrong: Vec<String> = wrong.map(|line| line.trim().to_owned()).collect();
-        (output.status.code(), findings, wrong)
-    };
-    let (status, findings, wrong) =
-        examine(&of_list(120, 60, |request, answer| match request.argument("from") {
-            Some("junk") => error("badArgument", "from is no date"),
-            Some("2001-01-01") => error("badArgument", "two granularities"),
-            _ if request.argument("hay").is_some() => error("badArgument", "hay"),
-            _ if request.argument("metadataPrefix") == Some("windrow_unknown") => {
-                error("cannotDisseminateFormat", "none")
-            }
-            _ if request.arguments.len() < 2 => error("badArgument", "metadataPrefix"),
-            _ => answer,
-        }));
-    // The double is no provider: it does not know its verbs.
-    assert_eq!(wrong.len(), 2, "{findings}");
-    assert!(wrong.iter().all(|line| line.contains("expected badVerb")), "{findings}");
-    assert!(findings.contains("good     token, repeated (§3.5): gives the same page again"));
-    assert_eq!(status, Some(1));
-    let (status, findings, _) = examine(&Double::new(|_| Answer::status(200, "Welcome")));
-    assert_eq!(status, Some(1));
-    assert!(findings.starts_with("wrong    Identify: HTTP 200: the answer is a web page"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Lists that end wrongly: circles, lost and dead tokens, too much at once.
 
-use super::cases::{expect, of_list};
+use super::cases::{expect, of_list, of_own_list};
 use super::double::{Answer, Request};
 use super::harvest;
 use super::repository::{Repository, envelope, error};
@@ -33,7 +33,7 @@ fn tokens_are_opaque_and_circles_are_left() {
 fn empty_pages_and_lost_tokens_are_noticed() {
     let empty = |request: &Request, answer: Answer| {
         let is_second =
-            request.argument("resumptionToken").is_some_and(|token| token.contains(",2+"));
+            request.argument("resumptionToken").is_some_and(|token| token.contains(",2,"));
         if !is_second {
             return answer;
         }
@@ -60,6 +60,53 @@ fn empty_pages_and_lost_tokens_are_noticed() {
     let nothing = harvest(&of_list(3, 3, |_, _| envelope("ListRecords", "")), &[]);
     assert_eq!(nothing.status, 2);
     assert!(nothing.stderr.contains("the list is empty"), "{}", nothing.stderr);
+}
+
+#[test]
+fn a_list_of_empty_pages_is_left_after_a_hundred() {
+    // One page with a record, then tokens without end, each another.
+    let endless = |request: &Request, answer: Answer| {
+        let number = match request.argument("resumptionToken") {
+            None => 0,
+            Some(token) => token.parse::<u32>().unwrap(),
+        };
+        let record = match number {
+            0 => answer
+                .text()
+                .split_once("<record>")
+                .unwrap()
+                .1
+                .split_once("</record>")
+                .map_or(String::new(), |(record, _)| format!("<record>{record}</record>")),
+            _ => String::new(),
+        };
+        let next = number + 1;
+        envelope("ListRecords", &format!("{record}<resumptionToken>{next}</resumptionToken>"))
+    };
+    let double = of_own_list(endless);
+    let found = harvest(&double, &[]);
+    assert_eq!((found.status, found.numbers()), (2, vec![1]), "{}", found.stderr);
+    assert!(found.stderr.contains("100 pages without records"), "{}", found.stderr);
+    assert_eq!(found.codes(), [("oai.empty_page".to_owned(), 101)].into());
+    assert_eq!(double.requests().iter().filter(|request| request.is_list()).count(), 102);
+}
+
+#[test]
+fn an_empty_page_in_between_is_passed_over() {
+    let list = |request: &Request, answer: Answer| {
+        let text = answer.text();
+        let (_, record) = text.split_once("<record>").unwrap();
+        let record = record.split_once("</record>").unwrap().0.to_owned();
+        let record =
+            |number: &str| format!("<record>{record}</record>").replace("meadow.example:1", number);
+        let (records, token) = match request.argument("resumptionToken") {
+            None => (record("meadow.example:1"), "second"),
+            Some("second") => (String::new(), "third"),
+            _ => (record("meadow.example:2"), ""),
+        };
+        envelope("ListRecords", &format!("{records}<resumptionToken>{token}</resumptionToken>"))
+    };
+    expect(&harvest(&of_own_list(list), &[]), 0, 2, &[("oai.empty_page", 1)]);
 }
 
 #[test]

@@ -3,12 +3,16 @@
 #![cfg(unix)]
 
 mod cases;
+mod doctor;
 pub mod double;
 mod journal;
 mod lists;
 mod pipeline;
+mod reconcile;
 mod repository;
+mod schedule;
 mod twins;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -53,7 +57,11 @@ pub fn command(folder: &Folder, verb: &str, url: &str, options: &[&str]) -> Comm
     if !options.contains(&"--retries") {
         command.args(["--retries", "3"]);
     }
-    command.args(["--timeout", "5", "--idle-timeout", "0.3"]);
+    for [name, value] in [["--timeout", "5"], ["--idle-timeout", "0.3"]] {
+        if !options.contains(&name) {
+            command.args([name, value]);
+        }
+    }
     command.arg("--report").arg(folder.path("report.json"));
     command.args(options).env("NO_PROXY", "*").env_remove("http_proxy");
     command

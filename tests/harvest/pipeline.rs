@@ -2,23 +2,32 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::double::{Answer, Double};
+use super::double::{Answer, Double, Request};
 use super::repository::{Kept, Repository};
 use crate::support::{Folder, count, project, value};
 
 /// 2026-02-01, the responseDate of the double.
 const NOW: i64 = 1_769_904_000;
 
-struct Night {
-    folder: Folder,
-    repository: Arc<Mutex<Repository>>,
-    double: Double,
+pub struct Night {
+    pub folder: Folder,
+    pub repository: Arc<Mutex<Repository>>,
+    pub double: Double,
     broken: Arc<Mutex<bool>>,
 }
 
 impl Night {
     fn new(count: usize) -> Night {
-        let repository = Arc::new(Mutex::new(Repository::new(count, 4)));
+        Night::with(Repository::new(count, 4), "", |_, answer| answer)
+    }
+
+    /// A pipeline with these keys more, two spaces before each of its source.
+    pub fn with(
+        repository: Repository,
+        keys: &str,
+        change: impl Fn(&Request, Answer) -> Answer + Send + Sync + 'static,
+    ) -> Night {
+        let repository = Arc::new(Mutex::new(repository));
         let broken = Arc::new(Mutex::new(false));
         let (kept, is_broken) = (Arc::clone(&repository), Arc::clone(&broken));
         let double = Double::new(move |request| {
@@ -27,14 +36,14 @@ impl Night {
             if is_second && *is_broken.lock().unwrap() {
                 return Answer::status(404, "Gone");
             }
-            answer
+            change(request, answer)
         });
         let folder = Folder::new();
         folder.write(
             "pipeline.yaml",
             format!(
                 "pipeline: meadow\nsource:\n  type: oai-pmh\n  url: {}\n  retries: 1\n  \
-                 first_wait: 0.01\ncrosswalk: {}\nbatch: {{ records: 3 }}\n",
+                 first_wait: 0.01\n{keys}crosswalk: {}\nbatch: {{ records: 3 }}\n",
                 double.url(),
                 project("crosswalks/oai_dc-to-record.yaml").display()
             ),
@@ -42,12 +51,12 @@ impl Night {
         Night { folder, repository, double, broken }
     }
 
-    fn rows(&self, sql: &str) -> String {
+    pub fn rows(&self, sql: &str) -> String {
         value(&self.folder.store(), sql)
     }
 }
 
-const LIVE: &str = "select count(*) || ' of ' || (select count(*) from windrow_oai) from windrow_oai \
+pub const LIVE: &str = "select count(*) || ' of ' || (select count(*) from windrow_oai) from windrow_oai \
                     where not deleted";
 
 #[test]

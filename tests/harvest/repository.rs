@@ -12,6 +12,10 @@ pub struct Repository {
     pub complete_list_size: bool,
     /// Between `before` and `after` stands a token's number.
     pub token: (&'static str, &'static str),
+    /// The sets that the record of a number is in.
+    pub sets_of: fn(usize) -> &'static [&'static str],
+    /// Whether ListSets names them.
+    pub lists_sets: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +46,8 @@ impl Repository {
             deletions: "persistent",
             complete_list_size: true,
             token: ("page ", "+/%&="),
+            sets_of: |_| &["meadow"],
+            lists_sets: false,
         }
     }
 
@@ -57,6 +63,10 @@ impl Repository {
                     None => error("idDoesNotExist", "No such item"),
                 }
             }
+            "ListSets" if self.lists_sets => {
+                let set = |spec: &&str| format!("<set><setSpec>{spec}</setSpec><setName/></set>");
+                envelope(&verb, &self.sets().iter().map(set).collect::<String>())
+            }
             "ListSets" => error("noSetHierarchy", "No sets"),
             "ListMetadataFormats" => envelope(
                 &verb,
@@ -65,6 +75,12 @@ impl Repository {
             ),
             _ => self.list(request, &verb),
         }
+    }
+
+    // Of all records, in order.
+    fn sets(&self) -> Vec<&'static str> {
+        let sets = self.records.iter().flat_map(|kept| (self.sets_of)(kept.number)).copied();
+        std::collections::BTreeSet::from_iter(sets).into_iter().collect()
     }
 
     fn identify(&self) -> Answer {
@@ -82,8 +98,13 @@ impl Repository {
 
     fn list(&self, request: &Request, verb: &str) -> Answer {
         // A token holds the arguments and the position, as many do.
-        let (from, until, start) = match request.argument("resumptionToken") {
-            None => (bound(request, "from"), bound(request, "until"), 0),
+        let sets = self.sets();
+        let (from, until, start, set) = match request.argument("resumptionToken") {
+            None => {
+                let set = request.argument("set");
+                let set = set.map_or(0, |set| 1 + sets.iter().position(|s| *s == set).unwrap());
+                (bound(request, "from"), bound(request, "until"), 0, set)
+            }
             Some(token) => {
                 let inside = token.strip_prefix(self.token.0);
                 let inside = inside.and_then(|rest| rest.strip_suffix(self.token.1));
@@ -91,12 +112,13 @@ impl Repository {
                     return error("badResumptionToken", &format!("not mine: {token}"));
                 };
                 let parts: Vec<i64> = inside.split(',').map(|part| part.parse().unwrap()).collect();
-                (parts[0], parts[1], parts[2] as usize)
+                (parts[0], parts[1], parts[2] as usize, parts[3] as usize)
             }
         };
         let until = if until == 0 { i64::MAX } else { until };
-        let all: Vec<&Kept> =
-            self.records.iter().filter(|kept| (from..=until).contains(&kept.stamp)).collect();
+        let is_in = |kept: &&Kept| set == 0 || (self.sets_of)(kept.number).contains(&sets[set - 1]);
+        let in_time = |kept: &&Kept| (from..=until).contains(&kept.stamp);
+        let all: Vec<&Kept> = self.records.iter().filter(in_time).filter(is_in).collect();
         if all.is_empty() {
             return error("noRecordsMatch", "Nothing");
         }
@@ -117,7 +139,7 @@ impl Repository {
             let until = if until == i64::MAX { 0 } else { until };
             let after = after.replace('&', "&amp;");
             inside += &format!(
-                "<resumptionToken{size}>{before}{from},{until},{next}{after}</resumptionToken>"
+                "<resumptionToken{size}>{before}{from},{until},{next},{set}{after}</resumptionToken>"
             );
         } else if start > 0 {
             inside += &format!("<resumptionToken{size}/>");
@@ -138,8 +160,12 @@ impl Repository {
         let status = if kept.deleted { " status=\"deleted\"" } else { "" };
         format!(
             "<header{status}><identifier>{}</identifier><datestamp>{stamp}</datestamp>\
-             <setSpec>meadow</setSpec></header>",
-            self.identifier(kept)
+             {}</header>",
+            self.identifier(kept),
+            (self.sets_of)(kept.number)
+                .iter()
+                .map(|spec| format!("<setSpec>{spec}</setSpec>"))
+                .collect::<String>()
         )
     }
 

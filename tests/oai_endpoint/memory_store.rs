@@ -8,8 +8,8 @@ use uuid::Uuid;
 use windrow::record::{Datestamp, Pid, PidChange, PidName, SetSpec};
 use windrow::store::{
     Followed, Item, ItemContent, ItemHeader, ItemQuery, LoadBatch, LoadOutcome, NewRecord,
-    OutboxRow, QuarantineEntry, RecordChange, Run, RunState, RunSummary, Set, SourceBytes,
-    SplitState, Store, StoreError, StoredRecord,
+    OutboxRow, QuarantineEntry, RecordChange, Run, RunState, RunSummary, ScheduleEntry, Set,
+    SourceBytes, SplitState, Store, StoreError, StoredRecord,
 };
 
 /// Second 0 of the items' datestamps: 2020-01-01T00:00:00Z.
@@ -131,6 +131,19 @@ impl Store for MemoryStore {
         read_only()
     }
     async fn quarantine_entry(&self, _: i64) -> Result<QuarantineEntry, StoreError> {
+        read_only()
+    }
+    async fn live_source_ids(&self, _: &str, _: &str, _: u32) -> Result<Vec<String>, StoreError> {
+        read_only()
+    }
+    async fn claim(&self, _: &str) -> Result<(), StoreError> {
+        read_only()
+    }
+    async fn release(&self, _: &str) {}
+    async fn schedule(&self) -> Result<Vec<ScheduleEntry>, StoreError> {
+        read_only()
+    }
+    async fn note_schedule(&self, _: &ScheduleEntry) -> Result<(), StoreError> {
         read_only()
     }
     async fn create(&self, _: &NewRecord, _: Timestamp) -> Result<StoredRecord, StoreError> {

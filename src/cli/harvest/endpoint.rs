@@ -1,6 +1,6 @@
 //! The endpoint, as the command line names and treats it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +60,10 @@ pub struct EndpointArguments {
     /// Seconds between the starts of two requests, at least
     #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
     pause: f64,
+    /// Windows of a list that are asked for side by side, each with a request of its own
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=64))]
+    windows: usize,
     /// Seconds to wait for an answer to begin
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().first_byte.as_secs_f64())]
     timeout: f64,
@@ -75,6 +79,12 @@ pub struct EndpointArguments {
 }
 
 impl EndpointArguments {
+    /// The file or folder that is named in place of a URL, where that is possible.
+    pub fn place(&self) -> Option<&Path> {
+        let is_url = ["http://", "https://"].iter().any(|scheme| self.url.starts_with(scheme));
+        Some(Path::new(&self.url)).filter(|path| !is_url && path.exists())
+    }
+
     /// A client that asks as these arguments say.
     pub fn client(self) -> Result<Client, Failure> {
         let credentials = self.credentials()?;
@@ -114,6 +124,7 @@ impl EndpointArguments {
             limits,
             patience,
             pause,
+            windows: self.windows,
             policy,
         };
         Client::new(Arc::new(endpoint)).map_err(failure)
@@ -147,7 +158,7 @@ fn header(text: &str) -> Result<(String, Secret), Failure> {
     Ok((name.trim().to_owned(), value))
 }
 
-fn secret(file: &std::path::Path) -> Result<Secret, Failure> {
+fn secret(file: &Path) -> Result<Secret, Failure> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("cannot read {}", file.display()))
         .map_err(configuration)?;

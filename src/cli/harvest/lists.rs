@@ -67,12 +67,7 @@ pub fn identify(arguments: Arguments) -> Result<Outcome, Failure> {
 }
 
 fn rows(repository: &Repository) -> Vec<(&'static str, String)> {
-    let deletions = match repository.deletions {
-        Some(Deletions::No) => "no",
-        Some(Deletions::Transient) => "transient",
-        Some(Deletions::Persistent) => "persistent",
-        None => "",
-    };
+    let deletions = repository.deletions.map_or("", Deletions::as_str);
     let granularity = match repository.granularity {
         Some(Granularity::Day) => "YYYY-MM-DD",
         Some(Granularity::Second) => "YYYY-MM-DDThh:mm:ssZ",

@@ -51,7 +51,9 @@ pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
 pub fn failure(error: HarvestError) -> Failure {
     match error {
         HarvestError::Configuration(_) => Failure::Configuration(error.into()),
-        HarvestError::TryLater(_) | HarvestError::Busy(_) => Failure::TryLater(error.into()),
+        HarvestError::TryLater(_) | HarvestError::Busy(_) | HarvestError::Halted => {
+            Failure::TryLater(error.into())
+        }
         // As it is, so that a closed pipe is known as one.
         HarvestError::Sink(error) => error.into(),
         error => error.into(),

@@ -34,6 +34,18 @@ pub enum Deletions {
     Persistent,
 }
 
+impl Deletions {
+    /// The word of the protocol.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Deletions::No => "no",
+            Deletions::Transient => "transient",
+            Deletions::Persistent => "persistent",
+        }
+    }
+}
+
 /// The answer to Identify (§4.2); what is missing is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repository {

@@ -64,6 +64,7 @@ pub(super) async fn page(
     let mut number = 0;
     loop {
         report.requests += 1;
+        let mut is_busy = false;
         let (wait, trouble) = match client.ask(arguments).await {
             Ok(reply) => match judge(&reply, verb, client.endpoint().policy) {
                 Verdict::Taken(page) => {
@@ -71,14 +72,20 @@ pub(super) async fn page(
                     return Ok((*page, reply));
                 }
                 Verdict::Refused(trouble) => return Err(trouble),
-                Verdict::Again(wait, trouble) => (wait, trouble),
+                Verdict::Again(wait, trouble) => {
+                    is_busy = wait.is_some() || matches!(reply.status, 429 | 503);
+                    (wait, trouble)
+                }
             },
             Err(Fault::Passing(reason)) => (None, Trouble::Unreachable(reason)),
             Err(Fault::Slow(reason)) => (None, Trouble::Failing(reason)),
             Err(Fault::TooLarge(reason)) => return Err(Trouble::TooMuch(reason)),
             Err(Fault::Lasting(reason)) => return Err(Trouble::Lasting(reason)),
+            Err(Fault::Closed(wait)) => return Err(Trouble::TryLater(wait)),
         };
         if let Some(wait) = wait.filter(|wait| *wait > patience.longest_wait) {
+            // Others of this process need not hear it themselves.
+            client.rest(wait);
             return Err(Trouble::TryLater(wait));
         }
         if number == patience.retries {
@@ -86,7 +93,11 @@ pub(super) async fn page(
         }
         let wait = wait.unwrap_or_else(|| patience.wait(number));
         tracing::warn!(reason = trouble.reason(), seconds = wait.as_secs(), "asking again");
-        client.rest(wait).await;
+        // Who is too busy for one is too busy for all; what fails may fail for one only.
+        match is_busy {
+            true => client.rest(wait),
+            false => tokio::time::sleep(wait).await,
+        }
         number += 1;
         report.retries += 1;
     }

@@ -10,11 +10,11 @@ use reqwest::header::{
     LOCATION, RETRY_AFTER,
 };
 use reqwest::{StatusCode, Url};
-use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::HarvestError;
 use super::endpoint::{Credentials, Endpoint};
+use super::gate::{Manners, Seat};
 use crate::record::Warning;
 
 /// So many redirects are followed.
@@ -52,6 +52,8 @@ pub enum Fault {
     TooLarge(String),
     /// It will not go better.
     Lasting(String),
+    /// The host asked to be left alone for so much longer than we wait.
+    Closed(Duration),
 }
 
 impl Fault {
@@ -63,18 +65,18 @@ impl Fault {
             | Fault::Slow(reason)
             | Fault::TooLarge(reason)
             | Fault::Lasting(reason) => reason,
+            Fault::Closed(_) => "the host asked to be left alone for longer than we wait",
         }
     }
 }
 
-/// Asks one endpoint, one request at a time.
-#[derive(Debug)]
+/// Asks one endpoint, when the gate of its host lets it.
+#[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
     endpoint: Arc<Endpoint>,
     url: Url,
-    /// When the next request may begin; held while one is under way.
-    next: Mutex<Instant>,
+    seat: Arc<Seat>,
 }
 
 impl Client {
@@ -119,7 +121,13 @@ impl Client {
             builder = builder.identity(identity);
         }
         let http = builder.build().map_err(|error| wrong("HTTP client", &error))?;
-        Ok(Client { http, endpoint, url, next: Mutex::new(Instant::now()) })
+        let host = format!(
+            "{}:{}",
+            url.host_str().unwrap_or_default(),
+            url.port_or_known_default().unwrap_or_default()
+        );
+        let manners = Manners { at_once: endpoint.windows, pause: endpoint.pause };
+        Ok(Client { http, endpoint, url, seat: Arc::new(Seat::take(&host, manners)) })
     }
 
     /// The endpoint that is asked.
@@ -128,26 +136,29 @@ impl Client {
         &self.endpoint
     }
 
-    /// No request begins before `wait` is over.
-    pub async fn rest(&self, wait: Duration) {
-        let mut next = self.next.lock().await;
-        *next = (*next).max(Instant::now() + wait);
+    /// No request to this host begins before `wait` is over, whoever makes it.
+    pub fn rest(&self, wait: Duration) {
+        self.seat.close(wait);
     }
 
-    /// Sends the arguments and reads the answer, behind all requests that were made before.
+    /// Sends the arguments and reads the answer, when the gate of the host lets it.
     ///
     /// # Errors
     /// [`Fault`] when there is no answer of HTTP; an answer of any status is one.
     pub async fn ask(&self, arguments: &[(&str, &str)]) -> Result<Reply, Fault> {
-        let mut next = self.next.lock().await;
-        sleep_until(*next).await;
-        *next = Instant::now() + self.endpoint.pause;
+        let longest_wait = self.endpoint.patience.longest_wait;
+        let _ticket = self.seat.enter(longest_wait).await.map_err(Fault::Closed)?;
         let end = Instant::now() + self.endpoint.limits.whole;
         let mut url = self.url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let response = self.send(&url, arguments, end).await?;
             if !is_redirect(response.status()) {
-                return self.read(response, end).await;
+                let reply = self.read(response, end).await?;
+                // While this request still counts, so that no other slips in.
+                if let (429 | 503, Some(wait)) = (reply.status, reply.retry_after) {
+                    self.rest(wait);
+                }
+                return Ok(reply);
             }
             url = redirected(&url, response.headers())?;
         }
@@ -160,8 +171,7 @@ impl Client {
         arguments: &[(&str, &str)],
         end: Instant,
     ) -> Result<reqwest::Response, Fault> {
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        let form = form.extend_pairs(arguments).finish();
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(arguments).finish();
         let mut request = if self.endpoint.post {
             let kind = "application/x-www-form-urlencoded";
             self.http.post(url.clone()).header(CONTENT_TYPE, kind).body(form)

@@ -33,6 +33,8 @@ pub struct Endpoint {
     pub patience: Patience,
     /// The least time between the starts of two requests.
     pub pause: Duration,
+    /// Windows of a list that are asked for side by side, from 1: as many requests at once.
+    pub windows: usize,
     /// What becomes of records that break their standard. [`Policy::Repair`] unless told
     /// otherwise: who harvests cannot mend the endpoint.
     pub policy: Policy,
@@ -147,6 +149,7 @@ impl Endpoint {
             limits: Limits::default(),
             patience: Patience::default(),
             pause: Duration::ZERO,
+            windows: 1,
             policy: Policy::Repair,
         }
     }

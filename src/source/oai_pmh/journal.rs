@@ -10,6 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::HarvestError;
@@ -111,6 +112,9 @@ pub struct JournalWindow {
     pub standing: Standing,
     /// Why it is still open, if it was tried.
     pub reason: Option<String>,
+    /// It is asked for set by set, and open until that is proven to be all.
+    #[serde(default)]
+    pub by_set: bool,
 }
 
 /// What a journal knows beside its pages.
@@ -130,6 +134,12 @@ pub struct State {
     /// The latest run whose pages are loaded, with all before it.
     #[serde(default)]
     pub loaded: u64,
+    /// The earliest responseDate of that run, in seconds since 1970.
+    #[serde(default)]
+    pub begun: Option<i64>,
+    /// When its identifiers were last compared with what is here, in seconds since 1970.
+    #[serde(default)]
+    pub reconciled: Option<i64>,
     /// Where the next run begins, in seconds since 1970.
     pub next_from: Option<i64>,
     /// The windows that are open, and all windows of the latest run.
@@ -173,6 +183,8 @@ impl Journal {
                 run: 0,
                 running: false,
                 loaded: 0,
+                begun: None,
+                reconciled: None,
                 next_from: None,
                 windows: Vec::new(),
             },
@@ -390,6 +402,15 @@ impl Pages {
         self.whole = behind;
         Ok(Some(entry))
     }
+}
+
+/// When the first page of a file had come in; `None` without a page.
+///
+/// # Errors
+/// [`HarvestError::Journal`] when it cannot be read.
+pub fn first_received(path: &Path) -> Result<Option<Timestamp>, HarvestError> {
+    let entry = Pages::open(path)?.next_entry().map_err(|error| failed(path)(&error))?;
+    Ok(entry.and_then(|entry| entry.received.parse().ok()))
 }
 
 /// The number of the run that a file of pages is of.

@@ -6,6 +6,7 @@ mod asking;
 mod client;
 mod doctor;
 mod endpoint;
+mod gate;
 mod harvest;
 mod journal;
 mod lists;
@@ -23,8 +24,11 @@ use thiserror::Error;
 pub use client::{Client, Fault, Reply};
 pub use doctor::{Finding, Grade, examine};
 pub use endpoint::{Credentials, Endpoint, Limits, Patience, Secret};
+pub(crate) use harvest::identifiers;
 pub use harvest::{Harvest, Selection};
-pub use journal::{Journal, JournalWindow, Standing, State, page_files, run_of};
+pub use journal::{
+    Entry, Journal, JournalWindow, Standing, State, first_received, page_files, run_of,
+};
 pub use lists::{formats, identify, record, sets};
 pub use reader::JournalReader;
 pub use records::JournalRecords;
@@ -51,6 +55,9 @@ pub enum HarvestError {
         /// Why not.
         reason: String,
     },
+    /// It was asked to stop; its journal is gone on with.
+    #[error("the harvest was stopped; the next one goes on from there")]
+    Halted,
     /// Another process harvests into the same journal.
     #[error("journal {}: another process is harvesting into it", .0.display())]
     Busy(PathBuf),

@@ -48,6 +48,9 @@ pub struct Report {
     pub next_from: Option<String>,
     /// Seconds it took.
     pub seconds: f64,
+    /// deletedRecord of the endpoint, if it is one of the three words.
+    #[serde(default)]
+    pub deletions: Option<String>,
 }
 
 /// A record that cannot be read.
@@ -117,6 +120,28 @@ impl Report {
                 repairs.samples.push(sample);
             }
         }
+    }
+
+    /// Adds what asking for something beside came to: requests and what was odd.
+    pub fn absorb(&mut self, other: &Report) {
+        self.requests += other.requests;
+        self.retries += other.retries;
+        for (code, more) in &other.repairs {
+            let repairs = self.repairs.entry(code.clone()).or_default();
+            repairs.count += more.count;
+            let room = SAMPLES.saturating_sub(repairs.samples.len());
+            repairs.samples.extend(more.samples.iter().take(room).cloned());
+        }
+    }
+
+    /// Whether the list came from its beginning to its end, without anything that makes one doubt:
+    /// what is not in it is not at the endpoint.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let doubts = ["oai.empty_page", "oai.short_list"];
+        self.complete
+            && self.broken == 0
+            && !doubts.iter().any(|doubt| self.repairs.contains_key(*doubt))
     }
 
     /// Counts a record that cannot be read.

@@ -67,6 +67,28 @@ impl std::fmt::Display for Window {
     }
 }
 
+/// A window in up to `count` parts of whole days, as long as each other, between `earliest` and
+/// `latest` where it has no bounds itself; the first and the last are as open as it is.
+#[must_use]
+pub fn parts(window: &Window, count: usize, earliest: Option<i64>, latest: i64) -> Vec<Window> {
+    let day = seconds(Granularity::Day);
+    let whole = || vec![window.clone()];
+    let Some(from) = window.from.or(earliest) else { return whole() };
+    let (first, last) = (from.div_euclid(day), window.until.unwrap_or(latest).div_euclid(day));
+    let count = i64::try_from(count).unwrap_or(i64::MAX).min(last - first + 1);
+    if count < 2 {
+        return whole();
+    }
+    let begin = |part: i64| (first + (last - first + 1) * part / count) * day;
+    (0..count)
+        .map(|part| Window {
+            from: if part == 0 { window.from } else { Some(begin(part)) },
+            until: if part == count - 1 { window.until } else { Some(begin(part + 1) - 1) },
+            set: window.set.clone(),
+        })
+        .collect()
+}
+
 /// A datestamp as an endpoint of this granularity takes it.
 #[must_use]
 pub fn text(datestamp: Datestamp, granularity: Granularity) -> String {
@@ -102,6 +124,24 @@ mod tests {
         assert_eq!((first.from, first.until), (Some(0), Some(2 * 86_400 - 1)));
         assert_eq!((second.from, second.until), (Some(2 * 86_400), None));
         assert_eq!(open.halves(Some(0), 86_399, Granularity::Day), None);
+    }
+
+    #[test]
+    fn parts_cover_the_window_and_do_not_overlap() {
+        let day = 86_400;
+        let open = Window::default();
+        assert_eq!(parts(&open, 4, None, 100 * day), vec![open.clone()]);
+        assert_eq!(parts(&open, 4, Some(5), day - 1), vec![open.clone()]);
+        let four = parts(&open, 4, Some(5), 9 * day + 7);
+        assert_eq!(four.len(), 4);
+        assert_eq!((four[0].from, four[3].until), (None, None));
+        for pair in four.windows(2) {
+            assert_eq!(pair[0].until.unwrap() + 1, pair[1].from.unwrap());
+            assert_eq!(pair[1].from.unwrap() % day, 0);
+        }
+        let bounded = Window { from: Some(30), until: Some(3 * day), set: Some("a".into()) };
+        let days = parts(&bounded, 9, None, 0);
+        assert_eq!((days.len(), days[0].from, days[3].until), (4, Some(30), Some(3 * day)));
     }
 
     #[test]

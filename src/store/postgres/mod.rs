@@ -20,6 +20,7 @@ mod projection;
 mod records;
 mod pids;
 mod runs;
+mod schedule;
 mod items;
 
 use std::collections::HashMap;
@@ -34,8 +35,8 @@ use uuid::Uuid;
 
 use super::{
     Followed, Item, ItemContent, ItemQuery, LoadBatch, LoadOutcome, Missing, NO_STORE, NewRecord,
-    OutboxRow, QuarantineEntry, RecordChange, Run, RunState, RunSummary, Set, SplitState, Store,
-    StoreError, StoredRecord, without_secrets,
+    OutboxRow, QuarantineEntry, RecordChange, Run, RunState, RunSummary, ScheduleEntry, Set,
+    SplitState, Store, StoreError, StoredRecord, without_secrets,
 };
 use crate::record::{Datestamp, Pid, PidChange, PidName};
 use crate::store::extension::Extensions;
@@ -280,6 +281,36 @@ impl Store for PostgresStore {
     async fn quarantine_entry(&self, id: i64) -> Result<QuarantineEntry, StoreError> {
         let mut reader = self.readers.acquire().await?;
         runs::quarantine_entry(&mut reader, id).await
+    }
+
+    async fn live_source_ids(
+        &self,
+        source_name: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        runs::live_source_ids(&mut reader, source_name, after, limit).await
+    }
+
+    async fn claim(&self, pipeline: &str) -> Result<(), StoreError> {
+        self.running.lock().await.begin(pipeline).await
+    }
+
+    async fn release(&self, pipeline: &str) {
+        self.running.lock().await.end(pipeline).await;
+    }
+
+    async fn schedule(&self) -> Result<Vec<ScheduleEntry>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        schedule::list(&mut reader).await
+    }
+
+    async fn note_schedule(&self, entry: &ScheduleEntry) -> Result<(), StoreError> {
+        while_away!(async {
+            let mut writer = self.writers.acquire().await?;
+            schedule::note(&mut writer, entry).await
+        })
     }
 
     async fn create(&self, record: &NewRecord, now: Timestamp) -> Result<StoredRecord, StoreError> {

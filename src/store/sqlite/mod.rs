@@ -17,6 +17,7 @@ mod records;
 mod pids;
 mod running;
 mod runs;
+mod schedule;
 mod items;
 
 use std::path::Path;
@@ -35,8 +36,8 @@ use uuid::Uuid;
 
 use super::{
     Followed, Item, ItemContent, ItemQuery, LoadBatch, LoadOutcome, NewRecord, OutboxRow,
-    QuarantineEntry, RecordChange, Run, RunState, RunSummary, Set, SplitState, Store, StoreError,
-    StoredRecord,
+    QuarantineEntry, RecordChange, Run, RunState, RunSummary, ScheduleEntry, Set, SplitState,
+    Store, StoreError, StoredRecord,
 };
 use crate::record::{Datestamp, Pid, PidChange, PidName};
 use crate::store::extension::Extensions;
@@ -194,6 +195,33 @@ impl Store for SqliteStore {
     async fn quarantine_entry(&self, id: i64) -> Result<QuarantineEntry, StoreError> {
         let mut reader = self.readers.acquire().await?;
         runs::quarantine_entry(&mut reader, id).await
+    }
+
+    async fn live_source_ids(
+        &self,
+        source_name: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        runs::live_source_ids(&mut reader, source_name, after, limit).await
+    }
+
+    async fn claim(&self, pipeline: &str) -> Result<(), StoreError> {
+        self.running.lock().await.begin(pipeline)
+    }
+
+    async fn release(&self, pipeline: &str) {
+        self.running.lock().await.end(pipeline);
+    }
+
+    async fn schedule(&self) -> Result<Vec<ScheduleEntry>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        schedule::list(&mut reader).await
+    }
+
+    async fn note_schedule(&self, entry: &ScheduleEntry) -> Result<(), StoreError> {
+        schedule::note(&mut self.writer.lock().await.connection, entry).await
     }
 
     async fn create(&self, record: &NewRecord, now: Timestamp) -> Result<StoredRecord, StoreError> {

@@ -133,6 +133,26 @@ pub(super) async fn list(
     rows.iter().map(summary).collect()
 }
 
+/// Identifiers of a source's records that are live, in order, behind `after`.
+pub(super) async fn live_source_ids(
+    connection: &mut SqliteConnection,
+    source_name: &str,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<String>, StoreError> {
+    let ids = query_scalar(
+        "select source_id from windrow_ledger \
+         where source_name = $1 and source_id > $2 and hash is not null \
+         order by source_id limit $3",
+    )
+    .bind(source_name)
+    .bind(after)
+    .bind(limit)
+    .fetch_all(connection)
+    .await?;
+    Ok(ids)
+}
+
 /// Quarantined records, oldest first.
 pub(super) async fn quarantine(
     connection: &mut SqliteConnection,

@@ -1,10 +1,14 @@
 //! One list of one endpoint, window by window, page by page, until all of it is here.
 
 mod delivery;
+mod ends;
+mod proof;
 mod windows;
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::time::Instant;
+
+use tokio::task::JoinSet;
 
 use super::HarvestError;
 use super::asking::{self, Trouble};
@@ -13,11 +17,15 @@ use super::journal::{Entry, Journal, JournalWindow, Standing};
 use super::lists;
 use super::report::{Report, WindowReport};
 use super::seen::Seen;
-use super::window::{seconds, text};
-use crate::formats::Policy;
+use super::window::{Window, seconds, text};
 use crate::oai::ListVerb;
-use crate::oai::page::{Page, PageRecord};
+use crate::oai::page::{Deletions, Page, PageRecord};
 use crate::record::{Datestamp, Granularity, Warning};
+use crate::source::Halt;
+use ends::is_fatal;
+use proof::Parts;
+
+pub(crate) use proof::identifiers;
 
 /// So many pages without a record may follow one another.
 const MAX_EMPTY_PAGES: u32 = 100;
@@ -51,7 +59,25 @@ pub struct Harvest<'h> {
     windows: Vec<JournalWindow>,
     reports: Vec<WindowReport>,
     report: Report,
+    /// The setSpecs of the endpoint, once they were asked for.
+    sets: Option<Vec<String>>,
+    /// Windows that were split by set and may miss what is in none.
+    unproven: VecDeque<Parts>,
+    halt: Halt,
 }
+
+/// A page that was asked for.
+struct Asked {
+    index: usize,
+    progress: Progress,
+    arguments: Vec<(&'static str, String)>,
+    granularity: Granularity,
+    answer: Result<(Page, Reply), Trouble>,
+    report: Report,
+}
+
+/// A window whose list is not followed any further.
+type Ended = (usize, Progress, Result<End, Trouble>);
 
 /// How a window ended.
 enum End {
@@ -98,61 +124,133 @@ impl<'h> Harvest<'h> {
             windows: Vec::new(),
             reports: Vec::new(),
             report,
+            sets: None,
+            unproven: VecDeque::new(),
+            halt: Halt::never(),
         }
+    }
+
+    /// Stops at a page when `halt` says so; a journal is gone on with there.
+    #[must_use]
+    pub fn until(mut self, halt: Halt) -> Harvest<'h> {
+        self.halt = halt;
+        self
     }
 
     /// Harvests until all windows are complete or cannot be completed: [`Report::complete`] says
     /// which. With a journal, what is missing is asked for again the next time.
     ///
     /// # Errors
-    /// [`HarvestError`] when it cannot go on at all; a journal stands as far as it has come.
-    pub async fn run(mut self) -> Result<Report, HarvestError> {
+    /// [`HarvestError`] when it cannot go on at all, [`HarvestError::Halted`] when it shall not; a
+    /// journal stands as far as it has come.
+    pub async fn run(self) -> Result<Report, HarvestError> {
+        let halt = self.halt.clone();
+        // A page is put on disk without waiting for anything: nothing is cut in two here.
+        tokio::select! {
+            report = self.to_the_end() => report,
+            () = halt.asked() => Err(HarvestError::Halted),
+        }
+    }
+
+    async fn to_the_end(mut self) -> Result<Report, HarvestError> {
         let begun = Instant::now();
         self.ask_who().await?;
         let mut waiting = self.begin()?;
+        let mut asking = JoinSet::new();
         let mut fatal = None;
-        while let Some((index, mut progress)) = waiting.pop_front() {
-            let ended = loop {
-                match self.window(index, &mut progress).await {
-                    // §3.5: a list whose token is dead is begun again; once.
-                    Err(Stop::Trouble(Trouble::Token(reason))) if !progress.restarted => {
-                        tracing::warn!(reason, "the list is begun again");
-                        let message = format!("begun again: {reason}");
-                        self.report.warn("", &[Warning::new("oai.restart", message)]);
-                        progress = Progress { restarted: true, ..Progress::default() };
-                        if let Some(report) = self.reports.get_mut(index) {
-                            // What the size is compared with is what came since.
-                            (report.pages, report.records) = (0, 0);
-                            report.complete_list_size = None;
-                        }
-                    }
-                    other => break other,
-                }
+        loop {
+            while asking.len() < self.client.endpoint().windows.max(1) {
+                let Some((index, progress)) = waiting.pop_front() else { break };
+                self.ask(&mut asking, index, progress);
+            }
+            let Some(asked) = asking.join_next().await else {
+                let Some(parts) = self.unproven.pop_front() else { break };
+                let index = self.windows.iter().position(|window| window.id == parts.id);
+                let end = self.prove(parts).await?;
+                self.stand_at_end(index.unwrap_or(usize::MAX), end);
+                self.save(true)?;
+                continue;
+            };
+            let asked = asked.map_err(|error| {
+                HarvestError::Endpoint(format!("a request was not carried through: {error}"))
+            })?;
+            let Some((index, progress, ended)) = self.arrived(asked, &mut asking).await? else {
+                continue;
             };
             match ended {
-                Ok(End::Complete) => self.stand(index, Standing::Complete, None),
-                Ok(End::Suspect(reason)) => self.stand(index, Standing::Open, Some(reason)),
-                Err(Stop::Error(error)) => return Err(error),
-                Err(Stop::Trouble(trouble)) => {
-                    let reason = trouble.reason();
-                    let halves = if self.may_split(&trouble) { self.halves(index) } else { None };
-                    if let Some(halves) = halves {
-                        self.stand(index, Standing::Split, Some(reason));
-                        for half in halves.into_iter().rev() {
-                            waiting.push_front((self.add(half), Progress::default()));
-                        }
-                    } else {
-                        self.stand(index, Standing::Open, Some(reason.clone()));
-                        if is_fatal(&trouble) {
-                            fatal = Some(trouble);
-                            waiting.clear();
-                        }
+                Ok(end) => self.stand_at_end(index, end),
+                // §3.5: a list whose token is dead is begun again; once.
+                Err(Trouble::Token(reason)) if !progress.restarted => {
+                    self.restart(index, &reason);
+                    let progress = Progress { restarted: true, ..Progress::default() };
+                    waiting.push_front((index, progress));
+                    continue;
+                }
+                Err(trouble) => {
+                    let parts = self.parts(index, &trouble).await?;
+                    if parts.is_empty() && is_fatal(&trouble) {
+                        self.stand(index, Standing::Open, Some(trouble.reason()));
+                        self.save(true)?;
+                        fatal = Some(trouble);
+                        break;
+                    }
+                    for part in parts.into_iter().rev() {
+                        waiting.push_front((self.add(part), Progress::default()));
                     }
                 }
             }
             self.save(true)?;
         }
+        drop(asking);
         self.finish(begun, fatal)
+    }
+
+    // Asks for the next page of a window, beside the others.
+    fn ask(&self, asking: &mut JoinSet<Asked>, index: usize, progress: Progress) {
+        let client = self.client.clone();
+        let arguments = self.arguments(index, &progress);
+        let granularity = self.granularity;
+        asking.spawn(async move {
+            let mut report = Report::default();
+            let borrowed: Vec<(&str, &str)> =
+                arguments.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let answer = asking::page(&client, &borrowed, &mut report).await;
+            Asked { index, progress, arguments, granularity, answer, report }
+        });
+    }
+
+    fn restart(&mut self, index: usize, reason: &str) {
+        tracing::warn!(reason, "the list is begun again");
+        let message = format!("begun again: {reason}");
+        self.report.warn("", &[Warning::new("oai.restart", message)]);
+        if let Some(report) = self.reports.get_mut(index) {
+            // What the size is compared with is what came since.
+            (report.pages, report.records, report.complete_list_size) = (0, 0, None);
+        }
+    }
+
+    // The narrower windows that a trouble may be cured by; without any, the window stays open.
+    async fn parts(
+        &mut self,
+        index: usize,
+        trouble: &Trouble,
+    ) -> Result<Vec<Window>, HarvestError> {
+        let reason = Some(trouble.reason());
+        if !self.may_split(trouble) {
+            self.stand(index, Standing::Open, reason);
+            return Ok(Vec::new());
+        }
+        if let Some(halves) = self.halves(index) {
+            self.stand(index, Standing::Split, reason);
+            return Ok(halves.into());
+        }
+        let parts = self.by_set(index, trouble).await?;
+        self.stand(index, Standing::Open, reason);
+        if let Some(window) = self.windows.get_mut(index).filter(|_| !parts.is_empty()) {
+            window.by_set = true;
+            self.unproven.push_back(Parts::new(window.id, window.window.clone()));
+        }
+        Ok(parts)
     }
 
     // Granularity and earliest datestamp; an endpoint that does not tell is asked by day.
@@ -166,6 +264,7 @@ impl<'h> Harvest<'h> {
             }
             Err(error) => return Err(error),
         };
+        self.report.deletions = repository.deletions.map(Deletions::as_str).map(str::to_owned);
         if let Some(granularity) = repository.granularity {
             self.granularity = granularity;
         } else {
@@ -211,73 +310,62 @@ impl<'h> Harvest<'h> {
         }
     }
 
-    // Follows the list of one window from where it stands to its end.
-    async fn window(&mut self, index: usize, progress: &mut Progress) -> Result<End, Stop> {
-        loop {
-            let arguments = self.arguments(index, progress);
-            let borrowed: Vec<(&str, &str)> =
-                arguments.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            let (page, reply) = match asking::page(self.client, &borrowed, &mut self.report).await {
-                Ok(answer) => answer,
-                Err(Trouble::CutShort(partial, reason)) => {
-                    let (page, body) = *partial;
-                    let entry = Entry { cut_short: true, status: 200, ..Entry::default() };
-                    self.deliver(index, &arguments, entry, &body, page.clone()).await?;
-                    return Err(Trouble::CutShort(Box::default(), reason).into());
-                }
-                Err(trouble) => return Err(trouble.into()),
-            };
-            if let Some(end) = self.errors(index, progress, &page)? {
-                return Ok(end);
+    // Takes a page, and asks for the one behind it; answers how the window ended when it did.
+    async fn arrived(
+        &mut self,
+        asked: Asked,
+        asking: &mut JoinSet<Asked>,
+    ) -> Result<Option<Ended>, HarvestError> {
+        let Asked { index, mut progress, arguments, granularity, answer, report } = asked;
+        self.report.absorb(&report);
+        let (page, reply) = match answer {
+            Ok(answer) => answer,
+            Err(Trouble::CutShort(partial, reason)) => {
+                let (page, body) = *partial;
+                let entry = Entry { cut_short: true, status: 200, ..Entry::default() };
+                let records = self.keep(index, &arguments, entry, &body, page).await?;
+                self.give(records)?;
+                let trouble = Trouble::CutShort(Box::default(), reason);
+                return Ok(Some((index, progress, Err(trouble))));
             }
-            if !page.errors.is_empty() {
-                // By day this time.
-                continue;
-            }
-            self.note_begun(&page, &reply);
-            let (token, records) = (page.token.clone(), page.records.len());
-            if let Some(report) = self.reports.get_mut(index)
-                && let Some(size) = token.as_ref().and_then(|token| token.complete_list_size)
-            {
-                report.complete_list_size.get_or_insert(size);
-            }
-            let entry = Entry {
-                response_date: page.response_date.map(Datestamp::as_second),
-                token: token.as_ref().map(|token| token.text.clone()),
-                complete_list_size: token.as_ref().and_then(|token| token.complete_list_size),
-                ..Entry::of(&reply)
-            };
-            let spotless = page.warnings.is_empty();
-            self.deliver(index, &arguments, entry, &reply.body, page).await?;
-            if !spotless && self.client.endpoint().policy == Policy::Strict {
-                let reason = "a page is not as the protocol says, and the policy is strict";
-                return Ok(End::Suspect(reason.to_owned()));
-            }
-            let ends_by_token = token.is_some();
-            let Some(token) = token.map(|token| token.text).filter(|token| !token.is_empty())
-            else {
-                let is_all =
-                    self.windows.get(index).is_some_and(|window| window.window.from.is_none());
-                if records == 0 && progress.token.is_none() && is_all {
-                    return Ok(End::Suspect(
-                        "the list is empty, without noRecordsMatch".to_owned(),
-                    ));
-                }
-                return Ok(self.end_of_list(index, ends_by_token));
-            };
-            progress.empty_pages = if records == 0 { progress.empty_pages + 1 } else { 0 };
-            if records == 0 {
-                let message = "a page without records, and with a token".to_owned();
-                self.report.warn("", &[Warning::new("oai.empty_page", message)]);
-            }
-            if progress.empty_pages > MAX_EMPTY_PAGES {
-                return Ok(End::Suspect(format!("{MAX_EMPTY_PAGES} pages without records")));
-            }
-            if !progress.tokens.insert(token.clone()) {
-                return Ok(End::Suspect(format!("the list goes in a circle at token {token:?}")));
-            }
-            progress.token = Some(token);
+            Err(trouble) => return Ok(Some((index, progress, Err(trouble)))),
+        };
+        match self.errors(index, &progress, granularity, &page) {
+            Ok(Some(end)) => return Ok(Some((index, progress, Ok(end)))),
+            Err(trouble) => return Ok(Some((index, progress, Err(trouble)))),
+            Ok(None) => {}
         }
+        if !page.errors.is_empty() {
+            // By day this time.
+            self.ask(asking, index, progress);
+            return Ok(None);
+        }
+        self.note_begun(&page, &reply);
+        let (token, count) = (page.token.clone(), page.records.len());
+        let size = token.as_ref().and_then(|token| token.complete_list_size);
+        if let (Some(report), Some(size)) = (self.reports.get_mut(index), size) {
+            report.complete_list_size.get_or_insert(size);
+        }
+        let entry = Entry {
+            response_date: page.response_date.map(Datestamp::as_second),
+            token: token.as_ref().map(|token| token.text.clone()),
+            complete_list_size: size,
+            ..Entry::of(&reply)
+        };
+        let spotless = page.warnings.is_empty();
+        let records = self.keep(index, &arguments, entry, &reply.body, page).await?;
+        let token = token.map(|token| token.text);
+        let end = self.end(index, &mut progress, (count, spotless), token);
+        let ended = match end {
+            Some(end) => Some((index, progress, Ok(end))),
+            None => {
+                // The next page is on its way while this one's records are given out.
+                self.ask(asking, index, progress);
+                None
+            }
+        };
+        self.give(records)?;
+        Ok(ended)
     }
 
     fn arguments(&self, index: usize, progress: &Progress) -> Vec<(&'static str, String)> {
@@ -293,63 +381,6 @@ impl<'h> Harvest<'h> {
         arguments
     }
 
-    // What the endpoint's errors mean: an end, a trouble, or that days are to be used instead.
-    fn errors(
-        &mut self,
-        index: usize,
-        progress: &Progress,
-        page: &Page,
-    ) -> Result<Option<End>, Stop> {
-        let Some(first) = page.errors.first() else { return Ok(None) };
-        self.report.warn("", &page.warnings);
-        let has = |code: &str| page.errors.iter().any(|error| error.code.trim() == code);
-        let shown = format!("{}: {}", first.code, first.message);
-        if has("badResumptionToken") {
-            return Err(Trouble::Token(shown).into());
-        }
-        if has("noRecordsMatch") {
-            if progress.token.is_none() {
-                self.note_begun_at(page.response_date);
-                return Ok(Some(End::Complete));
-            }
-            let end = End::Suspect(format!("a token leads to {shown}"));
-            return Ok(Some(if self.is_full(index) { End::Complete } else { end }));
-        }
-        let lower = first.message.to_ascii_lowercase();
-        if lower.contains("too many") || lower.contains("too large") {
-            return Err(Trouble::TooMuch(shown).into());
-        }
-        let window = self.windows.get(index).map(|window| &window.window);
-        let dated = window.is_some_and(|window| window.from.is_some() || window.until.is_some());
-        if has("badArgument") && dated && self.granularity == Granularity::Second {
-            let message = format!("seconds are not accepted, days are used: {shown}");
-            self.report.warn("", &[Warning::new("oai.granularity", message)]);
-            self.granularity = Granularity::Day;
-            return Ok(None);
-        }
-        Err(Trouble::Lasting(shown).into())
-    }
-
-    // Whether all has come, only the size can tell: with an empty token the endpoint says that this
-    // is all, and sizes may be estimates; without one, the token may have been lost.
-    fn end_of_list(&mut self, index: usize, ends_by_token: bool) -> End {
-        let Some(report) = self.reports.get(index) else { return End::Complete };
-        let Some(size) = report.complete_list_size.filter(|size| *size > report.records) else {
-            return End::Complete;
-        };
-        let message = format!("{} records came, completeListSize is {size}", report.records);
-        if ends_by_token {
-            self.report.warn("", &[Warning::new("oai.short_list", message)]);
-            return End::Complete;
-        }
-        End::Suspect(message)
-    }
-
-    fn is_full(&self, index: usize) -> bool {
-        let report = self.reports.get(index);
-        report.is_some_and(|report| report.complete_list_size == Some(report.records))
-    }
-
     fn note_begun(&mut self, page: &Page, reply: &Reply) {
         let http = || {
             let date = jiff::fmt::rfc2822::parse(reply.date.as_deref()?).ok()?;
@@ -361,34 +392,8 @@ impl<'h> Harvest<'h> {
     }
 
     fn note_begun_at(&mut self, moment: Option<Datestamp>) {
-        if self.begun.is_none() {
-            self.begun = moment.map(Datestamp::as_second);
-        }
+        // Windows that are asked for side by side answer in any order.
+        let moment = moment.map(Datestamp::as_second);
+        self.begun = self.begun.into_iter().chain(moment).min();
     }
-}
-
-/// What ends the work on a window.
-enum Stop {
-    Trouble(Trouble),
-    Error(HarvestError),
-}
-
-impl From<Trouble> for Stop {
-    fn from(trouble: Trouble) -> Stop {
-        Stop::Trouble(trouble)
-    }
-}
-
-impl<E: Into<HarvestError>> From<E> for Stop {
-    fn from(error: E) -> Stop {
-        Stop::Error(error.into())
-    }
-}
-
-// Whether it makes no sense to ask for another window.
-fn is_fatal(trouble: &Trouble) -> bool {
-    matches!(
-        trouble,
-        Trouble::Unreachable(_) | Trouble::Failing(_) | Trouble::TryLater(_) | Trouble::Lasting(_)
-    )
 }

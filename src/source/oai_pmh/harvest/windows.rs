@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::proof::Parts;
 use super::{End, Harvest, Progress};
 use crate::record::Datestamp;
 use crate::source::oai_pmh::HarvestError;
@@ -9,19 +10,22 @@ use crate::source::oai_pmh::asking::Trouble;
 use crate::source::oai_pmh::journal::{Entry, JournalWindow, Standing};
 use crate::source::oai_pmh::records::JournalRecords;
 use crate::source::oai_pmh::report::WindowReport;
-use crate::source::oai_pmh::window::{Window, seconds};
+use crate::source::oai_pmh::window::{Window, parts, seconds};
 
 /// So many windows are made while no page has come.
 const MAX_BLIND_SPLITS: usize = 24;
 /// A list that falls into more windows is given up.
 const MAX_WINDOWS: usize = 100_000;
+/// So many windows are made in advance for each that is asked for at once: a list's records are
+/// not spread evenly over its years.
+const PARTS_AT_ONCE: usize = 4;
 
 impl Harvest<'_> {
     // The windows to work on: those of a run that was broken off, or new ones.
     pub(super) fn begin(&mut self) -> Result<VecDeque<(usize, Progress)>, HarvestError> {
         let Some(journal) = &mut self.journal else {
-            let window = self.first_window(None);
-            return Ok(VecDeque::from([(self.add(window), Progress::default())]));
+            let windows = self.first_windows(None);
+            return Ok(self.add_all(windows));
         };
         if journal.state.running {
             let entries = journal.resume()?;
@@ -30,6 +34,7 @@ impl Harvest<'_> {
             return self.go_on(&entries);
         }
         journal.state.run += 1;
+        journal.state.begun = None;
         journal.state.running = true;
         let next_from = journal.state.next_from;
         journal.resume()?;
@@ -41,20 +46,24 @@ impl Harvest<'_> {
             .filter(|window| window.standing == Standing::Open)
             .map(|window| window.window.clone())
             .collect();
-        windows.push(self.first_window(next_from));
-        let waiting = windows.into_iter().map(|window| (self.add(window), Progress::default()));
-        let waiting = waiting.collect();
+        windows.extend(self.first_windows(next_from));
+        let waiting = self.add_all(windows);
         self.save(true)?;
         Ok(waiting)
     }
 
     fn go_on(&mut self, entries: &[Entry]) -> Result<VecDeque<(usize, Progress)>, HarvestError> {
-        self.begun = entries.iter().find_map(|entry| entry.response_date);
+        let noted = self.journal.as_ref().and_then(|journal| journal.state.begun);
+        self.begun = entries.iter().filter_map(|entry| entry.response_date).chain(noted).min();
+        let split = self.windows.iter().filter(|window| is_unproven(window));
+        self.unproven = split.map(|window| Parts::new(window.id, window.window.clone())).collect();
         // What came already is known, so that it is not taken for new when it comes again.
         if let Some(journal) = &self.journal {
             let policy = self.client.endpoint().policy;
             let mut records = JournalRecords::open(&journal.pages_file(), policy)?;
-            while records.next_record()?.is_some() {}
+            while let Some(record) = records.next_record()? {
+                self.unproven.iter_mut().for_each(|parts| parts.note(&record));
+            }
             self.seen = records.into_seen();
         }
         let mut waiting = VecDeque::new();
@@ -72,7 +81,7 @@ impl Harvest<'_> {
                 report.complete_list_size =
                     of_window.iter().find_map(|entry| entry.complete_list_size);
             }
-            if window.standing != Standing::Open {
+            if window.standing != Standing::Open || is_unproven(window) {
                 continue;
             }
             let mut progress = Progress::default();
@@ -80,12 +89,8 @@ impl Harvest<'_> {
             match of_window.last() {
                 Some(last) if !last.cut_short => match last.token.as_deref() {
                     None | Some("") => {
-                        match self.end_of_list(index, last.token.is_some()) {
-                            End::Complete => self.stand(index, Standing::Complete, None),
-                            End::Suspect(reason) => {
-                                self.stand(index, Standing::Open, Some(reason));
-                            }
-                        }
+                        let end = self.end_of_list(index, last.token.is_some());
+                        self.stand_at_end(index, end);
                         continue;
                     }
                     Some(token) => progress.token = Some(token.to_owned()),
@@ -95,6 +100,21 @@ impl Harvest<'_> {
             waiting.push_back((index, progress));
         }
         Ok(waiting)
+    }
+
+    fn add_all(&mut self, windows: Vec<Window>) -> VecDeque<(usize, Progress)> {
+        windows.into_iter().map(|window| (self.add(window), Progress::default())).collect()
+    }
+
+    // One window, or the parts of it that are asked for side by side.
+    fn first_windows(&self, next_from: Option<i64>) -> Vec<Window> {
+        let window = self.first_window(next_from);
+        let at_once = self.client.endpoint().windows;
+        if at_once < 2 {
+            return vec![window];
+        }
+        let now = jiff::Timestamp::now().as_second();
+        parts(&window, at_once.saturating_mul(PARTS_AT_ONCE), self.earliest, now)
     }
 
     fn first_window(&self, next_from: Option<i64>) -> Window {
@@ -110,7 +130,8 @@ impl Harvest<'_> {
 
     pub(super) fn add(&mut self, window: Window) -> usize {
         let id = self.windows.iter().map(|window| window.id).max().unwrap_or(0) + 1;
-        let window = JournalWindow { id, window, standing: Standing::Open, reason: None };
+        let (standing, reason, by_set) = (Standing::Open, None, false);
+        let window = JournalWindow { id, window, standing, reason, by_set };
         self.reports.push(WindowReport::new(&window));
         self.windows.push(window);
         self.windows.len() - 1
@@ -133,6 +154,13 @@ impl Harvest<'_> {
             .filter(|_| self.windows.len() < MAX_WINDOWS)
     }
 
+    pub(super) fn stand_at_end(&mut self, index: usize, end: End) {
+        match end {
+            End::Complete => self.stand(index, Standing::Complete, None),
+            End::Suspect(reason) => self.stand(index, Standing::Open, Some(reason)),
+        }
+    }
+
     pub(super) fn stand(&mut self, index: usize, standing: Standing, reason: Option<String>) {
         if let (Some(window), Some(report)) =
             (self.windows.get_mut(index), self.reports.get_mut(index))
@@ -146,7 +174,13 @@ impl Harvest<'_> {
     pub(super) fn save(&mut self, running: bool) -> Result<(), HarvestError> {
         let Some(journal) = &mut self.journal else { return Ok(()) };
         journal.state.running = running;
+        journal.state.begun = self.begun;
         journal.state.windows.clone_from(&self.windows);
         journal.save()
     }
+}
+
+// Whether its parts by set are asked for in its place.
+fn is_unproven(window: &JournalWindow) -> bool {
+    window.by_set && window.standing == Standing::Open
 }
