@@ -19,6 +19,7 @@ mod show;
 mod validate;
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
