@@ -163,7 +163,7 @@ impl HarvestSource {
                 }
             }
         }
-        files.sort_by(|(earlier, _), (later, _)| earlier.cmp(later));
+        files.sort_by_key(|(received, _)| *received);
         Ok(files.into_iter().map(|(_, file)| file).collect())
     }
 

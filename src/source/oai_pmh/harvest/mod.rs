@@ -147,12 +147,12 @@ impl<'h> Harvest<'h> {
         let halt = self.halt.clone();
         // A page is put on disk without waiting for anything: nothing is cut in two here.
         tokio::select! {
-            report = self.to_the_end() => report,
+            report = self.follow_all() => report,
             () = halt.asked() => Err(HarvestError::Halted),
         }
     }
 
-    async fn to_the_end(mut self) -> Result<Report, HarvestError> {
+    async fn follow_all(mut self) -> Result<Report, HarvestError> {
         let begun = Instant::now();
         self.ask_who().await?;
         let mut waiting = self.begin()?;
