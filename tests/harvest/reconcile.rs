@@ -93,7 +93,7 @@ fn cut_list(keeps_token: bool) -> impl Fn(&Request, Answer) -> Answer + Send + S
         let (head, rest) = text.split_once("<resumptionToken").unwrap();
         let token = if keeps_token { "<resumptionToken/>" } else { "" };
         let end = rest.find("</ListIdentifiers>").unwrap();
-        Answer::xml(format!("{head}{token}{}", &rest[end..]))
+        Answer::xml(format!("{head}{token}{}", rest.split_at(end).1))
     }
 }
 

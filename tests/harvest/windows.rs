@@ -155,7 +155,7 @@ fn sets_of(number: usize) -> &'static [&'static str] {
 
 fn without_set(request: &Request) -> bool {
     request.argument("set").is_none()
-        && !request.argument("resumptionToken").is_some_and(|token| !token.contains(",0+"))
+        && request.argument("resumptionToken").is_none_or(|token| token.contains(",0+"))
 }
 
 fn too_many(repository: Repository, refused: &'static [&'static str]) -> Double {
