@@ -174,6 +174,30 @@ async fn what_is_committed_outlives_a_kill_and_what_is_not_is_gone() {
 }
 
 #[tokio::test]
+async fn what_an_earlier_windrow_has_listed_is_never_dated_back() {
+    let folder = Folder::new();
+    let store = sqlite(&folder).await;
+    load(&*store, 10, vec![load_record(1, "7", Some("One"), &[])]).await;
+    drop(store);
+    Connection::open(folder.path().join("store.db"))
+        .unwrap()
+        .execute_batch(
+            "alter table windrow_oai drop column version; \
+             alter table windrow_oai drop column matched; \
+             alter table windrow_ledger drop column source; \
+             delete from windrow_setting where name in ('followed', 'response_date'); \
+             update windrow_setting set value = 2 where name = 'schema_version'",
+        )
+        .unwrap();
+    let store = sqlite(&folder).await;
+    let mut record = load_record(1, "7", Some("Two"), &[]);
+    record.stamps = Some((at(5), at(6)));
+    load(&*store, 20, vec![record]).await;
+    let item = store.item("7", ItemContent::Header).await.unwrap().unwrap();
+    assert!(item.header.datestamp.as_second() > 1_700_000_000, "{}", item.header.datestamp);
+}
+
+#[tokio::test]
 async fn a_store_of_a_newer_windrow_is_refused() {
     let folder = Folder::new();
     drop(sqlite(&folder).await);

@@ -12,3 +12,7 @@ where not exists (select 1 from records_metadata);
 -- SHA-256 of the source bytes that are kept, null when that is not known: bytes may change and the
 -- record stay as it is
 alter table windrow_ledger add column source bytea;
+
+-- an earlier windrow noted no responseDates: whatever it listed may have been asked for up to now
+insert into windrow_setting (name, value)
+select 'response_date', floor(extract(epoch from clock_timestamp()))::bigint::text where exists (select 1 from windrow_oai);
