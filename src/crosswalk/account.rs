@@ -10,6 +10,8 @@ use std::hash::BuildHasherDefault;
 use serde::{Deserialize, Serialize};
 
 use super::hasher::KeyHasher;
+pub use super::steps::PathStep;
+use super::steps::Steps;
 use crate::formats::marc21::{CONTROL_VALUE, Field, Tag};
 
 /// What became of a value, from worst to best; a value read twice is in the better state.
@@ -151,7 +153,7 @@ pub struct Class {
     numbers: [u8; 256],
     lines: Vec<Line>,
     /// The classes one step further down a path.
-    below: Vec<(Box<str>, ClassNumber)>,
+    below: Steps,
 }
 
 #[derive(Debug)]
@@ -222,28 +224,6 @@ impl ClassName {
 /// The number of a class of fields or values.
 pub type ClassNumber = usize;
 
-/// One step of a path: `/dc:title`, `/@xml:lang`, `.title`, `[]`.
-#[derive(Debug, Clone, Copy)]
-pub struct PathStep<'s> {
-    /// What parts it from the step before.
-    pub sign: &'static str,
-    /// Prefix, or nothing.
-    pub prefix: &'s str,
-    /// The name.
-    pub name: &'s str,
-}
-
-impl PathStep<'_> {
-    fn is(&self, written: &str) -> bool {
-        let Some(rest) = written.strip_prefix(self.sign) else { return false };
-        if self.prefix.is_empty() {
-            return rest == self.name;
-        }
-        let rest = rest.strip_prefix(self.prefix).and_then(|rest| rest.strip_prefix(':'));
-        rest == Some(self.name)
-    }
-}
-
 /// The code under which the values of a path are counted.
 pub const PATH_VALUE: char = '\0';
 /// More names than this in one place are keys, not names: the others are counted as one, `*`.
@@ -258,7 +238,7 @@ pub struct Account {
     /// Those that were asked for last, each at the place that its key leads to.
     recent: Vec<(ClassKey, ClassNumber)>,
     /// The classes of the first steps of paths.
-    top: Vec<(Box<str>, ClassNumber)>,
+    top: Steps,
     problems: BTreeMap<(String, String), ProblemCounter>,
     warnings: BTreeMap<String, u64>,
     serial: u64,
@@ -299,18 +279,24 @@ impl Account {
 
     /// The class of the values one step below a class, or at the top.
     pub fn below(&mut self, class: Option<ClassNumber>, step: PathStep<'_>) -> ClassNumber {
-        let (path, names) = match class.and_then(|class| self.classes.get(class)) {
-            Some(Class { name: ClassName::Path(path), below, .. }) => (path.as_str(), below),
-            _ => ("", &self.top),
+        let names = match class.and_then(|class| self.classes.get_mut(class)) {
+            Some(Class { name: ClassName::Path(_), below, .. }) => below,
+            _ => &mut self.top,
         };
-        let find = |step: PathStep<'_>| {
-            names.iter().find(|(name, _)| step.is(name)).map(|(_, number)| *number)
-        };
-        if let Some(number) = find(step) {
-            return number;
+        match names.find(step) {
+            Some(number) => number,
+            None => self.new_below(class, step),
         }
+    }
+
+    #[cold]
+    fn new_below(&mut self, class: Option<ClassNumber>, step: PathStep<'_>) -> ClassNumber {
+        let (path, names) = match class.and_then(|class| self.classes.get_mut(class)) {
+            Some(Class { name: ClassName::Path(path), below, .. }) => (path.as_str(), below),
+            _ => ("", &mut self.top),
+        };
         let step = if names.len() < MAX_NAMES { step } else { PathStep { name: "*", ..step } };
-        if let Some(number) = find(step) {
+        if let Some(number) = names.find(step) {
             return number;
         }
         let colon = if step.prefix.is_empty() { "" } else { ":" };
@@ -323,12 +309,17 @@ impl Account {
             Some(class) => &mut class.below,
             None => &mut self.top,
         };
-        names.push((own.into(), number));
+        names.push(own, number);
         number
     }
 
     fn add(&mut self, name: ClassName) -> ClassNumber {
-        self.classes.push(Class { name, numbers: [0; 256], lines: Vec::new(), below: Vec::new() });
+        self.classes.push(Class {
+            name,
+            numbers: [0; 256],
+            lines: Vec::new(),
+            below: Steps::default(),
+        });
         self.classes.len() - 1
     }
 

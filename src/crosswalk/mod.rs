@@ -26,6 +26,7 @@ mod selector;
 mod settle;
 mod shape;
 mod shipped;
+mod steps;
 mod syntax;
 mod table;
 mod target;

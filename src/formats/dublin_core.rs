@@ -71,7 +71,7 @@ const SIMPLE: Shape = Shape {
     no_root: "oai_dc.root",
     namespace: "oai_dc.namespace",
     root: "<dc> of http://www.openarchives.org/OAI/2.0/oai_dc/",
-    is_root: |element| matches!(element.name().local, "dc" | "simpledc"),
+    is_root: |element| matches!(element.local(), "dc" | "simpledc"),
     is_bound: |element| element.name().is(OAI_DC_NAMESPACE, "dc"),
 };
 

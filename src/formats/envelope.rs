@@ -75,8 +75,7 @@ impl<'t> Header<'t> {
 }
 
 fn is_oai(element: Element<'_>, local: &str) -> bool {
-    let name = element.name();
-    name.local == local && (name.namespace == OAI_NAMESPACE || name.namespace.is_empty())
+    element.is_local(local) && matches!(element.namespace(), OAI_NAMESPACE | "")
 }
 
 /// The identifier that messages name a record by: of its header, else the first `<identifier>` or
@@ -85,7 +84,7 @@ fn is_oai(element: Element<'_>, local: &str) -> bool {
 pub fn identifier(tree: &Tree) -> Option<&str> {
     let of_header = header(tree).and_then(Header::identifier);
     let is_identifier =
-        |element: &Element<'_>| matches!(element.name().local, "identifier" | "recordIdentifier");
+        |element: &Element<'_>| matches!(element.local(), "identifier" | "recordIdentifier");
     let element = match of_header {
         Some(element) => element,
         None => tree.root()?.descendants().find(is_identifier)?,

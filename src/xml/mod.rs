@@ -3,6 +3,7 @@
 pub mod cut;
 pub mod encoding;
 mod entity;
+pub mod plain;
 pub mod reader;
 mod token;
 pub mod tree;

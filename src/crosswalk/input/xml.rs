@@ -4,7 +4,7 @@ use super::Node;
 use crate::crosswalk::account::{Account, ClassNumber, PathStep, State};
 use crate::crosswalk::plan::Step;
 use crate::crosswalk::run::{Found, Origins, Outcome, Run};
-use crate::crosswalk::selector::{NameSet, Namespaces, Visit, XmlNode, XmlPath};
+use crate::crosswalk::selector::{Namespaces, Visit, XmlNode, XmlPath};
 use crate::crosswalk::values::{Sink, position};
 use crate::xml::tree::{self, Element, Name, Tree, XSI_NAMESPACE};
 
@@ -14,8 +14,6 @@ pub struct XmlInput<'r> {
     pub tree: &'r Tree,
     pub record: Element<'r>,
     namespaces: &'r Namespaces,
-    /// The names of the tree's elements.
-    names: NameSet,
 }
 
 impl<'r> XmlInput<'r> {
@@ -30,13 +28,12 @@ impl<'r> XmlInput<'r> {
             Some(root) => {
                 let (prefix, local) = root.split_once(':').unwrap_or(("", root));
                 let is_root = |element: &Element<'_>| {
-                    let name = element.name();
-                    name.local == local && namespaces.is_bound(prefix, name.namespace)
+                    element.is_local(local) && namespaces.is_bound(prefix, element.namespace())
                 };
                 tree.root()?.descendants().find(is_root)?
             }
         };
-        Some(XmlInput { tree, record, namespaces, names: NameSet::of(tree.root()?) })
+        Some(XmlInput { tree, record, namespaces })
     }
 
     /// Calls `found` with each attribute and text of the record: its number, the class of its
@@ -46,37 +43,8 @@ impl<'r> XmlInput<'r> {
         account: &mut Account,
         found: &mut dyn FnMut(&mut Account, usize, ClassNumber, &str),
     ) {
-        self.walk(self.record, None, account, found);
-    }
-
-    fn walk(
-        &self,
-        element: Element<'r>,
-        class: Option<ClassNumber>,
-        account: &mut Account,
-        found: &mut dyn FnMut(&mut Account, usize, ClassNumber, &str),
-    ) {
-        for attribute in element.attributes() {
-            let name = attribute.name();
-            if name.namespace == XSI_NAMESPACE {
-                continue;
-            }
-            let class = account.below(class, self.step("/@", name));
-            found(account, attribute.index(), class, attribute.value());
-        }
-        for child in element.children() {
-            match child {
-                tree::Node::Element(child) => {
-                    let class = account.below(class, self.step("/", child.name()));
-                    self.walk(child, Some(class), account, found);
-                }
-                tree::Node::Text(text) => {
-                    let step = PathStep { sign: "", prefix: "", name: "text()" };
-                    let class = class.unwrap_or_else(|| account.below(None, step));
-                    found(account, text.index(), class, text.value());
-                }
-            }
-        }
+        let mut leaves = Leaves { input: self, account, found, latest: ("", None) };
+        leaves.walk(self.record, None);
     }
 
     /// A name with the prefix that the crosswalk has for its namespace, else as it is written.
@@ -103,6 +71,54 @@ impl<'r> XmlInput<'r> {
             at = element.parent();
         }
         path.trim_start_matches('/').to_owned()
+    }
+}
+
+struct Leaves<'l, 'r> {
+    input: &'l XmlInput<'r>,
+    account: &'l mut Account,
+    found: &'l mut dyn FnMut(&mut Account, usize, ClassNumber, &str),
+    /// The namespace of the latest name, and the crosswalk's prefix for it.
+    latest: (&'r str, Option<&'r str>),
+}
+
+impl<'r> Leaves<'_, 'r> {
+    fn walk(&mut self, element: Element<'r>, class: Option<ClassNumber>) {
+        for attribute in element.attributes() {
+            let name = attribute.name();
+            if name.namespace == XSI_NAMESPACE {
+                continue;
+            }
+            let class = self.below(class, "/@", name);
+            (self.found)(self.account, attribute.index(), class, attribute.value());
+        }
+        for child in element.children() {
+            match child {
+                tree::Node::Element(child) => {
+                    let class = self.below(class, "/", child.name());
+                    self.walk(child, Some(class));
+                }
+                tree::Node::Text(text) => {
+                    let step = PathStep { sign: "", prefix: "", name: "text()" };
+                    let class = class.unwrap_or_else(|| self.account.below(None, step));
+                    (self.found)(self.account, text.index(), class, text.value());
+                }
+            }
+        }
+    }
+
+    fn below(
+        &mut self,
+        class: Option<ClassNumber>,
+        sign: &'static str,
+        name: Name<'r>,
+    ) -> ClassNumber {
+        // The same place in the tree is the same namespace; most names are of one.
+        if !std::ptr::eq(self.latest.0, name.namespace) {
+            self.latest = (name.namespace, self.input.namespaces.prefix_of(name.namespace));
+        }
+        let prefix = self.latest.1.unwrap_or(name.prefix);
+        self.account.below(class, PathStep { sign, prefix, name: name.local })
     }
 }
 
@@ -136,7 +152,9 @@ impl<'r> Run<'r> {
         context: &Node<'r>,
         out: &mut Vec<Node<'r>>,
     ) {
-        let Some(input) = self.xml().filter(|input| path.may_lead(input.names)) else { return };
+        let Some(input) = self.xml().filter(|input| path.may_lead(input.tree.names())) else {
+            return;
+        };
         path.visit(input.record, self.base(&input, context), &mut |visit| match visit {
             Visit::Found(node) => out.push(Node::Xml(node)),
             Visit::Read(node) => self.mark(found(node).origins, State::Read),
@@ -151,7 +169,7 @@ impl<'r> Run<'r> {
         context: &Node<'r>,
         sink: &mut Sink<'_, 'r>,
     ) -> Outcome<bool> {
-        let Some(input) = self.xml().filter(|input| path.may_lead(input.names)) else {
+        let Some(input) = self.xml().filter(|input| path.may_lead(input.tree.names())) else {
             return Ok(true);
         };
         let mut values = self.spare.pop().unwrap_or_default();

@@ -6,7 +6,7 @@ mod xml;
 
 pub use json::{JsonPath, JsonVisit};
 pub use marc::{Indicator, MarcSelector, Occurrence, Operand, Subfields, TagPattern};
-pub use xml::{NameSet, Namespaces, Visit, XmlNode, XmlPath};
+pub use xml::{Namespaces, Visit, XmlNode, XmlPath};
 
 /// What is wrong with a selector, and where in its text (in bytes).
 #[derive(Debug, Clone, PartialEq, Eq)]

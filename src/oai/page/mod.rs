@@ -147,6 +147,7 @@ impl Page {
         let mut page = Page::default();
         let mut around = Vec::new();
         let declared = declaration_for(bytes, charset, &mut page.warnings);
+        let valid = simdutf8::basic::from_utf8(bytes).ok().filter(|_| declared.is_none());
         let mut cutter = OutermostCutter::new(RECORDS);
         let mut at = 0;
         loop {
@@ -166,6 +167,12 @@ impl Page {
                 }
                 // Text or markup between records: the envelope's reader says what it thinks of it.
                 Some(damage) if is_loose(damage.code, cut) => around.extend_from_slice(cut),
+                None if let Some(record) = valid
+                    .and_then(|text| text.get(at + start..at + end))
+                    .and_then(|cut| record::read_plain(cut, insert.as_ref())) =>
+                {
+                    page.records.push(record);
+                }
                 damage => {
                     let mut document = declared.clone().unwrap_or_default();
                     match &insert {

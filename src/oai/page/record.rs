@@ -1,9 +1,30 @@
 //! One record of an answer: its header, and whether the rest can be read.
 
 use super::{PageRecord, text};
-use crate::record::{Damage, Warning};
+use crate::record::{Damage, Insert, Warning};
 use crate::xml::Options;
-use crate::xml::reader::{Element, Reader, Token, XmlError};
+use crate::xml::plain::{Piece, Scanner, resolve};
+use crate::xml::reader::{Reader, Token, XmlError};
+
+/// Reads a record in which nothing is odd, as nearly all are; `None` leaves it to [`read`].
+pub(super) fn read_plain(cut: &str, insert: Option<&Insert>) -> Option<PageRecord> {
+    let xml = match insert {
+        None => cut.to_owned(),
+        Some(Insert { front, at, text }) => {
+            let (head, tail) = cut.split_at_checked(*at).filter(|_| front.is_empty())?;
+            [head, text, tail].concat()
+        }
+    };
+    // The scanner looks for all others.
+    if memchr::memchr(0xEF, xml.as_bytes()).is_some() && xml.contains(is_forbidden) {
+        return None;
+    }
+    let mut record = PageRecord::default();
+    Reading { record: &mut record, path: Vec::with_capacity(16), text: String::new() }
+        .all_plain(&xml)?;
+    record.xml = xml;
+    (!record.identifier.is_empty()).then_some(record)
+}
 
 /// Reads the document of one record, as the cutter gave it.
 pub(super) fn read(document: &[u8], damage: Option<Damage>, options: Options) -> PageRecord {
@@ -53,8 +74,11 @@ impl Reading<'_> {
         let read = loop {
             match reader.next() {
                 Ok(Token::Start(element)) => {
-                    if let Err(error) = self.open(&element) {
-                        break Err(error);
+                    if self.open(element.name()) == Place::Header {
+                        match element.attribute("status") {
+                            Ok(status) => self.status(status.as_deref()),
+                            Err(error) => break Err(error),
+                        }
                     }
                 }
                 Ok(Token::End) => self.close(),
@@ -77,14 +101,52 @@ impl Reading<'_> {
         matches!(self.path.last(), Some(Place::Identifier | Place::Datestamp | Place::SetSpec))
     }
 
-    fn open(&mut self, element: &Element<'_>) -> Result<(), XmlError> {
-        let place = match (self.path.last(), element.name()) {
-            (None, "record") => Place::Record,
-            (None | Some(Place::Record), "header") => {
-                let status = element.attribute("status")?;
-                self.record.deleted = status.is_some_and(|status| status.trim() == "deleted");
-                Place::Header
+    // The same of a document that has nothing odd; `None` gives up.
+    fn all_plain(&mut self, xml: &str) -> Option<()> {
+        let mut scanner = Scanner::new(xml)?;
+        let mut header_attributes: Vec<&str> = Vec::new();
+        let mut elsewhere = String::new();
+        loop {
+            match scanner.next()? {
+                Piece::Start(name) => {
+                    if self.open(xml.get(name.local..name.end)?) == Place::Header {
+                        self.status(None);
+                    }
+                }
+                Piece::Attribute { name, start, end, has_references }
+                    if self.path.last() == Some(&Place::Header) =>
+                {
+                    let name = xml.get(name.start..name.end)?;
+                    if has_references || header_attributes.contains(&name) {
+                        return None;
+                    }
+                    header_attributes.push(name);
+                    if name == "status" {
+                        self.status(xml.get(start..end));
+                    }
+                }
+                Piece::Text { start, end, .. } if self.in_header() => {
+                    resolve(xml.get(start..end)?, &mut self.text)?;
+                }
+                Piece::Text { start, end, has_references: true } => {
+                    elsewhere.clear();
+                    resolve(xml.get(start..end)?, &mut elsewhere)?;
+                }
+                Piece::Attribute { .. } | Piece::Text { .. } => {}
+                Piece::End => self.close(),
+                Piece::Eof => return Some(()),
             }
+        }
+    }
+
+    fn status(&mut self, status: Option<&str>) {
+        self.record.deleted = status.is_some_and(|status| status.trim() == "deleted");
+    }
+
+    fn open(&mut self, name: &str) -> Place {
+        let place = match (self.path.last(), name) {
+            (None, "record") => Place::Record,
+            (None | Some(Place::Record), "header") => Place::Header,
             (Some(Place::Record), "metadata") => Place::Metadata,
             (Some(Place::Header), "identifier") => Place::Identifier,
             (Some(Place::Header), "datestamp") => Place::Datestamp,
@@ -97,7 +159,7 @@ impl Reading<'_> {
         };
         self.path.push(place);
         self.text.clear();
-        Ok(())
+        place
     }
 
     fn close(&mut self) {

@@ -98,6 +98,10 @@ impl OutermostCutter {
             return if at_end { Cut::End } else { Cut::More { skip: bytes.len() } };
         }
         loop {
+            self.pass(bytes);
+            if let Some(found) = self.too_large() {
+                return found;
+            }
             let rest = bytes.get(self.at..).unwrap_or_default();
             let Some(start) = memchr(b'<', rest).map(|offset| self.at + offset) else {
                 return self.without_markup(bytes, at_end);
@@ -107,40 +111,42 @@ impl OutermostCutter {
             }
             self.at = start;
             let rest = bytes.get(start..).unwrap_or_default();
-            if let Some(passed) = self.passes(rest) {
-                self.at += passed;
-            } else {
-                match token(rest) {
-                    Token::Incomplete => return self.incomplete(bytes, at_end),
-                    token => {
-                        if let Some(found) = self.markup(bytes, start, token) {
-                            return found;
-                        }
+            match token(rest) {
+                Token::Incomplete => return self.incomplete(bytes, at_end),
+                token => {
+                    if let Some(found) = self.markup(bytes, start, token) {
+                        return found;
                     }
                 }
             }
-            let start = self.candidate.as_ref().map_or(self.at, |candidate| candidate.start);
-            if self.at - start > self.records.max_bytes {
-                return self.give_too_large(start, self.at);
+            if let Some(found) = self.too_large() {
+                return found;
             }
         }
     }
 
-    // How many bytes of a tag inside a record can be passed over, which bears none of the names
-    // that matter there.
-    fn passes(&self, tag: &[u8]) -> Option<usize> {
-        let candidate = self.candidate.as_ref()?;
-        let from = 1 + usize::from(tag.get(1) == Some(&b'/'));
-        let first = *tag.get(from)?;
-        if first == b'!' || first == b'?' {
-            return None;
+    fn too_large(&mut self) -> Option<Cut> {
+        let start = self.candidate.as_ref()?.start;
+        (self.at - start > self.records.max_bytes).then(|| self.give_too_large(start, self.at))
+    }
+
+    // Goes inside a record to the first markup that may matter there: what hides markup, or a tag
+    // of one of the names that count.
+    fn pass(&mut self, bytes: &[u8]) {
+        let Some(candidate) = &self.candidate else { return };
+        let is_oai = candidate.name.as_bytes() == OAI_RECORD;
+        while self.at - candidate.start <= self.records.max_bytes {
+            let rest = bytes.get(self.at..).unwrap_or_default();
+            let Some(tag) = memchr(b'<', rest).and_then(|offset| rest.get(offset..)) else {
+                return;
+            };
+            self.at = bytes.len() - tag.len();
+            let Some((name, passed)) = tag_name(tag) else { return };
+            if name == candidate.name.as_bytes() || (is_oai && OAI_PAYLOADS.contains(&name)) {
+                return;
+            }
+            self.at += passed;
         }
-        let is_end = |byte: &u8| is_space(*byte) || matches!(byte, b'>' | b'/' | b'<');
-        let length = tag.get(from..)?.iter().position(is_end)?;
-        let name = local_name(tag.get(from..from + length)?);
-        let matters = name == candidate.name.as_bytes()
-            || (candidate.name.as_bytes() == OAI_RECORD && OAI_PAYLOADS.contains(&name));
-        (!matters).then_some(from + length)
     }
 
     fn markup(&mut self, bytes: &[u8], start: usize, token: Token) -> Option<Cut> {
@@ -386,4 +392,24 @@ impl OutermostCutter {
         let damage = Some(Damage { code, message: message.to_owned() });
         Cut::Record { start, end, next: end, insert: None, damage }
     }
+}
+
+// The local name of a tag, and the bytes up to its end; `None` for other markup, and for a name
+// that does not end.
+#[inline]
+fn tag_name(tag: &[u8]) -> Option<(&[u8], usize)> {
+    let mut local = 1 + usize::from(tag.get(1) == Some(&b'/'));
+    if matches!(tag.get(local)?, b'!' | b'?') {
+        return None;
+    }
+    for (at, byte) in (local..).zip(tag.get(local..)?) {
+        match byte {
+            b'>' | b'/' | b'<' | b' ' | b'\t' | b'\r' | b'\n' => {
+                return Some((tag.get(local..at)?, at));
+            }
+            b':' => local = at + 1,
+            _ => {}
+        }
+    }
+    None
 }

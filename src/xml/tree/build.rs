@@ -50,7 +50,8 @@ impl<'t> Builder<'t> {
         let (name, local) = self.push_name(prefix, local);
         let namespace = if prefix.is_empty() { NO_NAMESPACE } else { self.bind(prefix, namespace) };
         let value = self.tree.push_slice(value);
-        self.attribute_row(AttributeRow { name, local, namespace, value });
+        let row = AttributeRow::new(self.tree, name, local, value);
+        self.attribute_row(AttributeRow { namespace, ..row });
     }
 
     /// Binds a prefix (empty for the default namespace) from the element that was opened last on,
@@ -105,10 +106,13 @@ impl<'t> Builder<'t> {
             frame.row
         });
         let first_attribute = bound(self.tree.attributes.len());
+        let key = self.tree.key(span, local);
+        self.tree.names.add(key);
         self.tree.rows.push(Row {
             kind: Kind::Element,
             span,
             local,
+            key,
             namespace: NO_NAMESPACE,
             end: row + 1,
             parent,
@@ -127,6 +131,7 @@ impl<'t> Builder<'t> {
     }
 
     pub(super) fn attribute_row(&mut self, row: AttributeRow) {
+        self.tree.names.add(row.key);
         self.tree.attributes.push(row);
         let end = bound(self.tree.attributes.len());
         if let Some(element) = self.tree.rows.last_mut() {
@@ -148,6 +153,23 @@ impl<'t> Builder<'t> {
             None if prefix.is_empty() => Some(NO_NAMESPACE),
             None => (prefix == "xml").then_some(XML),
         }
+    }
+
+    /// Binds a prefix to the namespace that an attribute's value names.
+    pub(super) fn declare_value(&mut self, prefix: Span, value: Span) {
+        let tree = &mut *self.tree;
+        let text = tree.slice(value);
+        let known = tree.namespaces.iter().position(|known| tree.slice(*known) == text);
+        let namespace = match known {
+            Some(position) => bound(position) + FIRST_NAMESPACE,
+            None if text.is_empty() => NO_NAMESPACE,
+            None if text == XML_NAMESPACE => XML,
+            None => {
+                tree.namespaces.push(value);
+                bound(tree.namespaces.len() - 1) + FIRST_NAMESPACE
+            }
+        };
+        self.declare_span(prefix, namespace);
     }
 
     /// The number of a namespace, which may be a new one.
@@ -215,15 +237,18 @@ impl<'t> Builder<'t> {
             if self.tree.slice(span).bytes().all(is_blank) { Kind::Blank } else { Kind::Text };
         frame.has_text |= kind == Kind::Text;
         let row = bound(self.tree.rows.len());
+        // All attributes so far belong to what stands before it.
+        let attributes = bound(self.tree.attributes.len());
         self.tree.rows.push(Row {
             kind,
             span,
             local: span.start,
+            key: 0,
             namespace: NO_NAMESPACE,
             end: row + 1,
             parent: frame.row,
-            first_attribute: 0,
-            end_attribute: 0,
+            first_attribute: attributes,
+            end_attribute: attributes,
         });
     }
 

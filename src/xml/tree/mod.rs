@@ -7,11 +7,14 @@
 //! <https://www.w3.org/TR/xml-names/>
 
 mod build;
+mod name;
+mod plain;
 mod read;
 mod walk;
 mod write;
 
 pub use build::Builder;
+pub use name::{LocalName, NameSet};
 pub use read::{MAX_ATTRIBUTES, MAX_NODES, MAX_TEXT_BYTES};
 pub use walk::{Attribute, Element, Name, Node, Text};
 
@@ -53,6 +56,8 @@ struct Row {
     span: Span,
     /// Where the local name starts.
     local: u32,
+    /// The local name's number, see [`LocalName`].
+    key: u32,
     namespace: u32,
     /// The row behind this node and all in it.
     end: u32,
@@ -65,8 +70,17 @@ struct Row {
 struct AttributeRow {
     name: Span,
     local: u32,
+    key: u32,
     namespace: u32,
     value: Span,
+}
+
+impl AttributeRow {
+    // In no namespace, so far.
+    fn new(tree: &Tree, name: Span, local: u32, value: Span) -> AttributeRow {
+        let key = tree.key(name, local);
+        AttributeRow { name, local, key, namespace: NO_NAMESPACE, value }
+    }
 }
 
 /// A declaration of a prefix (empty for the default namespace).
@@ -89,6 +103,7 @@ pub struct Tree {
     attributes: Vec<AttributeRow>,
     bindings: Vec<Binding>,
     namespaces: Vec<Span>,
+    names: NameSet,
 }
 
 fn bound(length: usize) -> u32 {
@@ -104,6 +119,7 @@ impl Tree {
         self.attributes.clear();
         self.bindings.clear();
         self.namespaces.clear();
+        self.names = NameSet::default();
     }
 
     /// The outermost element; `None` when nothing was read.
@@ -123,6 +139,19 @@ impl Tree {
         self.namespaces.iter().map(|span| self.slice(*span))
     }
 
+    /// The local names of all its elements and attributes.
+    #[must_use]
+    pub fn names(&self) -> NameSet {
+        self.names
+    }
+
+    #[inline]
+    fn key(&self, name: Span, local: u32) -> u32 {
+        let local = self.text.as_bytes().get(local as usize..name.end as usize);
+        name::key(local.unwrap_or_default())
+    }
+
+    #[inline]
     fn slice(&self, span: Span) -> &str {
         self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
     }

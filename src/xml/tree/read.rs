@@ -42,6 +42,11 @@ impl Tree {
     ) -> Result<(), XmlError> {
         self.clear();
         self.text.push_str(text);
+        if self.read_plain(text).is_some() {
+            return Ok(());
+        }
+        self.clear();
+        self.text.push_str(text);
         let mut filling = Filling {
             source: text,
             reader: Reader::with(text, options),
@@ -177,32 +182,16 @@ impl<'x> Filling<'x, '_> {
                     prefix => prefix,
                 };
                 if let Some(prefix) = declared.and_then(|prefix| self.span(prefix)) {
-                    let namespace = self.namespace(value);
-                    self.builder.declare_span(prefix, namespace);
+                    self.builder.declare_value(prefix, value);
                     continue;
                 }
             }
             let (name, prefix) = self.name(key)?;
             let local = name.start + prefix_length(prefix);
-            let row = AttributeRow { name, local, namespace: NO_NAMESPACE, value };
+            let row = AttributeRow::new(self.builder.tree, name, local, value);
             self.builder.attribute_row(row);
         }
         Ok(())
-    }
-
-    fn namespace(&mut self, value: Span) -> u32 {
-        let namespaces = &self.builder.tree.namespaces;
-        let tree = &*self.builder.tree;
-        let known = namespaces.iter().position(|known| tree.slice(*known) == tree.slice(value));
-        match known {
-            Some(position) => bound(position) + super::FIRST_NAMESPACE,
-            None if value.start == value.end => NO_NAMESPACE,
-            None if tree.slice(value) == super::XML_NAMESPACE => super::XML,
-            None => {
-                self.builder.tree.namespaces.push(value);
-                bound(self.builder.tree.namespaces.len() - 1) + super::FIRST_NAMESPACE
-            }
-        }
     }
 
     fn value(&mut self, raw: &str) -> Result<Span, XmlError> {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::{AttributeRow, Kind, NO_NAMESPACE, Row, Span, Tree, XML_NAMESPACE, bound};
+use super::{AttributeRow, Kind, LocalName, NO_NAMESPACE, Row, Span, Tree, XML_NAMESPACE, bound};
 
 /// A name, resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +91,15 @@ impl<'t> Element<'t> {
         self.place().is_some_and(|row| self.tree.is_local(row.span, row.local, local))
     }
 
+    /// Whether its name without prefix is this one; most others are told by a number.
+    #[inline]
+    #[must_use]
+    pub fn is_named(self, local: &LocalName) -> bool {
+        self.place().is_some_and(|row| {
+            row.key == local.key && self.tree.is_local(row.span, row.local, local.as_str())
+        })
+    }
+
     /// The namespace of its name; empty for none.
     #[must_use]
     pub fn namespace(self) -> &'t str {
@@ -156,9 +165,18 @@ impl<'t> Element<'t> {
 
     /// The elements in it, in order.
     pub fn elements(self) -> impl Iterator<Item = Element<'t>> {
-        self.children().filter_map(|node| match node {
-            Node::Element(element) => Some(element),
-            Node::Text(_) => None,
+        let tree = self.tree;
+        let (mut next, end) = self.place().map_or((0, 0), |row| (self.row + 1, row.end));
+        std::iter::from_fn(move || {
+            while next < end {
+                let element = Element { tree, row: next };
+                let row = element.place()?;
+                next = row.end;
+                if matches!(row.kind, Kind::Element | Kind::Structure) {
+                    return Some(element);
+                }
+            }
+            None
         })
     }
 
@@ -204,6 +222,9 @@ impl<'t> Element<'t> {
     /// Its texts, and those of the elements below it, in one.
     #[must_use]
     pub fn text(self) -> Cow<'t, str> {
+        if let Some(text) = self.lone_text() {
+            return Cow::Borrowed(text);
+        }
         let mut whole = Cow::Borrowed("");
         let rows = self.place().map_or(0..0, |row| self.row + 1..row.end);
         for row in rows.filter_map(|row| self.tree.row(row)) {
@@ -224,9 +245,21 @@ impl<'t> Element<'t> {
         whole
     }
 
+    // The text of an element that holds nothing else, as most do that hold any.
+    #[inline]
+    fn lone_text(self) -> Option<&'t str> {
+        let inside = self.row + 1;
+        self.place().filter(|row| row.end == inside + 1)?;
+        let row = self.tree.row(inside)?;
+        matches!(row.kind, Kind::Text | Kind::Blank).then(|| self.tree.slice(row.span))
+    }
+
     /// Its text, when that is one piece: not when elements stand between.
     #[must_use]
     pub fn only_text(self) -> Option<&'t str> {
+        if let Some(text) = self.lone_text() {
+            return Some(text);
+        }
         let mut children = self.children();
         match (children.next()?, children.next()) {
             (Node::Text(text), None) => Some(text.value()),
@@ -267,18 +300,34 @@ impl<'t> Element<'t> {
 }
 
 impl<'t> Attribute<'t> {
-    /// The element that it belongs to, which is looked for from the beginning of the tree.
+    /// The element that it belongs to.
     #[must_use]
     pub fn element(&self) -> Option<Element<'t>> {
-        let of = |row: &Row| (row.first_attribute..row.end_attribute).contains(&self.number);
-        let row = bound(self.tree.rows.iter().position(of)?);
-        Some(Element { tree: self.tree, row })
+        // Attributes stand in the order of their elements.
+        let begins = |row: &Row| row.first_attribute <= self.number;
+        let behind = self.tree.rows.partition_point(begins);
+        Some(Element { tree: self.tree, row: bound(behind.checked_sub(1)?) })
     }
 
     /// Its name.
     #[must_use]
     pub fn name(&self) -> Name<'t> {
         self.tree.name(self.row.name, self.row.local, self.row.namespace)
+    }
+
+    /// Whether its name without prefix is this one.
+    #[inline]
+    #[must_use]
+    pub fn is_named(&self, local: &LocalName) -> bool {
+        self.row.key == local.key
+            && self.tree.is_local(self.row.name, self.row.local, local.as_str())
+    }
+
+    /// The namespace of its name; empty for none.
+    #[inline]
+    #[must_use]
+    pub fn namespace(&self) -> &'t str {
+        self.tree.namespace(self.row.namespace)
     }
 
     /// Its value, normalized.

@@ -13,7 +13,7 @@ pub use node::XmlNode;
 
 use super::SelectorError;
 use crate::formats::envelope;
-use crate::xml::tree::{Element, Name, XML_NAMESPACE};
+use crate::xml::tree::{Attribute, Element, LocalName, NameSet, XML_NAMESPACE};
 use predicate::Predicate;
 
 /// What prefixes stand for in selectors: each for one namespace, or for any of several.
@@ -72,31 +72,8 @@ pub enum Visit<'t> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct XmlPath {
     union: Union,
-    /// Where none of these names is, the path leads nowhere.
-    names: NameSet,
-}
-
-/// Local names of elements, a bit for many of them: what is not in it is not there.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct NameSet(u128);
-
-impl NameSet {
-    /// The names of a record: of all elements around, of and in it.
-    #[must_use]
-    pub fn of(root: Element<'_>) -> NameSet {
-        let bits = root.descendants().map(|element| NameSet::bit(element.local()));
-        NameSet(bits.fold(0, |all, bit| all | bit))
-    }
-
-    fn bit(name: &str) -> u128 {
-        let ends = name.as_bytes().first().zip(name.as_bytes().last());
-        let (first, last) = ends.map_or((0, 0), |(a, b)| (usize::from(*a), usize::from(*b)));
-        1 << ((7 * first + 31 * last + 5 * name.len()) % 128)
-    }
-
-    fn meets(self, other: NameSet) -> bool {
-        self.0 & other.0 != 0
-    }
+    /// For each path of the union the names without all of which it leads nowhere.
+    needs: Vec<NameSet>,
 }
 
 /// Paths one of which leads to a node.
@@ -155,7 +132,7 @@ enum OaiHeader {
 struct NameTest {
     namespace: NamespaceTest,
     /// `None` is `*`.
-    local: Option<String>,
+    local: Option<LocalName>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,25 +142,29 @@ enum NamespaceTest {
 }
 
 impl NameTest {
-    /// As [`NameTest::matches`] its name, which is looked at only as far as needed.
     #[inline]
     fn means(&self, element: Element<'_>) -> bool {
-        self.local.as_ref().is_none_or(|local| element.is_local(local))
-            && match &self.namespace {
-                NamespaceTest::Any => true,
-                NamespaceTest::OneOf(known) => {
-                    let namespace = element.namespace();
-                    known.iter().any(|known| known == namespace)
-                }
-            }
+        self.local.as_ref().is_none_or(|local| element.is_named(local))
+            && self.namespace.holds(|| element.namespace())
     }
 
-    fn matches(&self, name: Name<'_>) -> bool {
-        self.local.as_ref().is_none_or(|local| local == name.local)
-            && match &self.namespace {
-                NamespaceTest::Any => true,
-                NamespaceTest::OneOf(known) => known.iter().any(|known| known == name.namespace),
+    #[inline]
+    fn means_attribute(&self, attribute: &Attribute<'_>) -> bool {
+        self.local.as_ref().is_none_or(|local| attribute.is_named(local))
+            && self.namespace.holds(|| attribute.namespace())
+    }
+}
+
+impl NamespaceTest {
+    #[inline]
+    fn holds<'t>(&self, namespace: impl Fn() -> &'t str) -> bool {
+        match self {
+            NamespaceTest::Any => true,
+            NamespaceTest::OneOf(known) => {
+                let namespace = namespace();
+                known.iter().any(|known| known == namespace)
             }
+        }
     }
 }
 
@@ -195,17 +176,15 @@ impl XmlPath {
     /// that stands for no namespace.
     pub fn parse(text: &str, namespaces: &Namespaces) -> Result<XmlPath, SelectorError> {
         let union = parse::parse(text, namespaces)?;
-        let names = union.first_names().map_or(u128::MAX, |names| {
-            names.into_iter().fold(0, |all, name| all | NameSet::bit(name))
-        });
-        Ok(XmlPath { union, names: NameSet(names) })
+        let needs = union.paths.iter().map(Path::needs).collect();
+        Ok(XmlPath { union, needs })
     }
 
-    /// Whether it may lead anywhere in a record with elements of these names.
+    /// Whether it may lead anywhere in a record with elements and attributes of these names.
     #[inline]
     #[must_use]
     pub fn may_lead(&self, names: NameSet) -> bool {
-        self.names.meets(names)
+        self.needs.iter().any(|needs| names.may_hold(*needs))
     }
 
     /// Calls `found` with every node the path leads to, each once, in document order.
@@ -245,12 +224,59 @@ impl XmlPath {
 }
 
 impl Step {
-    fn element_name(&self) -> Option<&str> {
+    fn name(&self) -> Option<&LocalName> {
         match &self.axis {
-            Axis::Child(name) | Axis::Descendant { name, .. } | Axis::Own(Some(name)) => {
-                name.local.as_deref()
-            }
+            Axis::Child(name)
+            | Axis::Descendant { name, .. }
+            | Axis::Own(Some(name))
+            | Axis::Attribute(name) => name.local.as_ref(),
             _ => None,
+        }
+    }
+
+    /// Whether some of its nodes may be left out, or it looks at others on the way.
+    fn is_picky(&self) -> bool {
+        !self.predicates.is_empty() || matches!(self.axis, Axis::Group(_))
+    }
+}
+
+impl Step {
+    // To the nodes that its predicates leave, telling what these look at, and on from there.
+    fn walk_narrowed<'t>(
+        &self,
+        rest: &[Step],
+        root: Element<'t>,
+        node: XmlNode<'t>,
+        visit: &mut dyn FnMut(Visit<'t>),
+    ) {
+        let go_on = |node: XmlNode<'t>, visit: &mut dyn FnMut(Visit<'t>)| {
+            for predicate in &self.predicates {
+                predicate.reads(root, node, visit);
+            }
+            walk(rest, root, node, visit);
+        };
+        // Without positions each node stands for itself.
+        if self.predicates.iter().all(|predicate| matches!(predicate, Predicate::Test(_))) {
+            return self.axis.walk(root, node, &mut |met| match met {
+                Visit::Found(node) => {
+                    if self.predicates.iter().all(|predicate| predicate.passes(root, node)) {
+                        go_on(node, visit);
+                    }
+                }
+                Visit::Read(_) => visit(met),
+            });
+        }
+        let mut nodes = Vec::new();
+        self.axis.walk(root, node, &mut |met| match met {
+            Visit::Found(node) => nodes.push(node),
+            Visit::Read(_) => visit(met),
+        });
+        let by_parent = matches!(self.axis, Axis::Descendant { .. });
+        for predicate in &self.predicates {
+            predicate.narrow(root, by_parent, &mut nodes);
+        }
+        for node in nodes {
+            go_on(node, visit);
         }
     }
 }
@@ -259,12 +285,6 @@ impl Union {
     fn new(paths: Vec<Path>) -> Union {
         let in_order = paths.len() == 1 && paths.iter().all(Path::is_in_order);
         Union { paths, in_order }
-    }
-
-    /// Local names of elements without any of which, somewhere in the record, the paths lead
-    /// nowhere; `None` when that cannot be said.
-    fn first_names(&self) -> Option<Vec<&str>> {
-        self.paths.iter().map(Path::first_name).collect()
     }
 
     fn walk<'t>(&self, root: Element<'t>, current: XmlNode<'t>, visit: &mut dyn FnMut(Visit<'t>)) {
@@ -289,14 +309,13 @@ impl Path {
         walk(&self.steps, root, start, visit);
     }
 
-    // What a predicate on the way to it looks at counts as read, wherever the path leads.
-    fn first_name(&self) -> Option<&str> {
-        let mut steps = self.steps.iter();
-        steps.find_map(|step| match step.element_name() {
-            Some(name) => Some(Some(name)),
-            None if step.predicates.is_empty() && !matches!(step.axis, Axis::Group(_)) => None,
-            None => Some(None),
-        })?
+    // Names that stand in a record in which it leads anywhere. Behind a predicate nothing is said:
+    // what that looks at counts as read, wherever the path leads.
+    fn needs(&self) -> NameSet {
+        let picky = self.steps.iter().position(Step::is_picky);
+        let steps = self.steps.iter().take(picky.map_or(self.steps.len(), |at| at + 1));
+        let names = steps.filter_map(Step::name).map(NameSet::of);
+        names.fold(NameSet::default(), NameSet::union)
     }
 
     // Steps to children keep the order of the nodes they start from unless one of these stands in
@@ -322,26 +341,23 @@ fn walk<'t>(
     visit: &mut dyn FnMut(Visit<'t>),
 ) {
     let Some((step, rest)) = steps.split_first() else { return visit(Visit::Found(node)) };
-    if step.predicates.is_empty() {
-        return step.axis.walk(root, node, &mut |met| match met {
+    match (&step.axis, node) {
+        _ if !step.predicates.is_empty() => step.walk_narrowed(rest, root, node, visit),
+        // What most paths are made of, without a call for each node that is not meant.
+        (Axis::Child(name), XmlNode::Element(element)) => {
+            for child in element.elements().filter(|child| name.means(*child)) {
+                walk(rest, root, XmlNode::Element(child), visit);
+            }
+        }
+        (Axis::Attribute(name), XmlNode::Element(element)) => {
+            for attribute in element.attributes().filter(|found| name.means_attribute(found)) {
+                walk(rest, root, XmlNode::Attribute(attribute), visit);
+            }
+        }
+        (axis, _) => axis.walk(root, node, &mut |met| match met {
             Visit::Found(node) => walk(rest, root, node, visit),
             Visit::Read(_) => visit(met),
-        });
-    }
-    let mut nodes = Vec::new();
-    step.axis.walk(root, node, &mut |met| match met {
-        Visit::Found(node) => nodes.push(node),
-        Visit::Read(_) => visit(met),
-    });
-    let by_parent = matches!(step.axis, Axis::Descendant { .. });
-    for predicate in &step.predicates {
-        predicate.narrow(root, by_parent, &mut nodes);
-    }
-    for node in nodes {
-        for predicate in &step.predicates {
-            predicate.reads(root, node, visit);
-        }
-        walk(rest, root, node, visit);
+        }),
     }
 }
 
@@ -378,7 +394,7 @@ impl Axis {
             Axis::Own(Some(name)) if name.means(element) => found(node),
             Axis::Attribute(name) => element
                 .attributes()
-                .filter(|attribute| name.matches(attribute.name()))
+                .filter(|attribute| name.means_attribute(attribute))
                 .for_each(|attribute| found(XmlNode::Attribute(attribute))),
             Axis::Text => element.texts().for_each(|text| found(XmlNode::Text(text))),
             Axis::Own(_) | Axis::Parent | Axis::Header(_) | Axis::Group(_) => {}

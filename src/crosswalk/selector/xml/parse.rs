@@ -15,6 +15,7 @@
 use super::predicate::{Comparison, Predicate, Relation, Test};
 use super::{Axis, NameTest, NamespaceTest, Namespaces, OaiHeader, Path, Step, Union};
 use crate::crosswalk::selector::{Cursor, SelectorError};
+use crate::xml::tree::LocalName;
 
 /// Groups and predicates may stand so deep in one another.
 const MAX_DEPTH: usize = 16;
@@ -310,6 +311,6 @@ impl<'t> Parser<'t> {
     }
 }
 
-fn named(local: &str) -> Option<String> {
-    (local != "*").then(|| local.to_owned())
+fn named(local: &str) -> Option<LocalName> {
+    (local != "*").then(|| LocalName::new(local))
 }

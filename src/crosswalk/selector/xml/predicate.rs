@@ -62,12 +62,18 @@ impl Predicate {
         by_parent: bool,
         nodes: &mut Vec<XmlNode<'t>>,
     ) {
-        let parent = |node: &XmlNode<'_>| match by_parent {
-            true => node.parent().map(Element::index),
-            false => None,
-        };
+        let parent = |node: &XmlNode<'_>| node.parent().map(Element::index);
         match self {
             Predicate::Test(test) => nodes.retain(|node| test.passes(root, *node)),
+            Predicate::Position(wanted) if !by_parent => {
+                let kept = nodes.get(wanted - 1).copied();
+                nodes.clear();
+                nodes.extend(kept);
+            }
+            Predicate::Last if !by_parent => {
+                let last = nodes.len().saturating_sub(1);
+                nodes.drain(..last);
+            }
             Predicate::Position(wanted) => {
                 let mut counts = HashMap::new();
                 nodes.retain(|node| {
@@ -81,6 +87,14 @@ impl Predicate {
                     nodes.iter().map(|node| (parent(node), node.index())).collect();
                 nodes.retain(|node| last.get(&parent(node)) == Some(&node.index()));
             }
+        }
+    }
+
+    /// Whether a node passes, whatever others there are.
+    pub(super) fn passes<'t>(&self, root: Element<'t>, node: XmlNode<'t>) -> bool {
+        match self {
+            Predicate::Test(test) => test.passes(root, node),
+            Predicate::Position(_) | Predicate::Last => true,
         }
     }
 
