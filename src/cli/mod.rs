@@ -262,6 +262,12 @@ async fn signal() {
     let _interrupted = interrupt.await;
 }
 
+/// For one task after another: nothing is handed from thread to thread.
+fn runtime_of_one_thread() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Ok(runtime.context("cannot start the async runtime")?)
+}
+
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     Ok(runtime.context("cannot start the async runtime")?)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use serde::Serialize;
 
-use super::super::{Failure, Outcome, runtime, talk, usage};
+use super::super::{Failure, Outcome, runtime_of_one_thread, talk, usage};
 use super::endpoint::EndpointArguments;
 use super::failure;
 use crate::oai::ListVerb;
@@ -82,7 +82,7 @@ pub fn run(arguments: Arguments, verb: ListVerb) -> Result<Outcome, Failure> {
         false => Ok(()),
     };
     let harvest = Harvest::new(&client, verb, selection, journal, &mut take);
-    let report = runtime()?.block_on(harvest.run()).map_err(failure)?;
+    let report = runtime_of_one_thread()?.block_on(harvest.run()).map_err(failure)?;
     out.flush()?;
     tell(&report, arguments.report.as_deref())
 }

@@ -20,6 +20,9 @@ use crate::record::Warning;
 /// So many redirects are followed.
 const MAX_REDIRECTS: u32 = 8;
 
+/// Room is made for so many bytes when an answer announces them, and for more as they come.
+const MAX_ANNOUNCED: usize = 1024 * 1024;
+
 /// An answer, whatever its status.
 #[derive(Debug, Clone)]
 pub struct Reply {
@@ -220,7 +223,8 @@ impl Client {
 
     async fn read(&self, mut response: reqwest::Response, end: Instant) -> Result<Reply, Fault> {
         let limits = &self.endpoint.limits;
-        let mut packed = Vec::new();
+        let announced = response.content_length().and_then(|bytes| usize::try_from(bytes).ok());
+        let mut packed = Vec::with_capacity(announced.unwrap_or(0).min(MAX_ANNOUNCED));
         let mut incomplete = None;
         loop {
             let piece = async { timeout(limits.idle, response.chunk()).await };
