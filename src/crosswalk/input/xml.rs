@@ -43,7 +43,7 @@ impl<'r> XmlInput<'r> {
         account: &mut Account,
         found: &mut dyn FnMut(&mut Account, usize, ClassNumber, &str),
     ) {
-        let mut leaves = Leaves { input: self, account, found, latest: ("", None) };
+        let mut leaves = Leaves { input: self, account, found, latest: None };
         leaves.walk(self.record, None);
     }
 
@@ -79,7 +79,7 @@ struct Leaves<'l, 'r> {
     account: &'l mut Account,
     found: &'l mut dyn FnMut(&mut Account, usize, ClassNumber, &str),
     /// The namespace of the latest name, and the crosswalk's prefix for it.
-    latest: (&'r str, Option<&'r str>),
+    latest: Option<(&'r str, Option<&'r str>)>,
 }
 
 impl<'r> Leaves<'_, 'r> {
@@ -114,10 +114,12 @@ impl<'r> Leaves<'_, 'r> {
         name: Name<'r>,
     ) -> ClassNumber {
         // The same place in the tree is the same namespace; most names are of one.
-        if !std::ptr::eq(self.latest.0, name.namespace) {
-            self.latest = (name.namespace, self.input.namespaces.prefix_of(name.namespace));
-        }
-        let prefix = self.latest.1.unwrap_or(name.prefix);
+        let prefix = match self.latest {
+            Some((namespace, prefix)) if std::ptr::eq(namespace, name.namespace) => prefix,
+            _ => self.input.namespaces.prefix_of(name.namespace),
+        };
+        self.latest = Some((name.namespace, prefix));
+        let prefix = prefix.unwrap_or(name.prefix);
         self.account.below(class, PathStep { sign, prefix, name: name.local })
     }
 }

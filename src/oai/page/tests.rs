@@ -104,6 +104,36 @@ fn junk_around_the_document_and_missing_namespaces_are_warnings() {
 }
 
 #[test]
+fn a_record_that_is_scanned_is_read_as_any_other() {
+    let about = "<about><x xmlns=\"urn:x\">&#228;</x></about>";
+    let header = "<header status=' deleted '><identifier> a&amp;b </identifier>\
+                  <datestamp>2026-01-01</datestamp><setSpec>s</setSpec><setSpec> </setSpec></header>";
+    for (plain, cut) in [
+        (true, record(1, "Heu &amp; Stroh")),
+        (true, record(1, "Heu").replace("</record>", &format!("{about}</record>"))),
+        (true, header.to_owned()),
+        (true, format!("<record>{header}<metadata>\n</metadata></record>")),
+        (false, header.replace("status=", "status='' status=")),
+        (false, header.replace(" deleted ", "&#32;deleted")),
+        (false, record(1, "Heu\r\n")),
+        (false, record(1, "Heu\u{FFFE}")),
+        (false, record(1, "Heu &#xFFFF;")),
+        (false, record(1, "Heu &#7;")),
+        (false, record(1, "Heu &nbsp;")),
+        (false, record(1, "Heu & Stroh")),
+        (false, record(1, "<![CDATA[Heu]]>")),
+        (false, record(1, "Heu</dc:titel>")),
+        (false, "<record><header/></record>".to_owned()),
+    ] {
+        let scanned = record::read_plain(&cut, None);
+        assert_eq!(scanned.is_some(), plain, "{cut}");
+        if let Some(scanned) = scanned {
+            assert_eq!(scanned, record::read(cut.as_bytes(), None, Options::default()), "{cut}");
+        }
+    }
+}
+
+#[test]
 fn what_is_broken_in_a_record_stays_there() {
     let records = record(1, "Kühe &nbsp; & Heu \u{3}&#x1F;!")
         + "<record><header><identifier>b</identifier></header><metadata><a></b></metadata></record>"

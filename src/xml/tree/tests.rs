@@ -237,8 +237,86 @@ fn piece() -> impl Strategy<Value = String> {
     prop_oneof![8 => prop::sample::select(marks.to_vec()).prop_map(str::to_owned), 1 => ".{0,3}"]
 }
 
+// A well-formed document; with odd pieces, which need the whole reader, or refuse it.
+fn document(odd: bool) -> impl Strategy<Value = String> {
+    let plain = [
+        "text",
+        " ",
+        "\n",
+        "\t",
+        "ä",
+        "&amp;",
+        "&#228;",
+        "&#13;",
+        "]]>",
+        "<e xmlns='urn:2'/>",
+        "<p:e p:x='1' x='2' />",
+        "<f y='&quot; > \"' />",
+        "<g xmlns:q='urn:3' q:y=''\n></g>",
+    ];
+    let odder = [
+        "&#1;",
+        "&nbsp;",
+        "&",
+        "\r",
+        "\u{1}",
+        "<!--c-->",
+        "<![CDATA[x]]>",
+        "<?x?>",
+        "<q:g/>",
+        "<f y='1' y='2'/>",
+        "<f xmlns:q='urn:2' p:y='1' q:y='2'/>",
+        "<f y='\t'/>",
+        "<ä/>",
+        "<f  >x</f >",
+    ];
+    let weight = u32::from(odd);
+    let leaf = prop_oneof![
+        8 => prop::sample::select(plain.to_vec()),
+        weight => prop::sample::select(odder.to_vec()),
+    ];
+    let inside = leaf.prop_map(str::to_owned).prop_recursive(4, 40, 6, |inner| {
+        let tags = [
+            ("a", ""),
+            ("p:b", ""),
+            ("p:b", " xmlns:p='urn:3'"),
+            ("c", " xmlns=''"),
+            ("d", " xml:lang='de' p:k=\"v\""),
+        ];
+        (prop::sample::select(tags.to_vec()), prop::collection::vec(inner, 0..6)).prop_map(
+            |((name, attributes), inside)| {
+                format!("<{name}{attributes}>{}</{name}>", inside.concat())
+            },
+        )
+    });
+    prop::collection::vec(inside, 0..8)
+        .prop_map(|inside| format!("<r xmlns='urn:1' xmlns:p='urn:2'>{}</r>\n", inside.concat()))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn what_one_scan_reads_is_what_the_whole_reader_reads(text in document(true), repair: bool) {
+        let (read, warnings) = read_with(&text, repair);
+        // A comment leaves a document to the whole reader.
+        let whole = read_with(&format!("{text}<!---->"), repair);
+        prop_assert_eq!((read, warnings), whole);
+    }
+
+    #[test]
+    fn a_document_without_oddities_is_read_in_one_scan(text in document(false)) {
+        let mut tree = Tree::default();
+        tree.text.push_str(&text);
+        prop_assert!(tree.read_plain(&text).is_some());
+        let (whole, warnings) = read_with(&format!("{text}<!---->"), false);
+        let whole = whole.unwrap();
+        prop_assert_eq!(&warnings, &[]);
+        prop_assert_eq!(tree.root(), whole.root());
+        let declared = |tree: &Tree| tree.namespaces().map(str::to_owned).collect::<Vec<_>>();
+        prop_assert_eq!(declared(&tree), declared(&whole));
+        prop_assert_eq!((tree.value_count(), tree.names()), (whole.value_count(), whole.names()));
+    }
 
     #[test]
     fn what_was_read_is_read_again_from_what_is_written(pieces in prop::collection::vec(piece(), 0..24), repair: bool) {
