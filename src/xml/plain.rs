@@ -193,9 +193,8 @@ impl<'x> Scanner<'x> {
     #[inline]
     fn name(&self, start: usize) -> Option<NameAt> {
         let mut local = start;
-        let mut at = start;
         let mut begins = true;
-        for byte in self.bytes.get(start..)? {
+        for (at, byte) in (start..).zip(self.bytes.get(start..)?) {
             match kind(*byte) {
                 BEGINS => begins = false,
                 CONTINUES if !begins => {}
@@ -206,7 +205,6 @@ impl<'x> Scanner<'x> {
                 OTHER if !begins => return Some(NameAt { start, local, end: at }),
                 _ => return None,
             }
-            at += 1;
         }
         None
     }
@@ -283,9 +281,9 @@ mod tests {
         let mut out = String::new();
         loop {
             match scanner.next()? {
-                Piece::Start(name) => out.push_str(&format!("<{}", &text[name.local..name.end])),
+                Piece::Start(name) => out.extend(["<", text.get(name.local..name.end)?]),
                 Piece::Attribute { .. } => {}
-                Piece::Text { start, end, .. } => resolve(&text[start..end], &mut out)?,
+                Piece::Text { start, end, .. } => resolve(text.get(start..end)?, &mut out)?,
                 Piece::End => out.push('>'),
                 Piece::Eof => return Some(out),
             }
