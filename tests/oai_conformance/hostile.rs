@@ -225,6 +225,7 @@ fn floods_are_refused_and_the_next_request_is_served() {
         ("a long head", get("verb=Identify", &format!("X-Flood: {megabyte}\r\n"))),
         ("many fields", get("verb=Identify", &"X-Flood: 1\r\n".repeat(10_000))),
         ("a long form", post(&format!("verb=Identify&x={megabyte}"), megabyte.len() + 16)),
+        ("a form of endless length", post("verb=Identify", usize::MAX / 2)),
     ];
     for (what, flood) in floods {
         // Closing the connection is an answer, too; waiting for more is not.

@@ -19,7 +19,7 @@ pub fn own_namespaces(site: &Site) {
     let namespaces = all(&formats, "metadataNamespace");
     let schemas = all(&formats, "schema");
     let formats = site.prefixes().into_iter().zip(namespaces).zip(schemas);
-    for ((prefix, namespace), schema) in formats.filter(|((prefix, _), _)| prefix == "oai_dc") {
+    for ((prefix, namespace), schema) in formats {
         for metadata in metadata(site, &prefix) {
             let element = metadata.trim_start().trim_start_matches('<');
             let name = element.split([' ', '>']).next().unwrap();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection, query, query_scalar};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, query, query_scalar};
 use tokio::sync::Mutex;
 
 use crate::record::Datestamp;
@@ -29,7 +29,6 @@ pub(super) struct Settling {
 impl Settling {
     /// Not connected yet.
     pub(super) fn new(options: SqliteConnectOptions) -> Settling {
-        let options = options.busy_timeout(BUSY);
         Settling { options, connection: Mutex::default(), settled: Settled::default() }
     }
 
@@ -38,19 +37,31 @@ impl Settling {
         self.settled.up_to(now, async |now| self.look(now).await).await
     }
 
+    // Connecting may have to wait longer: for another process that is just opening the file.
+    async fn connect(&self) -> Result<SqliteConnection, StoreError> {
+        let mut connection = self.options.connect().await?;
+        let busy = format!("pragma busy_timeout = {}", BUSY.as_millis());
+        query(AssertSqlSafe(busy)).execute(&mut connection).await?;
+        Ok(connection)
+    }
+
     async fn look(&self, now: i64) -> Result<i64, StoreError> {
         let now = now.min(Datestamp::from(Timestamp::now()).as_second());
         let mut place = self.connection.lock().await;
         let connection = match &mut *place {
             Some(connection) => connection,
-            place => place.insert(self.options.connect().await?),
+            place => place.insert(self.connect().await?),
         };
         let mut attempts = 0;
         loop {
-            let given = given(connection).await?;
-            match advance(connection, now).await {
+            let mut standing = None;
+            let advanced = async {
+                standing = given(connection).await?;
+                advance(connection, now).await
+            };
+            match advanced.await {
                 // Writers bring it forward themselves.
-                Err(StoreError::Contended(message)) => match given {
+                Err(StoreError::Contended(message)) => match standing {
                     Some(given) => return Ok(given),
                     None if attempts < ATTEMPTS => attempts += 1,
                     None => return Err(StoreError::Contended(message)),
