@@ -34,6 +34,8 @@ ENVIRONMENT = {
     for name, value in os.environ.items()
     if not name.startswith("WINDROW_") and name != "SOURCE_DATE_EPOCH"
 }
+# A server's log goes to a pipe that nobody empties: more than it holds would stop the server.
+ENVIRONMENT["WINDROW_LOG"] = "warn"
 ENVIRONMENT |= {"NO_PROXY": "*", "no_proxy": "*", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "ignore"}
 
 
