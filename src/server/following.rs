@@ -10,6 +10,9 @@ use crate::store::StoreError;
 /// Records looked at in one transaction.
 const STEP: u32 = 1000;
 
+/// How long the store is left alone between two steps.
+const BREATH: Duration = Duration::from_millis(20);
+
 /// How long the store is left alone when there was nothing more to do.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -51,6 +54,8 @@ async fn catch_up(shared: &Shared) {
                 if !step.more {
                     return;
                 }
+                // Others write, too.
+                tokio::time::sleep(BREATH).await;
             }
             // Another process is at it, or writes.
             Err(StoreError::Contended(_)) => return,

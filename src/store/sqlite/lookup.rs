@@ -22,7 +22,7 @@ const RECORDS: &str = "\
         coalesce(o.deleted, 0), o.version, o.matched \
     from json_each(?1) j \
     cross join records_metadata m on m.id = unhex(j.value) \
-    left join windrow_oai o on o.id = m.id";
+    left join windrow_oai o on o.id = +m.id";
 
 const PIDS: &str = "\
     select p.pid_value, p.object_uuid \
