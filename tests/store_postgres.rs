@@ -382,3 +382,11 @@ fn a_commit_whose_answer_is_lost_is_not_counted_twice() {
     assert!(lost.load(Ordering::Relaxed) >= 5, "{lost:?}");
     assert_eq!(database.text("select sum(read)::text from windrow_split"), "3000");
 }
+
+#[tokio::test]
+async fn a_claim_outlasts_the_run_within_it() {
+    let Some(database) = database() else { return };
+    let one = windrow::store::open(&database.url).await.unwrap();
+    let other = windrow::store::open(&database.url).await.unwrap();
+    crate::store_records::a_claim_outlasts_the_run_within_it(&*one, &*other).await;
+}

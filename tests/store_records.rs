@@ -179,3 +179,24 @@ macro_rules! on_every_keeper {
     };
 }
 pub(crate) use on_every_keeper;
+
+/// Two processes have `one` and `other`, of one database.
+pub async fn a_claim_outlasts_the_run_within_it(one: &dyn Store, other: &dyn Store) {
+    let is_free = async || match other.claim("meadow").await {
+        Ok(()) => {
+            other.release("meadow").await;
+            true
+        }
+        Err(StoreError::Running(_)) => false,
+        Err(error) => panic!("{error}"),
+    };
+    one.claim("meadow").await.unwrap();
+    one.claim("meadow").await.unwrap();
+    let run = one.begin_run("meadow", "v1", false, at(1)).await.unwrap();
+    one.end_run(run.id, windrow::store::RunState::Done, "{}", at(2)).await.unwrap();
+    assert!(!is_free().await, "who claimed it has yet to note what it loaded");
+    one.release("meadow").await;
+    assert!(!is_free().await);
+    one.release("meadow").await;
+    assert!(is_free().await);
+}

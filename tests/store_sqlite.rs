@@ -86,6 +86,13 @@ async fn a_pipeline_runs_once_at_a_time_and_leaves_no_file() {
 }
 
 #[tokio::test]
+async fn a_claim_outlasts_the_run_within_it() {
+    let folder = Folder::new();
+    let (one, other) = (sqlite(&folder).await, sqlite(&folder).await);
+    crate::store_records::a_claim_outlasts_the_run_within_it(&*one, &*other).await;
+}
+
+#[tokio::test]
 async fn revisions_are_valid_from_transaction_to_transaction() {
     let folder = Folder::new();
     let path = folder.path().join("store.db");

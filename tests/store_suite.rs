@@ -483,5 +483,7 @@ async fn a_claimed_pipeline_is_released(store: &dyn Store) {
     store.release("meadow").await;
     store.release("meadow").await;
     store.claim("meadow").await.unwrap();
-    store.begin_run("meadow", "definition", false, at(10)).await.unwrap();
+    let run = store.begin_run("meadow", "definition", false, at(10)).await.unwrap();
+    store.end_run(run.id, RunState::Done, "{}", at(20)).await.unwrap();
+    store.release("meadow").await;
 }

@@ -107,9 +107,14 @@ async fn work(
                 return Err(HarvestError::Halted.into());
             }
             let compared = reconcile(source, &**store, &harvests, order.clock.now());
-            reconciled = tokio::select! {
-                compared = compared => compared?,
+            let compared = tokio::select! {
+                compared = compared => compared,
                 () = order.halt.asked() => return Err(HarvestError::Halted.into()),
+            };
+            reconciled = match compared {
+                // What was harvested is loaded all the same.
+                Err(ReconcileError::Harvest(error)) => Some(Reconciled::refused(error.to_string())),
+                compared => compared?,
             };
         }
         definition.files = source.files(from_journal)?;

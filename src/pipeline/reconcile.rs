@@ -65,6 +65,13 @@ pub struct Reconciled {
     pub refused: Option<String>,
 }
 
+impl Reconciled {
+    /// No comparison: nothing was deleted.
+    pub(super) fn refused(reason: String) -> Reconciled {
+        Reconciled { refused: Some(reason), ..Reconciled::default() }
+    }
+}
+
 /// Why there is no comparison.
 #[derive(Debug, Error)]
 pub enum ReconcileError {

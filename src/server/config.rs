@@ -127,9 +127,6 @@ pub enum ConfigError {
     /// A page must hold something.
     #[error("page_size is {0}, expected 1 to 10000")]
     PageSize(u32),
-    /// Every repository must offer it.
-    #[error("formats have no oai_dc, which every repository must offer")]
-    NoDublinCore,
 }
 
 impl ServerConfig {

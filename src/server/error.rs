@@ -74,6 +74,10 @@ impl ServerError {
 
     fn status(&self) -> StatusCode {
         match self {
+            // These do not pass by themselves: nobody is asked to come again in a minute.
+            ServerError::Store(StoreError::Pattern { .. } | StoreError::Damaged(_)) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
             ServerError::Store(_) | ServerError::TooSlow | ServerError::TooManyRequests { .. } => {
                 StatusCode::SERVICE_UNAVAILABLE
             }

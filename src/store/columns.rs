@@ -1,6 +1,7 @@
 //! Values as the columns of every keeper hold them.
 
 use super::StoreError;
+use crate::record::SetSpec;
 
 /// A count; the integers of databases have a sign.
 pub(super) fn signed(number: u64) -> i64 {
@@ -21,4 +22,17 @@ pub(super) fn decompress(zstd: &[u8]) -> Result<Vec<u8>, StoreError> {
 /// sequence.
 pub(super) fn minted(recid: &str) -> Option<i64> {
     recid.parse().ok().filter(|number: &i64| *number > 0 && number.to_string() == recid)
+}
+
+/// A setSpec of `oaiserver_set`.
+pub(super) fn set_spec(text: &str) -> Result<SetSpec, StoreError> {
+    text.parse().map_err(|error| StoreError::Damaged(format!("oaiserver_set: {error}")))
+}
+
+/// setSpecs with spaces between them, in any order and more than once: each once, in order.
+pub(super) fn set_specs(sets: &str) -> Result<Vec<SetSpec>, StoreError> {
+    let mut specs: Vec<&str> = sets.split_whitespace().collect();
+    specs.sort_unstable();
+    specs.dedup();
+    specs.into_iter().map(set_spec).collect()
 }

@@ -58,7 +58,13 @@ impl Patterns {
         if self.rows.is_empty() {
             return String::new();
         }
-        let document = serde_json::from_str(json).unwrap_or(Value::Null);
+        let document: Value = match serde_json::from_str(json) {
+            Ok(document) => document,
+            Err(error) => {
+                tracing::error!(%error, "a record cannot be read: it stays in the sets it was in");
+                return before.to_owned();
+            }
+        };
         let stays = |spec: &&str| {
             let is_pattern = self.rows.iter().any(|(of, _)| of == spec);
             is_pattern && !self.sets.iter().any(|(of, _)| of == spec)

@@ -5,6 +5,7 @@
 
 mod types;
 mod extension;
+mod claims;
 mod columns;
 mod failure;
 mod plan;
@@ -300,11 +301,12 @@ pub trait Store: Send + Sync {
         limit: u32,
     ) -> Result<Vec<String>, StoreError>;
 
-    /// Keeps others from running a pipeline until it is released or this process ends, as
-    /// `begin_run` does; fails with `Running` when another process has it.
+    /// Keeps others from running a pipeline until it is released as often as it was claimed, or this
+    /// process ends; the end of a run within the claim does not release it. Fails with `Running`
+    /// when another process has it.
     async fn claim(&self, pipeline: &str) -> Result<(), StoreError>;
 
-    /// Lets go of a pipeline, as `end_run` does; nothing happens when it was not claimed.
+    /// Takes a claim back; nothing happens when there is none.
     async fn release(&self, pipeline: &str);
 
     /// The pipelines that run at set times, by name.

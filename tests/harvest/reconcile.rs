@@ -121,6 +121,18 @@ fn a_list_that_is_not_whole_deletes_nothing() {
 }
 
 #[test]
+fn what_came_is_loaded_though_identifiers_cannot_be_asked_for() {
+    let later = |request: &Request, answer: Answer| match request.is("ListIdentifiers") {
+        true => Answer::status(503, "Night").header("Retry-After", "86400"),
+        false => answer,
+    };
+    let night = Night::with(forgetful(20), "  reconcile: 7 days\n", later);
+    let ended = run_on_day(&night, 0, &[]);
+    assert_eq!((ended.status, night.rows(LIVE)), (Some(2), "20 of 20".to_owned()));
+    assert!(ended.stderr.contains("nothing was deleted"), "{}", ended.stderr);
+}
+
+#[test]
 fn a_record_that_only_the_list_passes_over_stays() {
     let passes = |request: &Request, answer: Answer| match request.is("ListIdentifiers") {
         true if answer.text().contains("meadow.example:7<") => {

@@ -89,7 +89,14 @@ impl Runner {
     pub async fn run(&mut self) -> Result<Outcome, Failure> {
         loop {
             let stops = self.halt.is_asked();
-            let wait = if stops { LOOK } else { self.begin().await? };
+            let wait = match self.begin(stops).await {
+                Ok(wait) => wait,
+                Err(error) if self.may_pass(&error) => {
+                    talk(format_args!("{error}; tried again"));
+                    LOOK
+                }
+                Err(error) => return Err(error.into()),
+            };
             if self.tasks.is_empty() && (stops || self.mode == Mode::Once) {
                 return self.end();
             }
@@ -105,8 +112,16 @@ impl Runner {
         }
     }
 
-    // Begins what is due and has room; answers how long to wait for the next.
-    async fn begin(&mut self) -> Result<Duration, Failure> {
+    // One that runs for ever outlasts a store that is away for a while.
+    fn may_pass(&self, error: &StoreError) -> bool {
+        self.mode == Mode::ForEver && error.is_transient()
+    }
+
+    // Begins what is due and has room, unless it `stops`; answers how long to wait for the next.
+    async fn begin(&mut self, stops: bool) -> Result<Duration, StoreError> {
+        if stops {
+            return Ok(LOOK);
+        }
         for line in self.timetable.look() {
             self.broken = true;
             talk(format_args!("{line}"));
@@ -139,7 +154,7 @@ impl Runner {
     }
 
     // What the store knows. A pipeline that it does not know counts from now.
-    async fn remember(&mut self) -> Result<(), Failure> {
+    async fn remember(&mut self) -> Result<(), StoreError> {
         let entries = self.store.schedule().await?;
         self.entries = entries.into_iter().map(|entry| (entry.pipeline.clone(), entry)).collect();
         let now = self.clock.now();
@@ -159,7 +174,7 @@ impl Runner {
         Ok(())
     }
 
-    async fn start(&mut self, turn: Turn) -> Result<(), Failure> {
+    async fn start(&mut self, turn: Turn) -> Result<(), StoreError> {
         let now = self.clock.now();
         if self.elsewhere.get(&turn.name).is_some_and(|until| *until > now) {
             return Ok(());
@@ -171,10 +186,16 @@ impl Runner {
                 self.is_elsewhere(&turn.name, &error, now);
                 return Ok(());
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
         // It may have been served by another process, just before it was ours.
-        let entries = self.store.schedule().await?;
+        let entries = match self.store.schedule().await {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.store.release(&turn.name).await;
+                return Err(error);
+            }
+        };
         let served = entries.iter().find(|entry| entry.pipeline == turn.name);
         if served.is_some_and(|entry| entry.served >= turn.scheduled.as_second()) {
             self.store.release(&turn.name).await;
@@ -191,8 +212,11 @@ impl Runner {
             halt: self.halt.clone(),
         };
         self.tasks.spawn(async move {
-            let result = take(&turn.path, order).await;
-            Ran { turn, started: now, result }
+            let path = turn.path.clone();
+            // On its own: what breaks off one run leaves the others alone.
+            let result = tokio::spawn(async move { take(&path, order).await }).await;
+            let broke = |error| Err(Failure::Failed(anyhow!("the run broke off: {error}")));
+            Ran { turn, started: now, result: result.unwrap_or_else(broke) }
         });
         Ok(())
     }
@@ -210,11 +234,23 @@ impl Runner {
     }
 
     // Tells how a turn ended, and puts it into the store.
-    async fn note(&mut self, ran: Ran) -> Result<(), Failure> {
+    async fn note(&mut self, ran: Ran) -> Result<(), StoreError> {
+        let name = ran.turn.name.clone();
+        let noted = self.note_turn(ran).await;
+        // Whatever became of it, and not before it is noted: another process may have it now.
+        self.store.release(&name).await;
+        match noted {
+            Err(error) if self.may_pass(&error) => {
+                talk(format_args!("{name}: {error}; this time is served again"));
+                Ok(())
+            }
+            noted => noted,
+        }
+    }
+
+    async fn note_turn(&mut self, ran: Ran) -> Result<(), StoreError> {
         let Ran { turn, started, result } = ran;
         self.running.remove(&turn.name);
-        // Whatever became of it, another process may have it now.
-        self.store.release(&turn.name).await;
         if self.halt.is_asked() && matches!(result, Err(Failure::TryLater(_))) {
             talk(format_args!("{}: stopped, and goes on from there the next time", turn.name));
             return Ok(());
@@ -245,8 +281,7 @@ impl Runner {
             message: Some(message),
             run_id,
         };
-        self.store.note_schedule(&entry).await?;
-        Ok(())
+        self.store.note_schedule(&entry).await
     }
 
     fn end(&self) -> Result<Outcome, Failure> {

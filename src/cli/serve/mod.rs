@@ -116,24 +116,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         let serializers = Arc::new(site.serializers);
         let state = ServerState { store, serializers, config, clock, token_keys };
         talk(format_args!("OAI-PMH at http://{address}/oai, health at http://{address}/health"));
-        serve(listener, state, shutdown()).await?;
+        serve(listener, state, super::signal()).await?;
         Ok(Outcome::Clean)
     })
-}
-
-/// Resolves when the process is asked to end.
-async fn shutdown() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    let _interrupted = interrupt.await;
 }

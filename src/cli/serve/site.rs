@@ -120,6 +120,15 @@ impl Reading<'_> {
         fitting
     }
 
+    fn at_least_one(&mut self, fields: Fields<'_>, key: &str) -> Option<u32> {
+        let node = fields.get(key)?;
+        let number = self.number(fields, key)?;
+        if number == 0 {
+            self.check.error("E0103", node.span, format!("{key} is 0, expected 1 or more"));
+        }
+        Some(number)
+    }
+
     fn texts(&mut self, key: &str) -> Option<Vec<String>> {
         let node = self.fields.get(key)?;
         let texts = self.check.one_or_many(node).iter().map(|item| self.check.text(item, key));
@@ -183,15 +192,15 @@ impl Reading<'_> {
         let Some(node) = self.fields.get("limits") else { return limits };
         let fields = self.check.fields(node, "limits", LIMITS);
         limits.requests_per_minute =
-            self.number(fields, "requests_per_minute").and_then(NonZeroU32::new);
+            self.at_least_one(fields, "requests_per_minute").and_then(NonZeroU32::new);
         let mut seconds = |key: &str, default: Duration| {
             self.number(fields, key).map_or(default, Duration::from_secs)
         };
         limits.idle = seconds("idle", limits.idle);
         limits.answer = seconds("answer", limits.answer);
         limits.shutdown = seconds("shutdown", limits.shutdown);
-        if let Some(connections) = self.number::<u32>(fields, "connections") {
-            limits.connections = usize::try_from(connections.max(1)).unwrap_or(usize::MAX);
+        if let Some(connections) = self.at_least_one(fields, "connections") {
+            limits.connections = usize::try_from(connections).unwrap_or(usize::MAX);
         }
         limits.cache_bytes = self.number(fields, "cache_bytes").unwrap_or(limits.cache_bytes);
         limits

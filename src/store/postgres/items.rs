@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::json::canonical;
 use crate::record::{Datestamp, SetSpec};
-use crate::store::columns::{decompress, unsigned};
+use crate::store::columns::{decompress, set_spec, set_specs, unsigned};
 use crate::store::listing::Patterns;
 use crate::store::{Item, ItemContent, ItemHeader, ItemQuery, Set, SourceBytes, StoreError};
 
@@ -259,15 +259,4 @@ fn item(row: &PgRow, content: ItemContent) -> Result<Item, StoreError> {
         }
     }
     Ok(item)
-}
-
-fn set_specs(sets: &str) -> Result<Vec<SetSpec>, StoreError> {
-    let mut specs: Vec<&str> = sets.split_whitespace().collect();
-    specs.sort_unstable();
-    specs.dedup();
-    specs.into_iter().map(set_spec).collect()
-}
-
-fn set_spec(text: &str) -> Result<SetSpec, StoreError> {
-    text.parse().map_err(|error| StoreError::Damaged(format!("oaiserver_set: {error}")))
 }

@@ -294,11 +294,11 @@ impl Store for PostgresStore {
     }
 
     async fn claim(&self, pipeline: &str) -> Result<(), StoreError> {
-        self.running.lock().await.begin(pipeline).await
+        self.running.lock().await.claim(pipeline).await
     }
 
     async fn release(&self, pipeline: &str) {
-        self.running.lock().await.end(pipeline).await;
+        self.running.lock().await.release(pipeline).await;
     }
 
     async fn schedule(&self) -> Result<Vec<ScheduleEntry>, StoreError> {

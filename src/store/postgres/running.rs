@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection, query_scalar};
 
 use crate::store::StoreError;
+use crate::store::claims::Claims;
 
 /// Advisory locks on one connection that does nothing else. The server lets go of them when the
 /// connection ends, however it ends.
@@ -14,12 +15,13 @@ pub(super) struct Running {
     options: PgConnectOptions,
     connection: Option<PgConnection>,
     pipelines: BTreeSet<String>,
+    claims: Claims,
 }
 
 impl Running {
     /// No pipeline yet, and no connection.
     pub(super) fn new(options: PgConnectOptions) -> Running {
-        Running { options, connection: None, pipelines: BTreeSet::new() }
+        Running { options, connection: None, pipelines: BTreeSet::new(), claims: Claims::default() }
     }
 
     /// Locks a pipeline, unless this process has it already.
@@ -35,9 +37,24 @@ impl Running {
         Ok(())
     }
 
-    /// Lets go of a pipeline.
+    /// As [`Running::begin`], until it is released.
+    pub(super) async fn claim(&mut self, pipeline: &str) -> Result<(), StoreError> {
+        self.begin(pipeline).await?;
+        self.claims.add(pipeline);
+        Ok(())
+    }
+
+    /// Takes a claim back.
+    pub(super) async fn release(&mut self, pipeline: &str) {
+        if self.claims.take(pipeline) {
+            self.end(pipeline).await;
+        }
+    }
+
+    /// Lets go of a pipeline that nobody claims.
     pub(super) async fn end(&mut self, pipeline: &str) {
-        if self.pipelines.remove(pipeline)
+        if !self.claims.has(pipeline)
+            && self.pipelines.remove(pipeline)
             && let Some(connection) = &mut self.connection
         {
             let unlock = query_scalar("select pg_advisory_unlock($1)").bind(key(pipeline));

@@ -13,26 +13,26 @@ use crate::store::follow::{Place, Stretch};
 use crate::store::plan::{Change, RecordState, Revision};
 use crate::store::{Event, Followed, StoreError, listing};
 
-const RECORDS: &str =
+pub(super) const RECORDS: &str =
     "select 0, id, false from records_metadata where id > ?1 order by id limit ?2";
 
 // A plus takes the affinity from Invenio's `binary(16)`, which is numeric: with it the key of
 // `windrow_oai`, a blob, is not used, and each look is at the whole table.
-const REVISIONS: &str = "\
+pub(super) const REVISIONS: &str = "\
     select v.transaction_id, v.id, exists(select 1 from windrow_oai o \
         join records_metadata m on m.id = o.id where o.id = +v.id and o.version = m.version_id) \
     from records_metadata_version v \
     where v.transaction_id >= ?1 and (v.transaction_id, v.id) > (?1, ?2) \
     order by v.transaction_id, v.id limit ?3";
 
-const CURRENT: &str = "\
+pub(super) const CURRENT: &str = "\
     select m.id, m.json, m.updated, coalesce(o.pid_value, (select min(p.pid_value) \
         from pidstore_pid p where p.object_type = 'rec' and p.object_uuid = m.id \
         and +p.pid_type = 'recid'), '') \
     from json_each(?1) j cross join records_metadata m on m.id = unhex(j.value) \
     left join windrow_oai o on o.id = +m.id";
 
-const GONE: &str = "\
+pub(super) const GONE: &str = "\
     select o.id, o.pid_value, o.datestamp, o.sets, o.matched, coalesce(o.version, 0) \
     from json_each(?1) j cross join windrow_oai o on o.id = unhex(j.value) \
     where not o.deleted and not exists (select 1 from records_metadata m where m.id = o.id)";

@@ -5,7 +5,7 @@ use sqlx::{Arguments, Row, query, query_scalar, query_with};
 use uuid::Uuid;
 
 use crate::record::{Datestamp, SetSpec};
-use crate::store::columns::{decompress, unsigned};
+use crate::store::columns::{decompress, set_spec, set_specs, unsigned};
 use crate::store::listing::Patterns;
 use crate::store::{Item, ItemContent, ItemHeader, ItemQuery, Set, SourceBytes, StoreError};
 
@@ -70,7 +70,7 @@ macro_rules! one {
         concat!(
             "select ",
             $columns,
-            " from pidstore_pid p join windrow_oai o on o.id = p.object_uuid ",
+            " from pidstore_pid p join windrow_oai o on o.id = +p.object_uuid ",
             $join,
             " where p.pid_type = 'recid' and p.pid_value = ?1",
             $end
@@ -126,13 +126,9 @@ pub(super) async fn list(
     item_query: &ItemQuery,
 ) -> Result<Vec<Item>, StoreError> {
     check_pattern(connection, item_query).await?;
-    let sql = match item_query.set_spec {
-        None => list!(all, item_query.content, " order by o.datestamp, o.id limit ?5"),
-        Some(_) => list!(of_set, item_query.content, " order by s.datestamp, s.id limit ?5"),
-    };
     let mut arguments = arguments(item_query, item_query.after)?;
     arguments.add(item_query.limit).map_err(sqlx::Error::Encode)?;
-    let rows = query_with(sql, arguments).fetch_all(connection).await?;
+    let rows = query_with(list_sql(item_query), arguments).fetch_all(connection).await?;
     rows.iter().map(|row| item(row, item_query.content)).collect()
 }
 
@@ -142,13 +138,9 @@ pub(super) async fn fingerprint(
     item_query: &ItemQuery,
 ) -> Result<String, StoreError> {
     check_pattern(connection, item_query).await?;
-    let content = item_query.content;
-    let sql = match item_query.set_spec {
-        None => fingerprint!(all, content, " order by o.datestamp, o.id limit ?5"),
-        Some(_) => fingerprint!(of_set, content, " order by s.datestamp, s.id limit ?5"),
-    };
     let mut arguments = arguments(item_query, item_query.after)?;
     arguments.add(item_query.limit).map_err(sqlx::Error::Encode)?;
+    let sql = fingerprint_sql(item_query);
     let row = query_with(sql, arguments).fetch_one(connection).await?;
     Ok(row.try_get::<Option<String>, _>(0)?.unwrap_or_default())
 }
@@ -173,8 +165,7 @@ pub(super) async fn one(
     pid_value: &str,
     content: ItemContent,
 ) -> Result<Option<Item>, StoreError> {
-    let sql = list!(one, content, "");
-    let row = query(sql).bind(pid_value).fetch_optional(connection).await?;
+    let row = query(one_sql(content)).bind(pid_value).fetch_optional(connection).await?;
     row.map(|row| item(&row, content)).transpose()
 }
 
@@ -199,6 +190,25 @@ pub(super) async fn earliest_datestamp(
     let second: Option<i64> =
         query_scalar("select min(datestamp) from windrow_oai").fetch_one(connection).await?;
     Ok(second.map(Datestamp::from_second))
+}
+
+pub(super) fn list_sql(item_query: &ItemQuery) -> &'static str {
+    match item_query.set_spec {
+        None => list!(all, item_query.content, " order by o.datestamp, o.id limit ?5"),
+        Some(_) => list!(of_set, item_query.content, " order by s.datestamp, s.id limit ?5"),
+    }
+}
+
+pub(super) fn fingerprint_sql(item_query: &ItemQuery) -> &'static str {
+    let content = item_query.content;
+    match item_query.set_spec {
+        None => fingerprint!(all, content, " order by o.datestamp, o.id limit ?5"),
+        Some(_) => fingerprint!(of_set, content, " order by s.datestamp, s.id limit ?5"),
+    }
+}
+
+pub(super) fn one_sql(content: ItemContent) -> &'static str {
+    list!(one, content, "")
 }
 
 /// Who asks for a set whose search pattern is none is told so, and not given what happens to be
@@ -263,15 +273,4 @@ fn item(row: &SqliteRow, content: ItemContent) -> Result<Item, StoreError> {
         }
     }
     Ok(item)
-}
-
-fn set_specs(sets: &str) -> Result<Vec<SetSpec>, StoreError> {
-    let mut specs: Vec<&str> = sets.split_whitespace().collect();
-    specs.sort_unstable();
-    specs.dedup();
-    specs.into_iter().map(set_spec).collect()
-}
-
-fn set_spec(text: &str) -> Result<SetSpec, StoreError> {
-    text.parse().map_err(|error| StoreError::Damaged(format!("oaiserver_set: {error}")))
 }

@@ -12,28 +12,28 @@ use crate::store::plan::{LedgerEntry, Lookup, PidOwner, RecordState};
 use crate::store::{LoadRecord, StoreError};
 
 // `cross join` keeps SQLite from reading the whole ledger to find the few.
-const LEDGER: &str = "\
+pub(super) const LEDGER: &str = "\
     select l.source_id, l.record_id, l.hash, l.source \
     from json_each(?1) j \
     cross join windrow_ledger l on l.source_name = ?2 and l.source_id = j.value";
 
-const RECORDS: &str = "\
+pub(super) const RECORDS: &str = "\
     select m.id, m.version_id, m.created, m.json is null, o.datestamp, o.sets, o.source, \
         coalesce(o.deleted, 0), o.version, o.matched \
     from json_each(?1) j \
     cross join records_metadata m on m.id = unhex(j.value) \
     left join windrow_oai o on o.id = +m.id";
 
-const PIDS: &str = "\
+pub(super) const PIDS: &str = "\
     select p.pid_value, p.object_uuid \
     from json_each(?1) j \
     cross join pidstore_pid p on p.pid_type = 'recid' and p.pid_value = j.value";
 
-const FURTHER_PIDS: &str = "\
+pub(super) const FURTHER_PIDS: &str = "\
     select p.pid_type, p.pid_value, p.status, p.object_uuid, o.pid_value \
     from json_each(?1) j \
     cross join pidstore_pid p on p.pid_type = j.value ->> 0 and p.pid_value = j.value ->> 1 \
-    left join windrow_oai o on o.id = p.object_uuid";
+    left join windrow_oai o on o.id = +p.object_uuid";
 
 /// Looks up the ledger, and of the records that differ from it the current revision and PID.
 pub(super) async fn of_batch(

@@ -15,6 +15,8 @@ mod load;
 mod follow;
 mod records;
 mod pids;
+#[cfg(test)]
+mod plans;
 mod running;
 mod runs;
 mod schedule;
@@ -208,11 +210,11 @@ impl Store for SqliteStore {
     }
 
     async fn claim(&self, pipeline: &str) -> Result<(), StoreError> {
-        self.running.lock().await.begin(pipeline)
+        self.running.lock().await.claim(pipeline)
     }
 
     async fn release(&self, pipeline: &str) {
-        self.running.lock().await.end(pipeline);
+        self.running.lock().await.release(pipeline);
     }
 
     async fn schedule(&self) -> Result<Vec<ScheduleEntry>, StoreError> {

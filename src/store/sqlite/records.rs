@@ -12,7 +12,7 @@ use crate::store::{NewRecord, RecordChange, StoreError, StoredRecord, single};
 
 // A redirected PID's object_uuid is a row of pidstore_redirect. `union` leaves out what was met
 // before, so that a circle ends.
-const BY_PID: &str = "\
+pub(super) const BY_PID: &str = "\
     with recursive chain (status, object_uuid) as ( \
         select status, object_uuid from pidstore_pid where pid_type = ?1 and pid_value = ?2 \
         union \
@@ -24,14 +24,14 @@ const BY_PID: &str = "\
     select m.id, m.version_id, m.json, m.created, m.updated from chain c \
     join records_metadata m on m.id = c.object_uuid where c.status <> 'M'";
 
-const BY_ID: &str =
+pub(super) const BY_ID: &str =
     "select id, version_id, json, created, updated from records_metadata where id = ?";
 
-const REVISIONS: &str = "\
+pub(super) const REVISIONS: &str = "\
     select id, version_id, json, created, updated from records_metadata_version \
     where id = ? order by version_id, transaction_id";
 
-const LISTED_AS: &str = "\
+pub(super) const LISTED_AS: &str = "\
     select coalesce( \
         (select pid_value from windrow_oai where id = ?1), \
         (select min(pid_value) from pidstore_pid \

@@ -8,18 +8,20 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::store::StoreError;
+use crate::store::claims::Claims;
 
 /// Empty files that are locked: the system lets go of the lock when the process ends, however it
 /// ends. A file goes with its run; what a killed one has left goes with the next.
 pub(super) struct Running {
     store: PathBuf,
     locks: HashMap<String, (PathBuf, File)>,
+    claims: Claims,
 }
 
 impl Running {
     /// No pipeline yet.
     pub(super) fn new(store: &Path) -> Running {
-        Running { store: store.to_owned(), locks: HashMap::new() }
+        Running { store: store.to_owned(), locks: HashMap::new(), claims: Claims::default() }
     }
 
     /// Locks a pipeline, unless this process has it already.
@@ -56,8 +58,25 @@ impl Running {
         }
     }
 
-    /// Lets go of a pipeline.
+    /// As [`Running::begin`], until it is released.
+    pub(super) fn claim(&mut self, pipeline: &str) -> Result<(), StoreError> {
+        self.begin(pipeline)?;
+        self.claims.add(pipeline);
+        Ok(())
+    }
+
+    /// Takes a claim back.
+    pub(super) fn release(&mut self, pipeline: &str) {
+        if self.claims.take(pipeline) {
+            self.end(pipeline);
+        }
+    }
+
+    /// Lets go of a pipeline that nobody claims.
     pub(super) fn end(&mut self, pipeline: &str) {
+        if self.claims.has(pipeline) {
+            return;
+        }
         if let Some((path, file)) = self.locks.remove(pipeline) {
             // While it is locked, so that nobody else has it; if it cannot be, it stays.
             if cfg!(unix) {
@@ -70,6 +89,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.claims = Claims::default();
         for pipeline in self.locks.keys().cloned().collect::<Vec<_>>() {
             self.end(&pipeline);
         }

@@ -55,11 +55,11 @@ const LEDGER: Insert = Insert {
 };
 
 // Without the plus SQLite would go through all current revisions of the store.
-const END_VERSIONS: &str = "\
+pub(super) const END_VERSIONS: &str = "\
     update records_metadata_version set end_transaction_id = ?1 \
     where +end_transaction_id is null and id in (select unhex(value) from json_each(?2))";
 
-const DELETE_PIDS: &str = "\
+pub(super) const DELETE_PIDS: &str = "\
     update pidstore_pid set status = 'D', updated = ?1 where object_type = 'rec' \
     and object_uuid in (select unhex(value) from json_each(?2)) and +status <> 'D'";
 
@@ -69,11 +69,11 @@ const REMOVE_PIDS: &str = "\
     and object_uuid in (select unhex(value) from json_each(?1)) \
     and not exists (select 1 from pidstore_redirect r where r.pid_id = pidstore_pid.id)";
 
-const REGISTER_PIDS: &str = "\
+pub(super) const REGISTER_PIDS: &str = "\
     update pidstore_pid set status = 'R', updated = ?1 where object_type = 'rec' \
     and object_uuid in (select unhex(value) from json_each(?2)) and +status = 'D'";
 
-const FORGET_SOURCES: &str =
+pub(super) const FORGET_SOURCES: &str =
     "delete from windrow_source where id in (select value from json_each(?))";
 
 /// Writes the current revisions of a plan's changes, whatever was there.

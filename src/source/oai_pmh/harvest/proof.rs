@@ -99,7 +99,8 @@ impl Harvest<'_> {
         let Parts { id, window, mut came } = parts;
         let index = self.windows.iter().position(|window| window.id == id);
         let size = index.and_then(|index| self.reports.get(index)?.complete_list_size);
-        if size.is_some_and(|size| came.len() as u64 >= size) {
+        // More than the endpoint said that there are: it does not know, and proves nothing.
+        if size == Some(came.len() as u64) {
             return Ok(End::Complete);
         }
         let selection = Selection {
