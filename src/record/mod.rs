@@ -3,6 +3,7 @@
 mod canonical;
 mod clock;
 mod datestamp;
+mod file;
 mod locator;
 mod pid;
 mod problem;
@@ -14,6 +15,7 @@ pub use canonical::{
 };
 pub use clock::Clock;
 pub use datestamp::{Datestamp, DatestampError, Granularity};
+pub use file::{FileOrder, FilePlace};
 pub use locator::Locator;
 pub use pid::{Pid, PidChange, PidError, PidName, PidNameError, PidStatus, PidTarget};
 pub use problem::{Rejection, Stage, Warning};
