@@ -3,8 +3,10 @@
 //! Each revision holds its MARCXML as text. The files' bytes are not in the dump.
 //! <https://github.com/inveniosoftware/invenio-migrator>
 
+pub mod access;
 mod cut;
 mod dump;
+pub mod firerole;
 
 pub use cut::InvenioFraming;
 pub use dump::{Collections, Dump, File, Revision};
