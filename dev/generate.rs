@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 
-use generator::{quickstart, record, write, xml};
+use generator::{invenio_v1, quickstart, record, write, xml};
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
@@ -18,6 +18,8 @@ enum Format {
     Marcxml,
     OaiDc,
     DataciteXml,
+    /// A dump of Invenio v1 with its files; the output is a folder.
+    InvenioV1,
 }
 
 /// Writes invented records, the same for the same seed.
@@ -35,6 +37,18 @@ struct Arguments {
     /// The file to write.
     #[arg(short, long, required_unless_present = "fixtures")]
     output: Option<PathBuf>,
+    /// Of a dump of Invenio v1: revisions of each record.
+    #[arg(long, default_value_t = 3)]
+    revisions: u64,
+    /// Of a dump of Invenio v1: files of each record.
+    #[arg(long, default_value_t = 2)]
+    files: u64,
+    /// Of a dump of Invenio v1: bytes of each file.
+    #[arg(long, default_value_t = 1000)]
+    file_bytes: usize,
+    /// Of a dump of Invenio v1: every record is an odd one, each kind in turn.
+    #[arg(long)]
+    odd: bool,
     /// Write quickstart/ and damaged/ into this directory instead.
     #[arg(long)]
     fixtures: Option<PathBuf>,
@@ -46,6 +60,17 @@ fn main() -> Result<()> {
         return write_fixtures(directory);
     }
     let path = arguments.output.context("no --output")?;
+    if matches!(arguments.format, Format::InvenioV1) {
+        let shape = invenio_v1::Shape {
+            seed: arguments.seed,
+            records: arguments.count,
+            revisions: arguments.revisions,
+            files: arguments.files,
+            file_bytes: arguments.file_bytes,
+            odd: arguments.odd,
+        };
+        return Ok(invenio_v1::write_dump(&path, &shape)?);
+    }
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     let mut out = BufWriter::with_capacity(1 << 20, file);
     let numbers = 0..arguments.count;
@@ -72,6 +97,7 @@ fn main() -> Result<()> {
             }
             out.write_all(xml::TAIL.as_bytes())?;
         }
+        Format::InvenioV1 => {}
     }
     Ok(out.flush()?)
 }

@@ -10,6 +10,7 @@
     reason = "word lists are never empty, digits are ASCII, remainders are small"
 )]
 
+pub mod invenio_v1;
 pub mod quickstart;
 mod words;
 pub mod write;
