@@ -3,7 +3,7 @@
 use windrow::formats::marc21::Tag;
 
 use crate::quickstart::generator::write;
-use crate::support::{Folder, brief_record, count, dump, value};
+use crate::support::{Folder, brief_record, count, dump, end, value};
 
 /// Fifty records, of which one has a field that no rule reads.
 fn folder(share: &str) -> Folder {
@@ -55,4 +55,21 @@ fn a_run_within_its_limits_is_done() {
     let report = folder.run(&[]).report(0);
     assert_eq!(count(&report, "created"), 50);
     assert_eq!(state(&folder), "done");
+}
+
+#[test]
+fn a_report_is_shown_as_text_markdown_html_or_json() {
+    let folder = folder("100%");
+    folder.run(&[]).report(0);
+    let shown = |form: &[&str]| end(&mut folder.windrow(&[&["runs", "show", "1"], form].concat()));
+    let text = shown(&[]).stdout;
+    assert!(text.contains("\nbalance: 50 read = 50 created"), "{text}");
+    let markdown = shown(&["--md"]).stdout;
+    assert!(markdown.starts_with("# proof (run 1), "), "{markdown}");
+    assert!(markdown.contains("| dump.mrc | 50 | 50 | 0 |"), "{markdown}");
+    let html = shown(&["--html"]).stdout;
+    assert!(html.starts_with("<!doctype html>") && html.ends_with("</html>\n"), "{html}");
+    assert!(html.contains("<td>dump.mrc</td><td class=\"number\">50</td>"), "{html}");
+    assert!(shown(&["--json"]).stdout.contains("\"created\":50"));
+    assert_eq!(shown(&["--json", "--md"]).status, Some(64));
 }

@@ -294,17 +294,18 @@ fn formats(out: &mut dyn Write) -> Result<Outcome, Failure> {
             cells.map(str::to_owned).into()
         })
         .collect();
-    show::table(out, &["format", "can", "records", "title", "extensions"], &rows)?;
+    show::Sheet::text(out).table(&["format", "can", "records", "title", "extensions"], &rows)?;
     Ok(Outcome::Clean)
 }
 
 fn summary(converted: &Converted, out: &mut dyn Write) -> Result<(), Failure> {
     let Converted { read, written, rejected, findings, seconds } = converted;
     writeln!(out, "{read} read = {written} written + {rejected} rejected, {seconds:.1} s")?;
+    let sheet = &mut show::Sheet::text(out);
     if !findings.account.fields.is_empty() {
-        show::account(&findings.account, show::LINES, out)?;
+        show::account(&findings.account, show::LINES, sheet)?;
     }
-    show::warnings(&findings.account, out)?;
-    show::skipped_members(findings, out)?;
-    Ok(show::rejections("rejected", findings, out)?)
+    show::warnings(&findings.account, sheet)?;
+    show::skipped_members(findings, sheet)?;
+    Ok(show::rejections("rejected", findings, sheet)?)
 }

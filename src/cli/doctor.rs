@@ -91,7 +91,8 @@ fn all(place: &Path, jobs: usize, as_json: bool) -> Result<Outcome, Failure> {
     }
     if !as_json {
         writeln!(out)?;
-        show::table(&mut out, &["pipeline", "wrong", "awkward", "good", "endpoint"], &rows)?;
+        show::Sheet::text(&mut out)
+            .table(&["pipeline", "wrong", "awkward", "good", "endpoint"], &rows)?;
     }
     match broken {
         0 => Ok(outcome(wrong == 0)),

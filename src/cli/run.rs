@@ -109,7 +109,7 @@ fn print(arguments: &Arguments, report: &Report) -> Result<(), Failure> {
         writeln!(out)?;
         return Ok(());
     }
-    show::report(report, &mut out)?;
+    show::report(report, &mut show::Sheet::text(&mut out))?;
     if !arguments.dry_run {
         let command = std::env::args().next().unwrap_or_else(|| "windrow".to_owned());
         let store = match arguments.store.store.as_str() {

@@ -4,7 +4,8 @@ use std::io::Write;
 
 use anyhow::anyhow;
 
-use super::{Failure, Outcome, StoreArguments, runtime, show};
+use super::show::{self, Form, Sheet};
+use super::{Failure, Outcome, StoreArguments, runtime};
 use crate::pipeline::Report;
 
 #[derive(Debug, clap::Args)]
@@ -27,8 +28,14 @@ enum Verb {
         #[command(flatten)]
         store: StoreArguments,
         /// As JSON
-        #[arg(long)]
+        #[arg(long, group = "form")]
         json: bool,
+        /// As Markdown
+        #[arg(long, group = "form")]
+        md: bool,
+        /// As an HTML page
+        #[arg(long, group = "form")]
+        html: bool,
     },
 }
 
@@ -54,20 +61,27 @@ pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
                     })
                     .collect();
                 let head = ["run", "pipeline", "state", "started", "finished", "scheduled"];
-                show::table(&mut out, &head, &rows)?;
+                Sheet::text(&mut out).table(&head, &rows)?;
             }
-            Verb::Show { id, store, json } => {
+            Verb::Show { id, store, json, md, html } => {
                 let runs = store.open_existing().await?.runs(u32::MAX).await?;
                 let run = runs.into_iter().find(|run| run.id == id);
                 let run = run.ok_or_else(|| anyhow!("there is no run {id}"))?;
                 let Some(text) = run.report else {
                     return Err(anyhow!("run {id} is {} and has no report", run.state).into());
                 };
+                let form = match (md, html) {
+                    (true, _) => Form::Markdown,
+                    (_, true) => Form::Html,
+                    _ => Form::Text,
+                };
                 if json {
                     writeln!(out, "{text}")?;
                 } else {
                     let report: Report = serde_json::from_str(&text)?;
-                    show::report(&report, &mut out)?;
+                    let mut sheet = Sheet::new(&mut out, form);
+                    show::report(&report, &mut sheet)?;
+                    sheet.end()?;
                 }
             }
         }

@@ -59,10 +59,11 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     } else {
         let Survey { read, mapped, held, findings } = &survey;
         writeln!(out, "{}: {read} records = {mapped} mapped + {held} held", crosswalk.name())?;
-        show::account(&findings.account, arguments.top, &mut out)?;
-        show::warnings(&findings.account, &mut out)?;
-        show::skipped_members(findings, &mut out)?;
-        show::rejections("held", findings, &mut out)?;
+        let sheet = &mut show::Sheet::text(&mut out);
+        show::account(&findings.account, arguments.top, sheet)?;
+        show::warnings(&findings.account, sheet)?;
+        show::skipped_members(findings, sheet)?;
+        show::rejections("held", findings, sheet)?;
     }
     Ok(if survey.held == 0 { Outcome::Clean } else { Outcome::Quarantined })
 }

@@ -102,7 +102,7 @@ pub fn sets(arguments: Arguments) -> Result<Outcome, Failure> {
         }
     } else {
         let rows: Vec<_> = sets.into_iter().map(|set| vec![set.spec, set.name]).collect();
-        show::table(&mut out, &["setSpec", "setName"], &rows)?;
+        show::Sheet::text(&mut out).table(&["setSpec", "setName"], &rows)?;
     }
     out.flush()?;
     Ok(Outcome::Clean)
@@ -124,7 +124,7 @@ pub fn formats(arguments: FormatArguments) -> Result<Outcome, Failure> {
     } else {
         let rows: Vec<_> =
             formats.into_iter().map(|format| vec![format.prefix, format.namespace]).collect();
-        show::table(&mut out, &["metadataPrefix", "metadataNamespace"], &rows)?;
+        show::Sheet::text(&mut out).table(&["metadataPrefix", "metadataNamespace"], &rows)?;
     }
     out.flush()?;
     Ok(Outcome::Clean)

@@ -97,7 +97,7 @@ fn list(
     };
     let rows: Vec<Vec<String>> = timetable.planned().map(row).collect();
     let head = ["pipeline", "next", "last run", "outcome", "message"];
-    show::table(&mut std::io::stdout(), &head, &rows)?;
+    show::Sheet::text(&mut std::io::stdout()).table(&head, &rows)?;
     match broken {
         true => Err(configuration(anyhow!("not all files are in the list"))),
         false => Ok(Outcome::Clean),
