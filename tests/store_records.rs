@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 use windrow::record::{Locator, Rejection, Stage, content_hash};
 use windrow::store::{
-    Checkpoint, LoadBatch, LoadOutcome, LoadRecord, Membership, NewRecord, Quarantined,
+    Checkpoint, Kinds, LoadBatch, LoadOutcome, LoadRecord, Membership, NewRecord, Quarantined,
     RecordChange, SourceCopy, Store, StoreError, StoredRecord,
 };
 
@@ -63,7 +63,13 @@ pub fn new_record(name: &str, title: Option<&str>, sets: &[&str]) -> NewRecord {
 }
 
 pub fn locator(number: u64) -> Locator {
-    Locator { file: "dump.mrc".into(), number, byte: number * 100, control_number: None }
+    Locator {
+        file: "dump.mrc".into(),
+        number,
+        byte: number * 100,
+        control_number: None,
+        part: None,
+    }
 }
 
 pub fn load_record(number: u64, name: &str, title: Option<&str>, sets: &[&str]) -> LoadRecord {
@@ -81,6 +87,9 @@ pub fn load_record(number: u64, name: &str, title: Option<&str>, sets: &[&str]) 
         },
         locator: locator(number),
         stamps: None,
+        history: None,
+        files: Vec::new(),
+        held: Vec::new(),
     }
 }
 
@@ -98,6 +107,7 @@ pub fn batch(run_id: i64, second: i64, records: Vec<LoadRecord>) -> LoadBatch {
             done: false,
             skipped: 0,
             account: "{}".to_owned(),
+            kinds: Kinds::default(),
         },
         records,
         quarantined: Vec::new(),

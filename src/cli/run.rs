@@ -65,7 +65,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
 /// How a run ended that came to its end.
 pub fn outcome(taken: Taken) -> Result<Outcome, Failure> {
     let message = match taken.short {
-        None if taken.report.counts.quarantined == 0 => return Ok(Outcome::Clean),
+        None if taken.report.is_clean() => return Ok(Outcome::Clean),
         None => return Ok(Outcome::Quarantined),
         Some(Short::Harvest(error)) => return Err(harvest_failure(error)),
         Some(Short::Open(reason)) => {

@@ -7,9 +7,10 @@ use thiserror::Error;
 
 use super::harvest::{self, HarvestSource, format_of_prefix};
 use super::limits::{Limits, percent};
+use super::migrate::{self, Migration, Revisions};
 use super::schedule::{self, Schedule};
 use crate::crosswalk::{Crosswalk, CrosswalkError};
-use crate::formats::{Encoding, FORMATS, Format, Model, Policy, ReadOptions};
+use crate::formats::{Encoding, FORMATS, Format, Model, Policy, ReadOptions, invenio_v1};
 use crate::record::content_hash;
 use crate::records::PidRules;
 use crate::source::oai_pmh::JournalReader;
@@ -34,6 +35,8 @@ pub struct Definition {
     pub source_name: String,
     /// `source` with `type: oai-pmh`; its files are the pages that it has harvested.
     pub harvest: Option<HarvestSource>,
+    /// `source` with `type: invenio-v1`.
+    pub migration: Option<Migration>,
     /// The files, each with the name that messages and checkpoints use.
     pub files: Vec<(PathBuf, String)>,
     /// `source.format`; `None` tells it from the first bytes.
@@ -144,6 +147,7 @@ struct Written {
     name: String,
     source_name: String,
     harvest: Option<HarvestSource>,
+    migration: Option<Migration>,
     paths: Vec<String>,
     paths_line: usize,
     format: Option<&'static Format>,
@@ -218,6 +222,7 @@ impl Definition {
             name: written.name,
             source_name: written.source_name,
             harvest: written.harvest,
+            migration: written.migration,
             files,
             format: written.format,
             reading: written.reading,
@@ -277,13 +282,8 @@ fn read(source: &Arc<SourceText>, folder: &Path) -> Result<Written, Diagnostics>
     let empty = Node { span: fields.span, kind: Kind::Map(Vec::new()) };
     let name = required_text(&mut check, fields, "pipeline", "the pipeline");
     let from = check.required(fields, "source", "the pipeline").unwrap_or(&empty);
-    let kind = check.mapping(from, "source").get("type");
-    let word = kind.and_then(|kind| check.text(kind, "type")).unwrap_or_default();
+    let (word, keys) = source_type(&mut check, from);
     let is_harvest = word == "oai-pmh";
-    if let Some(kind) = kind.filter(|_| !is_harvest && word != "dump") {
-        check.unknown("E0106", kind.span, "source type", &word, ["dump", "oai-pmh"]);
-    }
-    let keys = if is_harvest { harvest::KEYS } else { DUMP_KEYS };
     let from = check.fields(from, "source", keys);
     let line = |fields: Fields<'_>, key: &str| {
         fields.get(key).map_or(1, |node| source.line_column(node.span.start).0)
@@ -305,12 +305,16 @@ fn read(source: &Arc<SourceText>, folder: &Path) -> Result<Written, Diagnostics>
     let batch = check.fields(batch, "batch", &["records", "bytes"]);
     let source_name = optional_text(&mut check, from, "name").unwrap_or_else(|| name.clone());
     let harvest = is_harvest.then(|| harvest::read(&mut check, from, folder, &source_name));
+    let migration = (word == "invenio-v1").then(|| migrate::read(&mut check, from));
     let written = Written {
         source_name,
         name,
         paths,
         paths_line: line(from, "paths"),
-        format: format(&mut check, from, harvest.as_ref()),
+        format: match &migration {
+            Some(_) => Some(&invenio_v1::FORMAT),
+            None => format(&mut check, from, harvest.as_ref()),
+        },
         reading: ReadOptions {
             policy: match &harvest {
                 Some(harvest) => harvest.endpoint.policy,
@@ -323,7 +327,8 @@ fn read(source: &Arc<SourceText>, folder: &Path) -> Result<Written, Diagnostics>
         crosswalk_line: line(fields, "crosswalk"),
         schema: optional_text(&mut check, fields, "validate"),
         schema_line: line(fields, "validate"),
-        datestamps: datestamps(&mut check, load),
+        datestamps: datestamps(&mut check, load, migration.as_ref()),
+        migration,
         keep_source: load
             .get("keep_source")
             .and_then(|node| check.boolean(node, "keep_source"))
@@ -342,6 +347,23 @@ fn read(source: &Arc<SourceText>, folder: &Path) -> Result<Written, Diagnostics>
         in_flight_bytes: number(&mut check, fields, "in_flight_bytes", 8 * MEBIBYTE),
     };
     check.finish(written)
+}
+
+/// `source.type`, and the keys of such a source.
+fn source_type(check: &mut Checker, from: &Node) -> (String, &'static [&'static str]) {
+    let kind = check.mapping(from, "source").get("type");
+    let word = kind.and_then(|kind| check.text(kind, "type")).unwrap_or_default();
+    let keys = match (word.as_str(), kind) {
+        ("oai-pmh", _) => harvest::KEYS,
+        ("invenio-v1", _) => migrate::KEYS,
+        ("dump", _) | (_, None) => DUMP_KEYS,
+        (_, Some(kind)) => {
+            let known = ["dump", "invenio-v1", "oai-pmh"];
+            check.unknown("E0106", kind.span, "source type", &word, known);
+            DUMP_KEYS
+        }
+    };
+    (word, keys)
 }
 
 fn required_text(check: &mut Checker, fields: Fields<'_>, key: &str, what: &str) -> String {
@@ -427,9 +449,21 @@ fn encoding(check: &mut Checker, fields: Fields<'_>) -> Option<Encoding> {
     encoding
 }
 
-fn datestamps(check: &mut Checker, fields: Fields<'_>) -> Datestamps {
-    let Some(node) = fields.get("datestamps") else { return Datestamps::Now };
+fn datestamps(
+    check: &mut Checker,
+    fields: Fields<'_>,
+    migration: Option<&Migration>,
+) -> Datestamps {
+    let Some(node) = fields.get("datestamps") else {
+        // A history has its dates, and a migration moves no datestamp.
+        return migration.map_or(Datestamps::Now, |_| Datestamps::Preserve);
+    };
     match check.text(node, "datestamps").as_deref() {
+        Some("now") if migration.is_some_and(|it| it.revisions == Revisions::All) => {
+            let message = "datestamps: now is of use with `revisions: latest` only";
+            check.error("E0102", node.span, message.to_owned());
+            Datestamps::Now
+        }
         Some("now") | None => Datestamps::Now,
         Some("preserve") => Datestamps::Preserve,
         Some(other) => {

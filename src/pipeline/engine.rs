@@ -19,7 +19,7 @@ use super::worker::{Worked, work};
 use crate::record::{Clock, RawBatch};
 use crate::source::oai_pmh;
 use crate::source::{BatchLimit, Halt, SkippedMember, SourceError, fingerprint};
-use crate::store::{Counts, RunState, SplitState, Store, StoreError};
+use crate::store::{Counts, KindCounts, RunState, SplitState, Store, StoreError};
 
 /// How to run a pipeline.
 pub struct Options {
@@ -101,6 +101,9 @@ pub enum RunError {
     /// The counts do not balance: a defect of windrow.
     #[error("the counts do not balance: {0:?}")]
     Unbalanced(Box<Counts>),
+    /// The counts of one kind of parts do not balance: a defect of windrow.
+    #[error("the counts of {0} do not balance: {1:?}")]
+    UnbalancedKind(String, Box<KindCounts>),
     /// A worker or the reader broke off: a defect of windrow.
     #[error("a worker broke off: {0}")]
     Broken(String),
@@ -300,8 +303,12 @@ impl Engine {
                 }
                 findings.account.add(std::mem::take(&mut worked.account));
                 findings.skip(&delivery.skipped);
+                findings.kinds.add(&worked.kinds);
                 for quarantined in &worked.quarantined {
                     findings.reject(&quarantined.rejection);
+                }
+                for held in worked.records.iter().flat_map(|record| &record.held) {
+                    findings.reject(&held.rejection);
                 }
                 position += worked.read;
                 if let Some(left) = &mut self.left {
@@ -329,7 +336,9 @@ impl Engine {
         for split in &self.report.splits {
             self.report.counts.add(&split.counts);
         }
-        self.report.balanced = self.report.counts.balance();
+        let lost = self.report.kinds.unbalanced();
+        let lost = lost.map(|(kind, counts)| (kind.to_owned(), Box::new(counts.clone())));
+        self.report.balanced = self.report.counts.balance() && lost.is_none();
         self.report.seconds = begun.elapsed().as_secs_f64();
         let within = self.loading.definition.limits.check(&self.report.account);
         if let Some((store, run_id)) = &self.loading.into {
@@ -341,6 +350,9 @@ impl Engine {
             let json = serde_json::to_string(&self.report)
                 .map_err(|error| RunError::Broken(error.to_string()))?;
             store.end_run(*run_id, state, &json, self.loading.clock.now()).await?;
+        }
+        if let Some((kind, counts)) = lost {
+            return Err(RunError::UnbalancedKind(kind, counts));
         }
         if !self.report.balanced {
             return Err(RunError::Unbalanced(Box::new(self.report.counts)));

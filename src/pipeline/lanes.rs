@@ -16,7 +16,8 @@ use super::report::Findings;
 use super::worker::Worked;
 use crate::record::Clock;
 use crate::store::{
-    Checkpoint, Counts, LoadBatch, LoadRecord, Quarantined, SplitState, Store, StoreError,
+    Checkpoint, Counts, FILES, Kinds, LoadBatch, LoadRecord, Quarantined, REVISIONS, SplitState,
+    Store, StoreError,
 };
 
 /// So many lanes when the pipeline does not say, where the store takes more than one writer.
@@ -65,6 +66,8 @@ struct Progressed {
     findings: Findings,
     /// What the store told of this lane's records.
     by_store: Findings,
+    /// What it made of their parts.
+    kinds: Kinds,
 }
 
 impl Split {
@@ -83,7 +86,8 @@ impl Split {
             };
             let (findings, by_store) = Findings::from_checkpoint(&checkpoint.account)?;
             let (records, done, counts) = (checkpoint.records, checkpoint.done, counts.clone());
-            *lane = Progressed { records, done, counts, findings, by_store };
+            let kinds = checkpoint.kinds.clone();
+            *lane = Progressed { records, done, counts, findings, by_store, kinds };
         }
         Ok(true)
     }
@@ -113,6 +117,7 @@ impl Split {
         let mut all = Findings::default();
         for lane in &mut self.lanes {
             all.add(std::mem::take(&mut lane.by_store));
+            all.kinds.add(&lane.kinds);
         }
         all
     }
@@ -245,7 +250,7 @@ impl Lane {
         let (passed, held) = (records.len() as u64, quarantined.len() as u64);
         self.progressed.records = position;
         self.progressed.done = done;
-        let counts = match &self.loading.into {
+        let (counts, kinds) = match &self.loading.into {
             Some((store, run_id)) => {
                 let batch = LoadBatch {
                     run_id: *run_id,
@@ -262,21 +267,21 @@ impl Lane {
                         done,
                         skipped: 0,
                         account: self.progressed.by_store.checkpoint(&findings)?,
+                        kinds: self.progressed.kinds.clone(),
                     },
                 };
                 let outcome = store.load(batch).await?;
                 for rejection in &outcome.rejections {
                     self.progressed.by_store.reject(rejection);
                 }
-                outcome.counts
+                (outcome.counts, outcome.kinds)
             }
             // A dry run takes every record that passes as one that would be created.
-            None => Counts {
-                read: passed + held,
-                created: passed,
-                quarantined: held,
-                ..Counts::default()
-            },
+            None => {
+                let kinds = would_load(&records);
+                let (read, created, quarantined) = (passed + held, passed, held);
+                (Counts { read, created, quarantined, ..Counts::default() }, kinds)
+            }
         };
         if counts.read != passed + held || !counts.balance() {
             return Err(RunError::Unbalanced(Box::new(counts)));
@@ -285,6 +290,21 @@ impl Lane {
         progress.records.fetch_add(counts.read, Ordering::Relaxed);
         progress.quarantined.fetch_add(counts.quarantined, Ordering::Relaxed);
         self.progressed.counts.add(&counts);
+        self.progressed.kinds.add(&kinds);
         Ok(())
     }
+}
+
+// The parts of records that pass a dry run.
+fn would_load(records: &[LoadRecord]) -> Kinds {
+    let mut kinds = Kinds::default();
+    for record in records {
+        if let Some(earlier) = &record.history {
+            kinds.of(REVISIONS).loaded += earlier.len() as u64 + 1;
+        }
+        if !record.files.is_empty() {
+            kinds.of(FILES).skipped += record.files.len() as u64;
+        }
+    }
+    kinds
 }

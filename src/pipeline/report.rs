@@ -10,7 +10,7 @@ use crate::crosswalk::account::AccountReport;
 use crate::record::Rejection;
 use crate::source::SkippedMember;
 use crate::source::oai_pmh;
-use crate::store::{Counts, StoreError};
+use crate::store::{Counts, Kinds, StoreError};
 
 /// How a run went; kept in the store as JSON.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct Report {
     pub balanced: bool,
     /// The same, by split.
     pub splits: Vec<SplitReport>,
+    /// The fates of what records consist of, by kind: revisions, files. They balance, too.
+    #[serde(default, skip_serializing_if = "Kinds::is_empty")]
+    pub kinds: Kinds,
     /// What became of every value of the source. Records that the crosswalk held are not in it;
     /// of records held later it tells what the crosswalk had made of their values.
     pub account: AccountReport,
@@ -77,6 +80,9 @@ pub struct Findings {
     pub reasons: BTreeMap<String, u64>,
     /// The first members of archives that hold no records.
     pub skipped_members: Vec<String>,
+    /// Parts of records that were read, and what became of those that never came to the store.
+    #[serde(skip_serializing_if = "Kinds::is_empty")]
+    pub kinds: Kinds,
 }
 
 /// So many rejections are told in full, and so many skipped members.
@@ -116,6 +122,7 @@ impl Findings {
     /// Adds what later records told.
     pub fn add(&mut self, later: Findings) {
         self.account.add(later.account);
+        self.kinds.add(&later.kinds);
         let room = SHOWN.saturating_sub(self.rejections.len());
         self.rejections.extend(later.rejections.into_iter().take(room));
         let room = SHOWN.saturating_sub(self.skipped_members.len());
@@ -137,6 +144,12 @@ impl Findings {
 }
 
 impl Report {
+    /// Whether nothing is in quarantine, neither records nor parts of them.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.counts.quarantined == 0 && self.kinds.quarantined() == 0
+    }
+
     /// Adds what the next split told.
     pub(super) fn add(&mut self, findings: Findings) {
         let mut all = Findings {
@@ -144,11 +157,13 @@ impl Report {
             rejections: std::mem::take(&mut self.rejections),
             reasons: std::mem::take(&mut self.reasons),
             skipped_members: std::mem::take(&mut self.skipped_members),
+            kinds: std::mem::take(&mut self.kinds),
         };
         all.add(findings);
         self.account = all.account;
         self.rejections = all.rejections;
         self.reasons = all.reasons;
         self.skipped_members = all.skipped_members;
+        self.kinds = all.kinds;
     }
 }

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::definition::{Datestamps, Definition};
+use super::migrate;
 use crate::crosswalk::Runner;
 use crate::crosswalk::account::AccountReport;
 use crate::formats::marc21::{Marc, Tag};
@@ -19,7 +20,7 @@ use crate::record::{
     content_hash,
 };
 use crate::records::memberships;
-use crate::store::{LoadRecord, NewRecord, Quarantined, SourceCopy};
+use crate::store::{Kinds, LoadRecord, NewRecord, Quarantined, SourceCopy};
 
 /// A batch that has been worked on.
 #[derive(Default)]
@@ -32,6 +33,8 @@ pub(super) struct Worked {
     pub quarantined: Vec<Quarantined>,
     /// What became of every value.
     pub account: AccountReport,
+    /// Parts of these records, and what became of those that the store never gets.
+    pub kinds: Kinds,
     /// A policy said `fail`: the run stops before this batch.
     pub failure: Option<String>,
 }
@@ -47,21 +50,24 @@ pub(super) fn record_uuid(source_name: &str, source_id: &str) -> Uuid {
 
 /// The parts of a record that the store needs beside it.
 #[derive(Deserialize)]
-struct Keys<'j> {
+pub(super) struct Keys<'j> {
     #[serde(borrow)]
-    id: Cow<'j, str>,
+    pub(super) id: Cow<'j, str>,
     #[serde(borrow, default)]
     collections: Vec<Cow<'j, str>>,
     #[serde(default)]
-    deleted: bool,
+    pub(super) deleted: bool,
 }
 
-struct Bench<'d> {
-    definition: &'d Definition,
-    format: &'static Format,
+/// Where one record after another is worked on, memory reused.
+pub(super) struct Bench<'d> {
+    pub(super) definition: &'d Definition,
+    pub(super) format: &'static Format,
     runner: Runner<'d>,
-    source: SourceRecord,
-    json: Vec<u8>,
+    /// The record at hand, decoded.
+    pub(super) source: SourceRecord,
+    /// What the crosswalk made of it.
+    pub(super) json: Vec<u8>,
     compressor: zstd::bulk::Compressor<'static>,
 }
 
@@ -71,24 +77,16 @@ pub(super) fn work(
     format: &'static Format,
     batch: &RawBatch,
 ) -> Result<Worked, String> {
-    // Level 1 makes a record half as large in a few microseconds; higher levels gain little on
-    // texts this short.
-    let compressor =
-        zstd::bulk::Compressor::new(1).map_err(|error| format!("cannot compress: {error}"))?;
-    let mut bench = Bench {
-        definition,
-        format,
-        runner: Runner::new(definition.crosswalk.plan()),
-        source: SourceRecord::default(),
-        json: Vec::with_capacity(4096),
-        compressor,
-    };
+    let mut bench = Bench::new(definition, format)?;
     let mut worked = Worked { read: batch.records.len() as u64, ..Worked::default() };
     let mut warnings = Vec::new();
     for (number, raw) in batch.records.iter().enumerate() {
         let bytes = batch.bytes(raw);
         let mut locator = batch.locator(raw);
         let made = match batch.headers.get(number) {
+            None if definition.migration.is_some() => {
+                migrate::record(&mut bench, raw, bytes, &mut locator, &mut worked, &mut warnings)
+            }
             Some(header) if header.deleted => bench.tombstone(header, bytes, &mut locator),
             header => bench.record(raw, bytes, &mut locator, &mut warnings).map(|mut record| {
                 if let Some(header) = header {
@@ -108,15 +106,14 @@ pub(super) fn work(
                 break;
             }
         }
-        for warning in warnings.drain(..) {
-            bench.runner.account.warning(warning.code);
-        }
+        bench.count(&mut warnings);
     }
     bench.runner.account.drain_into(&mut worked.account);
     Ok(worked)
 }
 
-enum Stop {
+/// Why a record goes no further.
+pub(super) enum Stop {
     Rejected(Box<Rejection>),
     Failed(String),
 }
@@ -127,7 +124,8 @@ impl From<String> for Stop {
     }
 }
 
-fn rejected(
+/// A record, or a part of one, that is held.
+pub(super) fn rejected(
     stage: Stage,
     rule: Option<String>,
     code: impl Into<String>,
@@ -138,7 +136,28 @@ fn rejected(
     Stop::Rejected(Box::new(Rejection { stage, rule, code, message, locator }))
 }
 
-impl Bench<'_> {
+impl<'d> Bench<'d> {
+    fn new(definition: &'d Definition, format: &'static Format) -> Result<Bench<'d>, String> {
+        // Level 1 makes a record half as large in a few microseconds; higher levels gain little on
+        // texts this short.
+        let compressor =
+            zstd::bulk::Compressor::new(1).map_err(|error| format!("cannot compress: {error}"))?;
+        Ok(Bench {
+            definition,
+            format,
+            runner: Runner::new(definition.crosswalk.plan()),
+            source: SourceRecord::default(),
+            json: Vec::with_capacity(4096),
+            compressor,
+        })
+    }
+
+    fn count(&mut self, warnings: &mut Vec<Warning>) {
+        for warning in warnings.drain(..) {
+            self.runner.account.warning(warning.code);
+        }
+    }
+
     fn record(
         &mut self,
         raw: &RawRecord,
@@ -155,6 +174,27 @@ impl Bench<'_> {
             return Err(rejected(Stage::Decode, None, error.code, error.message, locator));
         }
         locator.control_number = self.source.control_number().map(str::to_owned);
+        self.map(locator)?;
+        let stamps = match (self.definition.datestamps, &self.source) {
+            (Datestamps::Preserve, SourceRecord::Marc(marc)) => stamps(marc),
+            _ => None,
+        };
+        let record = self.new_record(locator, warnings)?;
+        Ok(LoadRecord {
+            source_id: record.pid_value.clone(),
+            record,
+            hash: content_hash(&self.json),
+            source: self.source_copy(bytes, locator)?,
+            locator: locator.clone(),
+            stamps,
+            history: None,
+            files: Vec::new(),
+            held: Vec::new(),
+        })
+    }
+
+    /// Maps the record at hand and checks what comes of it.
+    pub(super) fn map(&mut self, locator: &Locator) -> Result<(), Stop> {
         if let Err(held) = self.runner.run(&self.source, &mut self.json) {
             if held.fatal {
                 let (rule, code, message) = (held.rule, held.code, held.message);
@@ -171,37 +211,35 @@ impl Bench<'_> {
                 violations.iter().map(|v| format!("{}: {}", v.path, v.message)).collect();
             return Err(rejected(Stage::Validate, None, "schema", texts.join("; "), locator));
         }
-        let keys: Keys<'_> = match serde_json::from_slice(&self.json) {
-            Ok(keys) => keys,
-            Err(error) => {
-                let message = format!("the record has no usable `id`: {error}");
-                return Err(rejected(Stage::Validate, None, "identity", message, locator));
-            }
-        };
-        let stamps = match (self.definition.datestamps, &self.source) {
-            (Datestamps::Preserve, SourceRecord::Marc(marc)) => stamps(marc),
-            _ => None,
-        };
+        Ok(())
+    }
+
+    /// What the store needs beside the record that was mapped.
+    pub(super) fn keys(&self, locator: &Locator) -> Result<Keys<'_>, Stop> {
+        serde_json::from_slice(&self.json).map_err(|error| {
+            let message = format!("the record has no usable `id`: {error}");
+            rejected(Stage::Validate, None, "identity", message, locator)
+        })
+    }
+
+    /// The record that was mapped, as the store takes it.
+    pub(super) fn new_record(
+        &self,
+        locator: &Locator,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<NewRecord, Stop> {
+        let keys = self.keys(locator)?;
         let pids = self.pids(&keys.id, warnings).map_err(|error| {
             let message = format!("PIDs cannot be read from the record: {error}");
             rejected(Stage::Validate, None, "identity", message, locator)
         })?;
-        let record = NewRecord {
+        Ok(NewRecord {
             id: record_uuid(&self.definition.source_name, &keys.id),
             pid_value: keys.id.to_string(),
             pids,
             memberships: memberships(keys.collections.iter().map(|name| &**name)),
             // What its source has withdrawn becomes a tombstone.
             json: (!keys.deleted).then(|| self.json.clone()),
-        };
-        let source_id = keys.id.into_owned();
-        Ok(LoadRecord {
-            source_id,
-            record,
-            hash: content_hash(&self.json),
-            source: self.source_copy(bytes, locator)?,
-            locator: locator.clone(),
-            stamps,
         })
     }
 
@@ -227,6 +265,9 @@ impl Bench<'_> {
             source: self.source_copy(bytes, locator)?,
             locator: locator.clone(),
             stamps: None,
+            history: None,
+            files: Vec::new(),
+            held: Vec::new(),
         })
     }
 
@@ -252,13 +293,19 @@ impl Bench<'_> {
         Ok(pids)
     }
 
-    fn source_copy(&mut self, bytes: &[u8], locator: &Locator) -> Result<SourceCopy, String> {
+    /// The bytes of a record as they are kept.
+    pub(super) fn source_copy(
+        &mut self,
+        bytes: &[u8],
+        locator: &Locator,
+    ) -> Result<SourceCopy, String> {
         let hash: ContentHash = Sha256::digest(bytes).into();
         let zstd = self.compress(bytes)?;
         Ok(SourceCopy { format: self.format.name, locator: locator.to_string(), hash, zstd })
     }
 
-    fn compress(&mut self, bytes: &[u8]) -> Result<Vec<u8>, String> {
+    /// One zstd frame.
+    pub(super) fn compress(&mut self, bytes: &[u8]) -> Result<Vec<u8>, String> {
         self.compressor.compress(bytes).map_err(|error| format!("cannot compress: {error}"))
     }
 }

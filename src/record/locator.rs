@@ -14,14 +14,27 @@ pub struct Locator {
     pub byte: u64,
     /// MARC 001 or the source's own identifier, when it could be read.
     pub control_number: Option<String>,
+    /// The part of the record that is meant, `revision 3`; none for all of it.
+    pub part: Option<String>,
+}
+
+impl Locator {
+    /// The place of a part of the record.
+    #[must_use]
+    pub fn part(&self, part: impl Into<String>) -> Locator {
+        Locator { part: Some(part.into()), ..self.clone() }
+    }
 }
 
 impl fmt::Display for Locator {
-    /// `dump.mrc.gz #1047 (byte 88213) ocm123`
+    /// `dump.mrc.gz #1047 (byte 88213) ocm123`, and the part behind a comma.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} #{} (byte {})", self.file, self.number, self.byte)?;
-        match &self.control_number {
-            Some(control_number) => write!(f, " {control_number}"),
+        if let Some(control_number) = &self.control_number {
+            write!(f, " {control_number}")?;
+        }
+        match &self.part {
+            Some(part) => write!(f, ", {part}"),
             None => Ok(()),
         }
     }
@@ -32,13 +45,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_locator_names_file_number_byte_and_control_number() {
-        let locator = Locator {
+    fn a_locator_names_file_number_byte_control_number_and_part() {
+        let mut locator = Locator {
             file: "dump.mrc.gz".into(),
             number: 1047,
             byte: 88213,
             control_number: Some("ocm123".to_owned()),
+            part: None,
         };
         assert_eq!(locator.to_string(), "dump.mrc.gz #1047 (byte 88213) ocm123");
+        locator.part = Some("revision 3".to_owned());
+        assert_eq!(locator.to_string(), "dump.mrc.gz #1047 (byte 88213) ocm123, revision 3");
     }
 }

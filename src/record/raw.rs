@@ -111,6 +111,7 @@ impl RawBatch {
             number: record.number,
             byte: record.byte,
             control_number: None,
+            part: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Values as the columns of every keeper hold them.
 
-use super::StoreError;
-use crate::record::SetSpec;
+use super::{Kinds, StoreError};
+use crate::record::{Locator, SetSpec};
 
 /// A count; the integers of databases have a sign.
 pub(super) fn signed(number: u64) -> i64 {
@@ -11,6 +11,22 @@ pub(super) fn signed(number: u64) -> i64 {
 /// A count as it was before [`signed`].
 pub(super) fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
+}
+
+/// The part of a record that a place names; empty for all of it, since a key has no nulls.
+pub(super) fn part(locator: &Locator) -> String {
+    locator.part.clone().unwrap_or_default()
+}
+
+/// The kinds of a split so far with those of a batch, as JSON.
+pub(super) fn kinds_text(mut before: Kinds, batch: &Kinds) -> Result<String, StoreError> {
+    before.add(batch);
+    serde_json::to_string(&before).map_err(|error| StoreError::Failed(error.to_string()))
+}
+
+/// What [`kinds_text`] wrote.
+pub(super) fn kinds(text: &str) -> Result<Kinds, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Damaged(format!("kinds: {error}")))
 }
 
 /// The bytes in one zstd frame.

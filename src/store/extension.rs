@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{StoreError, plan::Change, postgres, sqlite};
+use super::{StoreError, change::Change, postgres, sqlite};
 
 /// What happens to a record with a revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::StoreError;
-use super::plan::Change;
+use super::change::Change;
 use crate::json::query::Query;
 
 /// The sets whose members a search pattern tells (`oaiserver_set.search_pattern`).

@@ -4,10 +4,13 @@
 //! Invenio has no table for lives in tables named `windrow_*`.
 
 mod types;
+mod kinds;
 mod extension;
 mod claims;
 mod columns;
 mod failure;
+mod change;
+mod history;
 mod plan;
 mod follow;
 mod listing;
@@ -24,13 +27,15 @@ use jiff::Timestamp;
 use thiserror::Error;
 use uuid::Uuid;
 
+pub use change::{Change, RecordState, Revision, SourceChange};
 pub use extension::{Draft, Event, Extension, Refusal, Transaction, standard};
 pub use follow::Followed;
-pub use plan::{Change, RecordState, Revision, SourceChange};
+pub use kinds::{FILES, KindCounts, Kinds, REVISIONS};
 pub use types::{
-    Checkpoint, Counts, Item, ItemContent, ItemHeader, ItemQuery, LoadBatch, LoadOutcome,
-    LoadRecord, Membership, NewRecord, OutboxRow, QuarantineEntry, Quarantined, RecordChange, Run,
-    RunState, RunSummary, ScheduleEntry, Set, SourceBytes, SourceCopy, SplitState, StoredRecord,
+    Checkpoint, Counts, EarlierRevision, Item, ItemContent, ItemHeader, ItemQuery, LoadBatch,
+    LoadOutcome, LoadRecord, Membership, NewRecord, OutboxRow, QuarantineEntry, Quarantined,
+    RecordChange, Run, RunState, RunSummary, ScheduleEntry, Set, SourceBytes, SourceCopy,
+    SplitState, StoredRecord,
 };
 
 use crate::record::{Datestamp, Pid, PidChange, PidError, PidName};

@@ -10,8 +10,14 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::extension::{Draft, Event, Extension, refusal};
-use super::{Counts, LoadRecord, Membership, NewRecord, Quarantined, SourceCopy};
+use super::change::{Change, RecordState, SourceChange, event, set_specs};
+use super::extension::{Draft, Extension, Refusal, refusal};
+use super::history::{Arrival, Arrivals, arrivals};
+use super::single::floor;
+use super::{
+    Counts, EarlierRevision, FILES, Kinds, LoadRecord, Membership, NewRecord, Quarantined,
+    REVISIONS,
+};
 use crate::record::{ContentHash, Datestamp, PidName, PidStatus, Rejection, Stage};
 
 /// What the store holds of the records of a batch.
@@ -25,6 +31,31 @@ pub(super) struct Lookup {
     pub(super) pids: HashMap<String, Option<Uuid>>,
     /// The PIDs of other types, those that are there.
     pub(super) further_pids: HashMap<PidName, PidOwner>,
+    /// By UUID: the dates of all revisions, of records that come with a history.
+    pub(super) dates: HashMap<Uuid, Vec<Timestamp>>,
+}
+
+impl Lookup {
+    /// Whether more has to be known of a record than its row in the ledger.
+    pub(super) fn wants(&self, record: &LoadRecord, keep_source: bool) -> bool {
+        let entry = self.ledger.get(&record.source_id);
+        record.history.is_some() || entry.is_none_or(|entry| !entry.agrees(record, keep_source))
+    }
+
+    /// The UUID that a record has or shall get.
+    pub(super) fn id_of(&self, record: &LoadRecord) -> Uuid {
+        self.ledger.get(&record.source_id).map_or(record.record.id, |entry| entry.record_id)
+    }
+
+    /// The records that are there and come with a history.
+    pub(super) fn with_history(&self, records: &[LoadRecord]) -> Vec<Uuid> {
+        let ids = records.iter().filter(|record| record.history.is_some());
+        let mut ids: Vec<Uuid> = ids.map(|record| self.id_of(record)).collect();
+        ids.retain(|id| self.records.contains_key(id));
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
 }
 
 /// Whose a PID is.
@@ -77,169 +108,6 @@ impl LedgerEntry {
     }
 }
 
-/// The current revision of a stored record, as far as a change needs it.
-#[derive(Debug)]
-pub struct RecordState {
-    /// 1 for the first revision.
-    pub version_id: i64,
-    /// When it was made.
-    pub created: Timestamp,
-    /// Whether it is a tombstone.
-    pub deleted: bool,
-    /// Its datestamp in `windrow_oai`, if it is there.
-    pub datestamp: Option<i64>,
-    /// Whether it is listed as a tombstone.
-    pub listed_deleted: bool,
-    /// The revision that is listed, if that is known.
-    pub listed_version: Option<i64>,
-    /// The setSpecs it was put into, with spaces between them.
-    pub sets: String,
-    /// The setSpecs it is in by their search patterns, with spaces between them.
-    pub matched: String,
-    /// Its row in `windrow_source`.
-    pub source: Option<i64>,
-}
-
-/// One revision to write.
-#[derive(Debug)]
-pub struct Revision {
-    /// 1 for the first revision.
-    pub version_id: i64,
-    /// `None` deletes. Shared, since it is written twice.
-    pub json: Option<Arc<str>>,
-    /// When it is made.
-    pub updated: Timestamp,
-    /// What it means for the record.
-    pub event: Event,
-}
-
-/// All that happens to one record in one transaction.
-#[derive(Debug)]
-pub struct Change {
-    /// Its UUID.
-    pub id: Uuid,
-    /// The value of the `recid` PID it is listed by; empty when it has none.
-    pub pid_value: String,
-    /// When the record was made.
-    pub created: Timestamp,
-    /// The record as the store has it; `None` when it is new.
-    pub before: Option<RecordState>,
-    /// Oldest first; none when no more than the source bytes have changed.
-    pub revisions: Vec<Revision>,
-    /// In seconds: when the last revision was made, until the transaction gives it the datestamp
-    /// that OAI-PMH lists.
-    pub datestamp: i64,
-    /// setSpecs after the last revision, with spaces between them.
-    pub sets: String,
-    /// What becomes of its source bytes.
-    pub source: SourceChange,
-    /// The row in `windrow_source` once `source` is written.
-    pub source_row: Option<i64>,
-}
-
-/// What becomes of the source bytes of a changed record.
-#[derive(Debug)]
-pub enum SourceChange {
-    /// They stay: the change came from elsewhere.
-    Keep,
-    /// They no longer tell what the record is, and none are kept instead.
-    Forget,
-    /// These now.
-    Replace(SourceCopy),
-}
-
-impl Change {
-    /// A change of the record `id` that has no revision yet.
-    pub(super) fn new(
-        id: Uuid,
-        pid_value: String,
-        before: Option<RecordState>,
-        created: Timestamp,
-    ) -> Change {
-        let created = before.as_ref().map_or(created, |state| state.created);
-        let sets = before.as_ref().map(|state| state.sets.clone()).unwrap_or_default();
-        Change {
-            id,
-            pid_value,
-            created,
-            before,
-            revisions: Vec::with_capacity(1),
-            datestamp: 0,
-            sets,
-            source: SourceChange::Keep,
-            source_row: None,
-        }
-    }
-
-    /// A record as it is, whoever made it so; its `source` stays.
-    pub(super) fn found(
-        id: Uuid,
-        pid_value: String,
-        before: RecordState,
-        revision: Revision,
-    ) -> Change {
-        let source_row = before.source;
-        let datestamp = Datestamp::from(revision.updated).as_second();
-        let created = before.created;
-        let change = Change::new(id, pid_value, Some(before), created);
-        Change { revisions: vec![revision], datestamp, source_row, ..change }
-    }
-
-    /// Adds a revision. A tombstone stays in the sets it was in, so that who harvests a set
-    /// learns of the deletion.
-    pub(super) fn push(
-        &mut self,
-        json: Option<Arc<str>>,
-        updated: Timestamp,
-        memberships: &[Membership],
-    ) {
-        if json.is_some() || !memberships.is_empty() {
-            self.join(memberships);
-        }
-        self.append(self.next_event(json.is_some()), json, updated);
-    }
-
-    /// Puts the record into these sets and no others.
-    pub(super) fn join(&mut self, memberships: &[Membership]) {
-        self.sets = set_specs(memberships);
-    }
-
-    /// Adds a revision and leaves the record in its sets.
-    pub(super) fn append(&mut self, event: Event, json: Option<Arc<str>>, updated: Timestamp) {
-        let before = self.before.as_ref().map_or(0, |state| state.version_id);
-        let version_id = self.revisions.last().map_or(before, |last| last.version_id) + 1;
-        self.datestamp = Datestamp::from(updated).as_second();
-        self.revisions.push(Revision { version_id, json, updated, event });
-    }
-
-    /// What a further revision means for the record.
-    pub(super) fn next_event(&self, has_json: bool) -> Event {
-        let was_live = match (self.revisions.last(), &self.before) {
-            (Some(last), _) => Some(last.json.is_some()),
-            (None, Some(before)) => Some(!before.deleted),
-            (None, None) => None,
-        };
-        event(was_live, has_json)
-    }
-
-    /// Whether the record has content once the change is made.
-    #[must_use]
-    pub fn is_live(&self) -> bool {
-        let before = || self.before.as_ref().is_some_and(|state| !state.deleted);
-        self.revisions.last().map_or_else(before, |revision| revision.json.is_some())
-    }
-}
-
-/// What it means that a record, which is live or not or not there, gets a revision.
-fn event(was_live: Option<bool>, has_json: bool) -> Event {
-    match (was_live, has_json) {
-        (_, false) => Event::Delete,
-        (None, true) => Event::Insert,
-        (Some(true), true) => Event::Update,
-        (Some(false), true) => Event::Undelete,
-    }
-}
-
 /// A row of the ledger to write.
 #[derive(Debug)]
 pub(super) struct LedgerRow {
@@ -262,8 +130,14 @@ pub(super) struct Plan {
     pub(super) ledger: Vec<LedgerRow>,
     /// setSpec to name, of all sets that the changes name.
     pub(super) set_names: HashMap<String, String>,
+    /// Records that are refused.
     pub(super) rejected: Vec<Quarantined>,
+    /// Parts of records that are refused.
+    pub(super) refused: Vec<Quarantined>,
+    /// Parts of records that were held before they came here.
+    pub(super) held: Vec<Quarantined>,
     pub(super) counts: Counts,
+    pub(super) kinds: Kinds,
 }
 
 impl Plan {
@@ -324,16 +198,27 @@ struct Planner<'e> {
 }
 
 impl Planner<'_> {
-    fn take(&mut self, record: LoadRecord) {
-        let entry = self.lookup.ledger.get(&record.source_id);
+    fn take(&mut self, mut record: LoadRecord) {
+        self.plan.held.append(&mut record.held);
         // Once loaded, a source id stays with its record, whatever the pipeline calls it later.
-        let id = entry.map_or(record.record.id, |entry| entry.record_id);
+        let id = self.lookup.id_of(&record);
+        let entry = self.lookup.ledger.get(&record.source_id);
         let hash = fingerprint(&record);
         let same = entry.is_some_and(|entry| entry.hash == hash);
+        let differs = entry.is_some_and(|entry| !entry.agrees(&record, self.keep_source));
+        let arrivals = self.arrivals(id, &record);
+        let is_new = arrivals.as_ref().is_some_and(|arrivals| arrivals.last == Arrival::New);
         // To delete what is not there is done already.
-        if same || (hash.is_none() && !self.is_live(id)) {
+        if !is_new && (same || (hash.is_none() && !self.is_live(id))) {
             self.plan.counts.unchanged += 1;
-            if entry.is_some_and(|entry| !entry.agrees(&record, self.keep_source)) {
+            if let Some(arrivals) = arrivals {
+                self.count_unwritten(&arrivals);
+                self.plan.kinds.of(REVISIONS).unchanged += 1;
+            }
+            if !record.files.is_empty() {
+                self.plan.kinds.of(FILES).skipped += record.files.len() as u64;
+            }
+            if differs {
                 self.renew(id, hash, record);
             }
             return;
@@ -342,7 +227,7 @@ impl Planner<'_> {
             self.reject(record, code, message);
             return;
         }
-        self.change(id, hash, record);
+        self.change(id, hash, record, arrivals);
     }
 
     fn obstacle(&self, record: &LoadRecord, id: Uuid) -> Option<(String, String)> {
@@ -354,8 +239,7 @@ impl Planner<'_> {
             return obstacle("erased", format!("record {id} was deleted for good"));
         }
         let NewRecord { pid_value, pids, json, .. } = &record.record;
-        // A deletion mints nothing: the record has its PIDs, or never had any.
-        let is_deletion = json.is_none();
+        let is_deletion = !self.mints(id, record);
         if let Some(Some(owner)) = self.lookup.pids.get(pid_value)
             && *owner != id
             && !is_deletion
@@ -384,12 +268,36 @@ impl Planner<'_> {
         Some((refusal.code, refusal.message))
     }
 
+    /// A deletion mints nothing: the record has its PIDs, or never had any; but one that comes with
+    /// its past had them in its source.
+    fn mints(&self, id: Uuid, record: &LoadRecord) -> bool {
+        record.record.json.is_some() || (record.history.is_some() && !self.exists(id))
+    }
+
+    fn arrivals(&self, id: Uuid, record: &LoadRecord) -> Option<Arrivals> {
+        let earlier = record.history.as_ref()?;
+        let known = self.lookup.dates.get(&id).map(Vec::as_slice);
+        Some(arrivals(earlier, record, known.or(self.exists(id).then_some(&[]))))
+    }
+
+    // What becomes of the earlier revisions that are not written.
+    fn count_unwritten(&mut self, arrivals: &Arrivals) {
+        let counts = self.plan.kinds.of(REVISIONS);
+        for arrival in &arrivals.earlier {
+            match arrival {
+                Arrival::Known => counts.unchanged += 1,
+                Arrival::Late | Arrival::New => counts.skipped += 1,
+            }
+        }
+    }
+
     fn exists(&self, id: Uuid) -> bool {
         self.by_id.contains_key(&id) || self.lookup.records.contains_key(&id)
     }
 
     fn reject(&mut self, record: LoadRecord, code: String, message: String) {
         self.plan.counts.quarantined += 1;
+        count_with_record(&mut self.plan.kinds, &record);
         self.plan.rejected.push(Quarantined {
             rejection: Rejection {
                 stage: Stage::Load,
@@ -438,18 +346,35 @@ impl Planner<'_> {
         self.plan.ledger.push(LedgerRow { source_id, record_id, hash, source, is_new });
     }
 
-    fn change(&mut self, id: Uuid, hash: Option<ContentHash>, record: LoadRecord) {
-        let LoadRecord { source_id, record, source, stamps, .. } = record;
+    fn change(
+        &mut self,
+        id: Uuid,
+        hash: Option<ContentHash>,
+        record: LoadRecord,
+        arrivals: Option<Arrivals>,
+    ) {
+        let mints = self.mints(id, &record);
+        if !record.files.is_empty() {
+            self.plan.kinds.of(FILES).skipped += record.files.len() as u64;
+        }
         match (self.exists(id), hash) {
             (_, None) => self.plan.counts.deleted += 1,
             (false, Some(_)) => self.plan.counts.created += 1,
             (true, Some(_)) => self.plan.counts.updated += 1,
         }
         // `obstacle` has seen that it is UTF-8, and then this does not copy.
-        let json = record.json.map(|json| Arc::from(String::from_utf8_lossy(&json)));
-        let (created, updated) = stamps.unwrap_or((self.now, self.now));
-        self.plan.name_sets(&record.memberships);
-        let at = self.place(id, &record.pid_value, created);
+        let json = record.record.json.as_deref();
+        let json = json.map(|json| Arc::from(String::from_utf8_lossy(json)));
+        let (created, updated) = record.stamps.unwrap_or((self.now, self.now));
+        self.plan.name_sets(&record.record.memberships);
+        let at = self.place(id, &record.record.pid_value, created);
+        if let Some(arrivals) = arrivals {
+            self.append_earlier(at, &record, &arrivals);
+            let known = self.lookup.dates.entry(id).or_default();
+            known.push(floor(updated));
+            self.plan.kinds.of(REVISIONS).loaded += 1;
+        }
+        let LoadRecord { source_id, record, source, .. } = record;
         for pid in record.pids {
             let owner = PidOwner::Record(id, Some(record.pid_value.clone()));
             let before = self.lookup.further_pids.insert(pid.clone(), owner);
@@ -458,7 +383,7 @@ impl Planner<'_> {
             }
         }
         let is_minted = matches!(self.lookup.pids.get(&record.pid_value), Some(Some(_)));
-        if hash.is_some() && !is_minted {
+        if mints && !is_minted {
             self.lookup.pids.insert(record.pid_value.clone(), Some(id));
             self.plan.new_pids.push((record.pid_value, at));
         }
@@ -471,6 +396,36 @@ impl Planner<'_> {
         self.note(source_id, LedgerEntry { record_id: id, hash, source: kept });
     }
 
+    // Earlier revisions that the store lacks; one that is refused is held by itself.
+    fn append_earlier(&mut self, at: usize, record: &LoadRecord, arrivals: &Arrivals) {
+        let Some(change) = self.plan.changes.get_mut(at) else { return };
+        let (id, known) = (change.id, self.lookup.dates.entry(change.id).or_default());
+        let counts = self.plan.kinds.of(REVISIONS);
+        for (revision, arrival) in record.history.iter().flatten().zip(&arrivals.earlier) {
+            match arrival {
+                Arrival::Known => counts.unchanged += 1,
+                Arrival::Late => counts.skipped += 1,
+                Arrival::New => {
+                    let json = revision.json.as_deref().map(String::from_utf8_lossy);
+                    let event = change.next_event(json.is_some());
+                    let draft = Draft { id, event, json: json.as_deref() };
+                    match refusal(self.extensions, draft) {
+                        Some(refusal) => {
+                            counts.quarantined += 1;
+                            let held = refused_part(record, revision, refusal);
+                            self.plan.refused.push(held);
+                        }
+                        None => {
+                            counts.loaded += 1;
+                            known.push(floor(revision.updated));
+                            change.append(event, json.map(Arc::from), revision.updated);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     fn is_live(&self, id: Uuid) -> bool {
         match self.by_id.get(&id).and_then(|at| self.plan.changes.get(*at)) {
             Some(change) => change.is_live(),
@@ -479,10 +434,20 @@ impl Planner<'_> {
     }
 }
 
-fn set_specs(memberships: &[Membership]) -> String {
-    let mut specs: Vec<&str> =
-        memberships.iter().map(|membership| membership.spec.as_str()).collect();
-    specs.sort_unstable();
-    specs.dedup();
-    specs.join(" ")
+/// Counts the parts of a record that is held: they are held with it.
+pub(super) fn count_with_record(kinds: &mut Kinds, record: &LoadRecord) {
+    if let Some(earlier) = &record.history {
+        kinds.of(REVISIONS).quarantined += earlier.len() as u64 + 1;
+    }
+    if !record.files.is_empty() {
+        kinds.of(FILES).quarantined += record.files.len() as u64;
+    }
+}
+
+/// A revision that is held by itself, with the bytes of its record.
+fn refused_part(record: &LoadRecord, revision: &EarlierRevision, refusal: Refusal) -> Quarantined {
+    let locator = record.locator.part(format!("revision {}", revision.number));
+    let Refusal { code, message } = refusal;
+    let rejection = Rejection { stage: Stage::Load, rule: None, code, message, locator };
+    Quarantined { rejection, zstd: record.source.zstd.clone() }
 }

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 
 use super::StoreError;
-use super::plan::Change;
+use super::change::Change;
 use crate::record::Datestamp;
 
 /// What a writer has to know, in seconds since 1970.

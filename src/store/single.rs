@@ -6,8 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::change::{Change, RecordState, SourceChange};
 use super::extension::{Draft, Extension, refusal};
-use super::plan::{Change, PidOwner, Plan, RecordState, SourceChange};
+use super::plan::{PidOwner, Plan};
 use super::{Event, NewRecord, RecordChange, StoreError, StoredRecord};
 use crate::record::{Pid, PidName, PidStatus, PidTarget};
 

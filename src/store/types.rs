@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::record::{ContentHash, Datestamp, PidName, Rejection, SetSpec};
+use super::Kinds;
+use crate::record::{ContentHash, Datestamp, FileOrder, PidName, Rejection, SetSpec};
 
 /// An item as OAI-PMH lists it: the header's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,6 +176,24 @@ pub struct LoadRecord {
     pub locator: crate::record::Locator,
     /// created and updated of the source, when the pipeline preserves them; `None` is now.
     pub stamps: Option<(Timestamp, Timestamp)>,
+    /// The revisions before this one, oldest first; `None` when its source keeps no history. With
+    /// it, those that the store has by their dates are not written again.
+    pub history: Option<Vec<EarlierRevision>>,
+    /// The versions of its files that the source tells of.
+    pub files: Vec<FileOrder>,
+    /// Parts of it that were held on the way here; they are no records in the counts.
+    pub held: Vec<Quarantined>,
+}
+
+/// A revision of a record before its last one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierRevision {
+    /// Its number in the source, from 1: what messages call it by.
+    pub number: usize,
+    /// Canonical JSON; `None` when the record was deleted.
+    pub json: Option<Vec<u8>>,
+    /// When it was made.
+    pub updated: Timestamp,
 }
 
 /// A record in quarantine.
@@ -266,6 +285,9 @@ pub struct Checkpoint {
     pub skipped: u64,
     /// The split's account so far (warnings and losses), as JSON; it replaces the one before.
     pub account: String,
+    /// What the store has made of the parts of its records before this batch; what is kept has
+    /// those of the batch added.
+    pub kinds: Kinds,
 }
 
 /// A split as the store remembers it.
@@ -363,6 +385,8 @@ pub struct LoadOutcome {
     pub counts: Counts,
     /// Records that the store itself put into quarantine (a PID that another record has).
     pub rejections: Vec<Rejection>,
+    /// What became of the parts of these records.
+    pub kinds: Kinds,
 }
 
 /// A quarantined record as it is listed.
@@ -384,6 +408,8 @@ pub struct QuarantineEntry {
     pub message: String,
     /// Its place, as [`crate::record::Locator`] prints it.
     pub locator: String,
+    /// The part of the record that is held; none for all of it.
+    pub part: Option<String>,
     /// Its raw bytes, uncompressed.
     pub bytes: Vec<u8>,
 }

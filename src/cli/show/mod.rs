@@ -6,7 +6,7 @@ use std::io::Result;
 
 use crate::crosswalk::account::{AccountReport, State};
 use crate::pipeline::{Findings, Report, SKIPPED_MEMBER};
-use crate::store::Counts;
+use crate::store::{Counts, Kinds};
 
 pub use sheet::{Form, Sheet};
 
@@ -79,16 +79,34 @@ pub fn report(report: &Report, sheet: &mut Sheet<'_>) -> Result<()> {
         c.quarantined,
         if report.balanced { "" } else { "  DOES NOT BALANCE" }
     ))?;
+    kinds(&report.kinds, sheet)?;
     let findings = Findings {
         account: report.account.clone(),
         rejections: report.rejections.clone(),
         reasons: report.reasons.clone(),
         skipped_members: report.skipped_members.clone(),
+        kinds: report.kinds.clone(),
     };
     account(&findings.account, LINES, sheet)?;
     warnings(&findings.account, sheet)?;
     skipped_members(&findings, sheet)?;
     rejections("quarantined", &findings, sheet)
+}
+
+// The balance of each kind of parts.
+fn kinds(kinds: &Kinds, sheet: &mut Sheet<'_>) -> Result<()> {
+    for (kind, counts) in kinds.iter() {
+        sheet.line(&format!(
+            "{kind}: {} read = {} loaded + {} unchanged + {} skipped + {} quarantined{}",
+            counts.read,
+            counts.loaded,
+            counts.unchanged,
+            counts.skipped,
+            counts.quarantined,
+            if counts.balance() { "" } else { "  DOES NOT BALANCE" }
+        ))?;
+    }
+    Ok(())
 }
 
 /// What became of the values of records; the first `top` fields of those that are not in the

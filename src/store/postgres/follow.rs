@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::moment::Moment;
 use super::{PostgresStore, load, lookup, projection, settling};
+use crate::store::change::{Change, RecordState, Revision};
 use crate::store::follow::{Place, Stretch};
-use crate::store::plan::{Change, RecordState, Revision};
 use crate::store::{Event, Followed, StoreError, listing};
 
 // One follower at a time: the letters "winfollo".

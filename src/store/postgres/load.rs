@@ -4,7 +4,7 @@
 //! another attempt. Every attempt writes the batch's token into the checkpoint, so that a commit
 //! whose answer was lost is found done and not counted twice.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -15,12 +15,14 @@ use uuid::Uuid;
 use super::patience::Patience;
 use super::sets::SetNumbers;
 use super::{PostgresStore, lookup, projection, settling, write};
-use crate::record::{PidName, Rejection, Stage};
-use crate::store::columns::signed;
+use crate::record::{Locator, PidName, Rejection, Stage};
+use crate::store::change::Change;
+use crate::store::columns::{kinds_text, part, signed};
 use crate::store::extension::{self, Transaction};
-use crate::store::plan::{Change, Plan, plan_with};
+use crate::store::plan::{Plan, count_with_record, plan_with};
 use crate::store::{
-    Checkpoint, Counts, LoadBatch, LoadOutcome, LoadRecord, Quarantined, StoreError, single,
+    Checkpoint, Counts, Kinds, LoadBatch, LoadOutcome, LoadRecord, Quarantined, REVISIONS,
+    StoreError, single,
 };
 
 // The key of windrow_ledger must fit into a third of a page.
@@ -28,12 +30,12 @@ const SOURCE_ID_BYTES: usize = 2000;
 
 const CHECKPOINT: &str = "\
     insert into windrow_split as s (run_id, split, lane, token, fingerprint, records, done, \
-        account, read, created, updated, unchanged, deleted, skipped, quarantined) \
-    select r.id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15 \
+        account, read, created, updated, unchanged, deleted, skipped, quarantined, kinds) \
+    select r.id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $17 \
     from windrow_run r where r.id = $1 and r.attempt = coalesce($16, r.attempt) \
     on conflict (run_id, split, lane) do update set token = excluded.token, \
         fingerprint = excluded.fingerprint, records = excluded.records, done = excluded.done, \
-        account = excluded.account, read = s.read + excluded.read, \
+        account = excluded.account, kinds = excluded.kinds, read = s.read + excluded.read, \
         created = s.created + excluded.created, updated = s.updated + excluded.updated, \
         unchanged = s.unchanged + excluded.unchanged, deleted = s.deleted + excluded.deleted, \
         skipped = s.skipped + excluded.skipped, \
@@ -42,11 +44,12 @@ const CHECKPOINT: &str = "\
 
 const QUARANTINE: &str = "\
     insert into windrow_quarantine (source_name, file, number, run_id, stage, rule, code, message, \
-        locator, zstd) \
-    select $1, file, number, $2, stage, rule, code, message, locator, zstd \
+        locator, zstd, part) \
+    select $1, file, number, $2, stage, rule, code, message, locator, zstd, part \
     from unnest($3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], \
-        $9::text[], $10::bytea[]) as u (file, number, stage, rule, code, message, locator, zstd) \
-    on conflict (source_name, file, number) do update set run_id = excluded.run_id, \
+        $9::text[], $10::bytea[], $11::text[]) \
+        as u (file, number, stage, rule, code, message, locator, zstd, part) \
+    on conflict (source_name, file, number, part) do update set run_id = excluded.run_id, \
         stage = excluded.stage, rule = excluded.rule, code = excluded.code, \
         message = excluded.message, locator = excluded.locator, zstd = excluded.zstd";
 
@@ -57,15 +60,14 @@ pub(super) async fn load(
 ) -> Result<LoadOutcome, StoreError> {
     let mut patience = Patience::default();
     let mut commit = Commit { token: Uuid::new_v4(), outcome: None };
-    let mut refused: Option<Vec<Quarantined>> = None;
+    let mut refused: Option<Refused> = None;
     loop {
-        let stopped = refused.as_deref().unwrap_or_default();
-        match attempt(store, &batch, stopped, &mut commit).await {
+        match attempt(store, &batch, refused.as_ref(), &mut commit).await {
             Ok(outcome) => return Ok(outcome),
             Err(error @ StoreError::Unstorable { .. }) if refused.is_none() => {
                 match sieve(store, &batch.records).await {
                     Ok(found) if found.is_empty() => return Err(error),
-                    Ok(found) => refused = Some(take_out(&mut batch.records, found)),
+                    Ok(found) => refused = Some(take_out(&mut batch.records, &found)),
                     Err(error) => patience.wait(error).await?,
                 }
             }
@@ -125,7 +127,7 @@ struct Commit {
 async fn attempt(
     store: &PostgresStore,
     batch: &LoadBatch,
-    refused: &[Quarantined],
+    refused: Option<&Refused>,
     commit: &mut Commit,
 ) -> Result<LoadOutcome, StoreError> {
     let mut connection = store.writers.acquire().await?;
@@ -138,10 +140,16 @@ async fn attempt(
     let mut plan = plan_with(records, lookup, batch.keep_source, now, &store.extensions);
     write::current(&mut transaction, &store.tables, &plan.changes).await?;
     write::ledger(&mut transaction, &store.tables, &batch.source_name, &plan.ledger).await?;
-    let quarantined: Vec<&Quarantined> =
-        batch.quarantined.iter().chain(refused).chain(&plan.rejected).collect();
+    let refused_records = refused.map(|refused| refused.records.as_slice()).unwrap_or_default();
+    let refused_parts = refused.map(|refused| refused.parts.as_slice()).unwrap_or_default();
+    if let Some(refused) = refused {
+        plan.kinds.add(&refused.kinds);
+    }
+    let records = batch.quarantined.iter().chain(refused_records).chain(&plan.rejected);
+    let parts = refused_parts.iter().chain(&plan.refused).chain(&plan.held);
+    let quarantined: Vec<&Quarantined> = records.chain(parts).collect();
     let mut counts = std::mem::take(&mut plan.counts);
-    counts.quarantined += (batch.quarantined.len() + refused.len()) as u64;
+    counts.quarantined += (batch.quarantined.len() + refused_records.len()) as u64;
     counts.skipped += batch.checkpoint.skipped;
     counts.read = counts.created
         + counts.updated
@@ -155,13 +163,15 @@ async fn attempt(
     let sets = write_behind(&mut transaction, store, &mut plan, now).await?;
     let attempt = store.attempt_of(batch.run_id);
     let checkpoint = (&batch.checkpoint, commit.token, attempt);
-    if !write_checkpoint(&mut transaction, batch.run_id, checkpoint, &counts).await? {
+    let told = (&counts, &plan.kinds);
+    if !write_checkpoint(&mut transaction, batch.run_id, checkpoint, told).await? {
         // Dropping the transaction rolls back what this attempt wrote on top of it.
         return commit.outcome.take().ok_or_else(|| taken_over(batch.run_id));
     }
-    let by_store = refused.iter().chain(&plan.rejected);
+    let parts = refused_parts.iter().chain(&plan.refused);
+    let by_store = refused_records.iter().chain(&plan.rejected).chain(parts);
     let rejections = by_store.map(|rejected| rejected.rejection.clone()).collect();
-    commit.outcome = Some(LoadOutcome { counts, rejections });
+    commit.outcome = Some(LoadOutcome { counts, rejections, kinds: plan.kinds });
     transaction.commit().await?;
     store.learn_sets(sets);
     commit.outcome.take().ok_or_else(|| taken_over(batch.run_id))
@@ -171,13 +181,32 @@ fn taken_over(run_id: i64) -> StoreError {
     StoreError::Failed(format!("run {run_id} is not there, or another process has taken it over"))
 }
 
-/// The records that the database does not hold whatever is done, with its reasons.
-async fn sieve(
-    store: &PostgresStore,
-    records: &[LoadRecord],
-) -> Result<HashMap<usize, (String, String)>, StoreError> {
+/// What the database does not hold whatever is done, with its reasons (code and message): records
+/// by their place in the batch, and earlier revisions by that and their own.
+#[derive(Default)]
+struct Sieved {
+    records: HashMap<usize, (String, String)>,
+    revisions: HashMap<(usize, usize), (String, String)>,
+}
+
+/// What was taken out of a batch.
+#[derive(Default)]
+struct Refused {
+    records: Vec<Quarantined>,
+    parts: Vec<Quarantined>,
+    kinds: Kinds,
+}
+
+impl Sieved {
+    fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.revisions.is_empty()
+    }
+}
+
+async fn sieve(store: &PostgresStore, records: &[LoadRecord]) -> Result<Sieved, StoreError> {
     let mut connection = store.writers.acquire().await?;
-    let mut found = HashMap::new();
+    let mut sieved = Sieved::default();
+    let found = &mut sieved.records;
     for (at, record) in records.iter().enumerate() {
         let json = record.record.json.as_deref().map(String::from_utf8_lossy);
         let mut texts = vec![record.source_id.as_str(), record.record.pid_value.as_str()];
@@ -195,51 +224,82 @@ async fn sieve(
             }
             Ok(_) => {}
             Err(StoreError::Unstorable { code, message }) => {
-                let code = match code.as_str() {
-                    // \u0000 in JSON; the character itself in another text.
-                    "22P05" | "22021" => "nul",
-                    _ => "refused",
-                };
-                let message = format!("PostgreSQL cannot hold the record: {message}");
-                found.insert(at, (code.to_owned(), message));
+                found.insert(at, unstorable(&code, &message, "record"));
             }
             Err(error) => return Err(error),
         }
+        for (number, revision) in record.history.iter().flatten().enumerate() {
+            let json = revision.json.as_deref().map(String::from_utf8_lossy);
+            let tried = query("select $1::text::jsonb is null").bind(json);
+            match tried.execute(&mut *connection).await.map_err(StoreError::from) {
+                Ok(_) => {}
+                Err(StoreError::Unstorable { code, message }) => {
+                    let reason = unstorable(&code, &message, "revision");
+                    sieved.revisions.insert((at, number), reason);
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
-    Ok(found)
+    Ok(sieved)
 }
 
-fn take_out(
-    records: &mut Vec<LoadRecord>,
-    mut reasons: HashMap<usize, (String, String)>,
-) -> Vec<Quarantined> {
+fn unstorable(code: &str, message: &str, what: &str) -> (String, String) {
+    let code = match code {
+        // \u0000 in JSON; the character itself in another text.
+        "22P05" | "22021" => "nul",
+        _ => "refused",
+    };
+    (code.to_owned(), format!("PostgreSQL cannot hold the {what}: {message}"))
+}
+
+fn take_out(records: &mut Vec<LoadRecord>, sieved: &Sieved) -> Refused {
     let mut kept = Vec::with_capacity(records.len());
-    let mut taken = Vec::with_capacity(reasons.len());
-    for (at, record) in std::mem::take(records).into_iter().enumerate() {
-        let Some((code, message)) = reasons.remove(&at) else {
-            kept.push(record);
-            continue;
-        };
-        let (stage, locator) = (Stage::Load, record.locator);
+    let mut refused = Refused::default();
+    let hold = |(code, message): &(String, String), locator: Locator, record: &LoadRecord| {
+        let (stage, code, message) = (Stage::Load, code.clone(), message.clone());
         let rejection = Rejection { stage, rule: None, code, message, locator };
-        taken.push(Quarantined { rejection, zstd: record.source.zstd });
+        Quarantined { rejection, zstd: record.source.zstd.clone() }
+    };
+    for (at, mut record) in std::mem::take(records).into_iter().enumerate() {
+        if let Some(reason) = sieved.records.get(&at) {
+            count_with_record(&mut refused.kinds, &record);
+            refused.records.push(hold(reason, record.locator.clone(), &record));
+            refused.parts.append(&mut record.held);
+            continue;
+        }
+        let earlier = record.history.take().map(|earlier| {
+            let mut stored = Vec::with_capacity(earlier.len());
+            for (number, revision) in earlier.into_iter().enumerate() {
+                let Some(reason) = sieved.revisions.get(&(at, number)) else {
+                    stored.push(revision);
+                    continue;
+                };
+                let locator = record.locator.part(format!("revision {}", revision.number));
+                refused.kinds.of(REVISIONS).quarantined += 1;
+                refused.parts.push(hold(reason, locator, &record));
+            }
+            stored
+        });
+        kept.push(LoadRecord { history: earlier, ..record });
     }
     *records = kept;
-    taken
+    refused
 }
 
-/// Takes records out of quarantine that have got through this time.
+/// Takes records and parts out of quarantine that have got through this time.
 async fn release(
     connection: &mut PgConnection,
     batch: &LoadBatch,
     quarantined: &[&Quarantined],
 ) -> Result<(), StoreError> {
     let mut places: HashMap<&Arc<str>, Vec<i64>> = HashMap::new();
-    for record in &batch.records {
-        let numbers = places.entry(&record.locator.file).or_default();
-        numbers.push(signed(record.locator.number));
+    let loaded = batch.records.iter().map(|record| &record.locator);
+    let held = quarantined.iter().map(|held| &held.rejection.locator);
+    for locator in loaded.chain(held) {
+        places.entry(&locator.file).or_default().push(signed(locator.number));
     }
-    for (file, mut numbers) in places {
+    for (file, numbers) in places {
         let waiting: bool = query_scalar(
             "select exists(select 1 from windrow_quarantine where source_name = $1 and file = $2)",
         )
@@ -251,18 +311,22 @@ async fn release(
             continue;
         }
         let locators = quarantined.iter().map(|quarantined| &quarantined.rejection.locator);
-        let stopped: HashSet<i64> = locators
+        let (stopped, parts): (Vec<i64>, Vec<String>) = locators
             .filter(|locator| locator.file == *file)
-            .map(|locator| signed(locator.number))
-            .collect();
-        numbers.retain(|number| !stopped.contains(number));
+            .map(|locator| (signed(locator.number), text(&part(locator))))
+            .unzip();
         query(
             "delete from windrow_quarantine \
-             where source_name = $1 and file = $2 and number = any($3)",
+             where source_name = $1 and file = $2 and number = any($3) and not exists ( \
+                 select 1 from unnest($4::bigint[], $5::text[]) as u (number, part) \
+                 where u.number = windrow_quarantine.number \
+                     and u.part = windrow_quarantine.part)",
         )
         .bind(&batch.source_name)
         .bind(text(file))
         .bind(numbers)
+        .bind(stopped)
+        .bind(parts)
         .execute(&mut *connection)
         .await?;
     }
@@ -276,11 +340,11 @@ async fn quarantine(
     quarantined: &[&Quarantined],
 ) -> Result<(), StoreError> {
     // One row for each place: the last reason counts.
-    let mut rows: HashMap<(&str, u64), &Quarantined> = HashMap::new();
+    let mut rows: HashMap<(&str, u64, Option<&str>), &Quarantined> = HashMap::new();
     let mut order = Vec::new();
     for quarantined in quarantined {
         let locator = &quarantined.rejection.locator;
-        let place = (&*locator.file, locator.number);
+        let place = (&*locator.file, locator.number, locator.part.as_deref());
         if rows.insert(place, quarantined).is_none() {
             order.push(place);
         }
@@ -307,6 +371,7 @@ async fn quarantine(
         .bind(texts(&|rejection| rejection.message.clone()))
         .bind(texts(&|rejection| rejection.locator.to_string()))
         .bind(rows.iter().map(|row| row.zstd.as_slice()).collect::<Vec<&[u8]>>())
+        .bind(texts(&|rejection| part(&rejection.locator)))
         .execute(connection)
         .await?;
     Ok(())
@@ -322,8 +387,9 @@ async fn write_checkpoint(
     connection: &mut PgConnection,
     run_id: i64,
     (checkpoint, token, attempt): (&Checkpoint, Uuid, Option<i64>),
-    counts: &Counts,
+    (counts, kinds): (&Counts, &Kinds),
 ) -> Result<bool, StoreError> {
+    let kinds = kinds_text(checkpoint.kinds.clone(), kinds)?;
     let written = query(CHECKPOINT)
         .bind(run_id)
         .bind(&checkpoint.split)
@@ -341,6 +407,7 @@ async fn write_checkpoint(
         .bind(signed(counts.skipped))
         .bind(signed(counts.quarantined))
         .bind(attempt)
+        .bind(kinds)
         .execute(connection)
         .await?;
     Ok(written.rows_affected() == 1)

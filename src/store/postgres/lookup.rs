@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::moment::Moment;
 use crate::record::{ContentHash, PidName, PidStatus};
-use crate::store::plan::{LedgerEntry, Lookup, PidOwner, RecordState};
+use crate::store::change::RecordState;
+use crate::store::plan::{LedgerEntry, Lookup, PidOwner};
 use crate::store::{LoadRecord, StoreError};
 
 const LEDGER: &str = "\
@@ -23,6 +24,9 @@ const RECORDS: &str = "\
     select m.id, m.version_id::bigint, m.created, m.json is null, o.datestamp, o.sets, o.source, \
         coalesce(o.deleted, false), o.version, o.matched \
     from records_metadata m left join windrow_oai o on o.id = m.id where m.id = any($1)";
+
+const DATES: &str = "\
+    select id, updated from records_metadata_version where id = any($1)";
 
 const PIDS: &str = "\
     select pid_value, object_uuid from pidstore_pid \
@@ -51,19 +55,12 @@ pub(super) async fn of_batch(
     }
     let changed: HashSet<&str> = records
         .iter()
-        .filter(|record| {
-            let entry = lookup.ledger.get(&record.source_id);
-            entry.is_none_or(|entry| !entry.agrees(record, keep_source))
-        })
+        .filter(|record| lookup.wants(record, keep_source))
         .map(|record| record.source_id.as_str())
         .collect();
     // A source id that differs once needs the state for all its turns in the batch.
     let changing = || records.iter().filter(|record| changed.contains(record.source_id.as_str()));
-    let ids: HashSet<Uuid> = changing()
-        .map(|record| {
-            lookup.ledger.get(&record.source_id).map_or(record.record.id, |entry| entry.record_id)
-        })
-        .collect();
+    let ids: HashSet<Uuid> = changing().map(|record| lookup.id_of(record)).collect();
     let pids: HashSet<&str> = changing().map(|record| record.record.pid_value.as_str()).collect();
     if !ids.is_empty() {
         read_records(connection, &mut lookup, ids.into_iter().collect()).await?;
@@ -71,6 +68,8 @@ pub(super) async fn of_batch(
         let further: HashSet<&PidName> =
             changing().flat_map(|record| record.record.pids.iter()).collect();
         lookup.further_pids = further_pids(connection, further).await?;
+        let ids = lookup.with_history(records);
+        read_dates(connection, &mut lookup, ids).await?;
     }
     Ok(lookup)
 }
@@ -153,6 +152,21 @@ fn state(row: &PgRow) -> Result<RecordState, StoreError> {
         listed_version: row.try_get(8)?,
         matched: row.try_get::<Option<String>, _>(9)?.unwrap_or_default(),
     })
+}
+
+async fn read_dates(
+    connection: &mut PgConnection,
+    lookup: &mut Lookup,
+    ids: Vec<Uuid>,
+) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    for row in query(DATES).bind(ids).fetch_all(&mut *connection).await? {
+        let date: Moment = row.try_get(1)?;
+        lookup.dates.entry(row.try_get(0)?).or_default().push(date.0);
+    }
+    Ok(())
 }
 
 async fn read_pids(

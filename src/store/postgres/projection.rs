@@ -10,8 +10,8 @@ use sqlx::{Row, query, query_as, query_scalar};
 use super::schema::Tables;
 use super::sets::SetNumbers;
 use super::write::all;
+use crate::store::change::Change;
 use crate::store::listing::{self, Listed, Patterns};
-use crate::store::plan::Change;
 use crate::store::{OutboxRow, StoreError};
 
 const OAI: &str = "\

@@ -7,7 +7,7 @@ use sqlx::{query, query_as, query_scalar};
 
 use crate::record::Datestamp;
 use crate::store::StoreError;
-use crate::store::plan::Change;
+use crate::store::change::Change;
 use crate::store::settled::Moments;
 
 // The first half of the locks' key; the second is a datestamp. Any number that nobody else is

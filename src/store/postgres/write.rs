@@ -13,8 +13,9 @@ use uuid::Uuid;
 
 use super::moment::Moment;
 use super::schema::Tables;
+use crate::store::change::{Change, SourceChange};
 use crate::store::columns::minted;
-use crate::store::plan::{Change, LedgerRow, Plan, SourceChange};
+use crate::store::plan::{LedgerRow, Plan};
 use crate::store::{Event, StoreError};
 
 // A PID that is reserved, but names nothing yet, becomes the record's.

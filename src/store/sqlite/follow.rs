@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::sql::{Text, json_array, parse_timestamp};
 use super::{Writer, load, lookup, projection};
+use crate::store::change::{Change, RecordState, Revision};
 use crate::store::follow::{Place, Stretch};
-use crate::store::plan::{Change, RecordState, Revision};
 use crate::store::{Event, Followed, StoreError, listing};
 
 pub(super) const RECORDS: &str =

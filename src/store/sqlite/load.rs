@@ -1,6 +1,6 @@
 //! Bulk load: a batch with its ledger, source and quarantine rows and its checkpoint, at once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,28 +9,30 @@ use sqlx::{Arguments, Connection, query, query_scalar};
 
 use super::sql::{Insert, Text, json_array, timestamp_text};
 use super::{Knowledge, Writer, lookup, projection, settling, write};
-use crate::store::columns::signed;
+use crate::store::change::Change;
+use crate::store::columns::{kinds_text, part, signed};
 use crate::store::extension::{self, Transaction};
-use crate::store::plan::{Change, Plan, plan_with};
+use crate::store::plan::{Plan, plan_with};
 use crate::store::{
-    Checkpoint, Counts, LoadBatch, LoadOutcome, LoadRecord, Quarantined, StoreError,
+    Checkpoint, Counts, Kinds, LoadBatch, LoadOutcome, LoadRecord, Quarantined, StoreError,
 };
 
 const QUARANTINE: Insert = Insert {
     head: "insert into windrow_quarantine (source_name, file, number, run_id, stage, rule, code, \
-           message, locator, zstd) values ",
-    row: "(?,?,?,?,?,?,?,?,?,?)",
-    tail: " on conflict (source_name, file, number) do update set run_id = excluded.run_id, \
+           message, locator, zstd, part) values ",
+    row: "(?,?,?,?,?,?,?,?,?,?,?)",
+    tail: " on conflict (source_name, file, number, part) do update set run_id = excluded.run_id, \
            stage = excluded.stage, rule = excluded.rule, code = excluded.code, \
            message = excluded.message, locator = excluded.locator, zstd = excluded.zstd",
 };
 
 const CHECKPOINT: &str = "\
     insert into windrow_split (run_id, split, fingerprint, records, done, account, \
-        read, created, updated, unchanged, deleted, skipped, quarantined) \
-    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
+        read, created, updated, unchanged, deleted, skipped, quarantined, kinds) \
+    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) \
     on conflict (run_id, split) do update set fingerprint = excluded.fingerprint, \
         records = excluded.records, done = excluded.done, account = excluded.account, \
+        kinds = excluded.kinds, \
         read = read + excluded.read, created = created + excluded.created, \
         updated = updated + excluded.updated, unchanged = unchanged + excluded.unchanged, \
         deleted = deleted + excluded.deleted, skipped = skipped + excluded.skipped, \
@@ -42,14 +44,14 @@ pub(super) async fn load(writer: &mut Writer, batch: LoadBatch) -> Result<LoadOu
         batch;
     let mut transaction = writer.connection.begin_with("begin immediate").await?;
     let lookup = lookup::of_batch(&mut transaction, &source_name, &records, keep_source).await?;
-    let places = Places::of(&records);
+    let places = Places::of(&records, &quarantined);
     let mut knowledge = writer.knowledge.take();
     let mut plan = plan_with(records, lookup, keep_source, now, &knowledge.extensions);
     write::current(&mut transaction, &plan.changes).await?;
     write_behind(&mut transaction, &mut plan, &mut knowledge, now).await?;
     write::ledger(&mut transaction, &source_name, plan.ledger).await?;
-    let rejections: Vec<_> =
-        plan.rejected.iter().map(|rejected| rejected.rejection.clone()).collect();
+    let by_store = plan.rejected.iter().chain(&plan.refused);
+    let rejections: Vec<_> = by_store.map(|rejected| rejected.rejection.clone()).collect();
     let mut counts = plan.counts;
     counts.quarantined += quarantined.len() as u64;
     counts.skipped += checkpoint.skipped;
@@ -59,13 +61,14 @@ pub(super) async fn load(writer: &mut Writer, batch: LoadBatch) -> Result<LoadOu
         + counts.deleted
         + counts.skipped
         + counts.quarantined;
-    let quarantined: Vec<_> = quarantined.into_iter().chain(plan.rejected).collect();
+    let parts = plan.refused.into_iter().chain(plan.held);
+    let quarantined: Vec<_> = quarantined.into_iter().chain(plan.rejected).chain(parts).collect();
     places.release(&mut transaction, &source_name, &quarantined).await?;
     quarantine(&mut transaction, run_id, &source_name, quarantined).await?;
-    write_checkpoint(&mut transaction, run_id, checkpoint, &counts).await?;
+    write_checkpoint(&mut transaction, run_id, checkpoint, &counts, &plan.kinds).await?;
     transaction.commit().await?;
     writer.knowledge = knowledge;
-    Ok(LoadOutcome { counts, rejections })
+    Ok(LoadOutcome { counts, rejections, kinds: plan.kinds })
 }
 
 /// Writes what goes with current revisions that are written, and tells the extensions.
@@ -101,10 +104,10 @@ pub(super) async fn tell(
 struct Places(Vec<(Arc<str>, Vec<u64>)>);
 
 impl Places {
-    fn of(records: &[LoadRecord]) -> Places {
+    fn of(records: &[LoadRecord], quarantined: &[Quarantined]) -> Places {
         let mut places: Vec<(Arc<str>, Vec<u64>)> = Vec::new();
-        for record in records {
-            let locator = &record.locator;
+        let held = quarantined.iter().map(|held| &held.rejection.locator);
+        for locator in records.iter().map(|record| &record.locator).chain(held) {
             match places.iter_mut().find(|(file, _)| *file == locator.file) {
                 Some((_, numbers)) => numbers.push(locator.number),
                 None => places.push((Arc::clone(&locator.file), vec![locator.number])),
@@ -113,14 +116,14 @@ impl Places {
         Places(places)
     }
 
-    /// Takes records out of quarantine that have got through this time.
+    /// Takes records and parts out of quarantine that have got through this time.
     async fn release(
         self,
         connection: &mut SqliteConnection,
         source_name: &str,
         quarantined: &[Quarantined],
     ) -> Result<(), StoreError> {
-        for (file, mut numbers) in self.0 {
+        for (file, numbers) in self.0 {
             let waiting: bool = query_scalar(
                 "select exists(select 1 from windrow_quarantine \
                  where source_name = ?1 and file = ?2)",
@@ -132,21 +135,22 @@ impl Places {
             if !waiting {
                 continue;
             }
-            let stopped: HashSet<u64> = quarantined
+            let stopped: Vec<String> = quarantined
                 .iter()
                 .map(|quarantined| &quarantined.rejection.locator)
                 .filter(|locator| locator.file == file)
-                .map(|locator| locator.number)
+                .map(|locator| format!("{} {}", locator.number, part(locator)))
                 .collect();
-            numbers.retain(|number| !stopped.contains(number));
             let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
             query(
                 "delete from windrow_quarantine where source_name = ?1 and file = ?2 \
-                 and number in (select cast(value as integer) from json_each(?3))",
+                 and number in (select cast(value as integer) from json_each(?3)) \
+                 and number || ' ' || part not in (select value from json_each(?4))",
             )
             .bind(source_name)
             .bind(&*file)
             .bind(json_array(numbers.iter().map(String::as_str))?)
+            .bind(json_array(stopped.iter().map(String::as_str))?)
             .execute(&mut *connection)
             .await?;
         }
@@ -172,7 +176,8 @@ async fn quarantine(
             arguments.add(rejection.code)?;
             arguments.add(rejection.message)?;
             arguments.add(rejection.locator.to_string())?;
-            arguments.add(zstd)
+            arguments.add(zstd)?;
+            arguments.add(part(&rejection.locator))
         })
         .await
 }
@@ -182,7 +187,9 @@ async fn write_checkpoint(
     run_id: i64,
     checkpoint: Checkpoint,
     counts: &Counts,
+    kinds: &Kinds,
 ) -> Result<(), StoreError> {
+    let kinds = kinds_text(checkpoint.kinds, kinds)?;
     query(CHECKPOINT)
         .bind(run_id)
         .bind(checkpoint.split)
@@ -197,6 +204,7 @@ async fn write_checkpoint(
         .bind(signed(counts.deleted))
         .bind(signed(counts.skipped))
         .bind(signed(counts.quarantined))
+        .bind(kinds)
         .execute(connection)
         .await?;
     Ok(())

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::sql::{json_array, parse_timestamp};
 use crate::record::{ContentHash, PidName, PidStatus};
-use crate::store::plan::{LedgerEntry, Lookup, PidOwner, RecordState};
+use crate::store::change::RecordState;
+use crate::store::plan::{LedgerEntry, Lookup, PidOwner};
 use crate::store::{LoadRecord, StoreError};
 
 // `cross join` keeps SQLite from reading the whole ledger to find the few.
@@ -35,6 +36,11 @@ pub(super) const FURTHER_PIDS: &str = "\
     cross join pidstore_pid p on p.pid_type = j.value ->> 0 and p.pid_value = j.value ->> 1 \
     left join windrow_oai o on o.id = +p.object_uuid";
 
+// The rows of one record stand together in the table's own order.
+pub(super) const DATES: &str = "\
+    select v.id, v.updated from json_each(?1) j \
+    cross join records_metadata_version v on v.id = unhex(j.value)";
+
 /// Looks up the ledger, and of the records that differ from it the current revision and PID.
 pub(super) async fn of_batch(
     connection: &mut SqliteConnection,
@@ -52,19 +58,12 @@ pub(super) async fn of_batch(
     }
     let changed: HashSet<&str> = records
         .iter()
-        .filter(|record| {
-            let entry = lookup.ledger.get(&record.source_id);
-            entry.is_none_or(|entry| !entry.agrees(record, keep_source))
-        })
+        .filter(|record| lookup.wants(record, keep_source))
         .map(|record| record.source_id.as_str())
         .collect();
     // A source id that differs once needs the state for all its turns in the batch.
     let changing = || records.iter().filter(|record| changed.contains(record.source_id.as_str()));
-    let ids: HashSet<Uuid> = changing()
-        .map(|record| {
-            lookup.ledger.get(&record.source_id).map_or(record.record.id, |entry| entry.record_id)
-        })
-        .collect();
+    let ids: HashSet<Uuid> = changing().map(|record| lookup.id_of(record)).collect();
     let pids: HashSet<&str> = changing().map(|record| record.record.pid_value.as_str()).collect();
     if !ids.is_empty() {
         read_records(connection, &mut lookup, ids).await?;
@@ -72,6 +71,8 @@ pub(super) async fn of_batch(
         let further: HashSet<&PidName> =
             changing().flat_map(|record| record.record.pids.iter()).collect();
         lookup.further_pids = further_pids(connection, further).await?;
+        let ids = lookup.with_history(records);
+        read_dates(connection, &mut lookup, ids).await?;
     }
     Ok(lookup)
 }
@@ -158,6 +159,23 @@ fn state(row: &SqliteRow) -> Result<RecordState, StoreError> {
         listed_version: row.try_get(8)?,
         matched: row.try_get::<Option<String>, _>(9)?.unwrap_or_default(),
     })
+}
+
+async fn read_dates(
+    connection: &mut SqliteConnection,
+    lookup: &mut Lookup,
+    ids: Vec<Uuid>,
+) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<String> = ids.iter().map(|id| id.simple().to_string()).collect();
+    let ids = json_array(ids.iter().map(String::as_str))?;
+    for row in query(DATES).bind(ids).fetch_all(&mut *connection).await? {
+        let dates = lookup.dates.entry(row.try_get(0)?).or_default();
+        dates.push(parse_timestamp(row.try_get(1)?)?);
+    }
+    Ok(())
 }
 
 async fn read_pids(

@@ -36,6 +36,7 @@ async fn no_statement_goes_through_a_table() {
         follow::GONE,
         follow::RECORDS,
         follow::REVISIONS,
+        lookup::DATES,
         lookup::FURTHER_PIDS,
         lookup::LEDGER,
         lookup::PIDS,

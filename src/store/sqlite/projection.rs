@@ -8,8 +8,8 @@ use sqlx::{Arguments, Connection, Row, query, query_as, query_scalar};
 
 use super::sets::SetNumbers;
 use super::sql::{Insert, Text};
+use crate::store::change::Change;
 use crate::store::listing::{self, Listed, Patterns};
-use crate::store::plan::Change;
 use crate::store::{OutboxRow, StoreError};
 
 const OAI: Insert = Insert {

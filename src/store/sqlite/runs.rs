@@ -5,7 +5,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Row, query, query_as, query_scalar};
 
 use super::sql::timestamp_text;
-use crate::store::columns::{decompress, unsigned};
+use crate::store::columns::{decompress, kinds, unsigned};
 use crate::store::{
     Checkpoint, Counts, QuarantineEntry, Run, RunState, RunSummary, SplitState, StoreError,
 };
@@ -99,7 +99,7 @@ pub(super) async fn splits(
 ) -> Result<Vec<SplitState>, StoreError> {
     let rows = query(
         "select split, fingerprint, records, done, account, \
-         read, created, updated, unchanged, deleted, skipped, quarantined \
+         read, created, updated, unchanged, deleted, skipped, quarantined, kinds \
          from windrow_split where run_id = ? order by split",
     )
     .bind(run_id)
@@ -160,7 +160,7 @@ pub(super) async fn quarantine(
     limit: u32,
 ) -> Result<Vec<QuarantineEntry>, StoreError> {
     let rows = query(
-        "select id, source_name, run_id, stage, rule, code, message, locator, zstd \
+        "select id, source_name, run_id, stage, rule, code, message, locator, part, zstd \
          from windrow_quarantine where ?1 is null or source_name = ?1 order by id limit ?2",
     )
     .bind(source_name)
@@ -176,7 +176,7 @@ pub(super) async fn quarantine_entry(
     id: i64,
 ) -> Result<QuarantineEntry, StoreError> {
     let row = query(
-        "select id, source_name, run_id, stage, rule, code, message, locator, zstd \
+        "select id, source_name, run_id, stage, rule, code, message, locator, part, zstd \
          from windrow_quarantine where id = ?",
     )
     .bind(id)
@@ -196,6 +196,7 @@ fn split(row: &SqliteRow) -> Result<SplitState, StoreError> {
             done: row.try_get("done")?,
             skipped: number("skipped")?,
             account: row.try_get("account")?,
+            kinds: kinds(row.try_get("kinds")?)?,
         },
         counts: Counts {
             read: number("read")?,
@@ -219,6 +220,7 @@ fn entry(row: &SqliteRow) -> Result<QuarantineEntry, StoreError> {
         code: row.try_get(5)?,
         message: row.try_get(6)?,
         locator: row.try_get(7)?,
-        bytes: decompress(row.try_get(8)?)?,
+        part: row.try_get::<Option<String>, _>(8)?.filter(|part| !part.is_empty()),
+        bytes: decompress(row.try_get(9)?)?,
     })
 }

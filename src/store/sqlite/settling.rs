@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use crate::record::Datestamp;
 use crate::store::StoreError;
-use crate::store::plan::Change;
+use crate::store::change::Change;
 use crate::store::settled::{Moments, Settled};
 
 // So long a caller waits for the writer at work, before it takes what is settled already.

@@ -6,8 +6,9 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Arguments, query, query_scalar};
 
 use super::sql::{Insert, Text, TimestampTexts, json_array};
+use crate::store::change::{Change, SourceChange};
 use crate::store::columns::minted;
-use crate::store::plan::{Change, LedgerRow, Plan, SourceChange};
+use crate::store::plan::{LedgerRow, Plan};
 use crate::store::{Event, StoreError};
 
 // "or fail": SQLite needs no second journal to take back the first rows of a statement whose later

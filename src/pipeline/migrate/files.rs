@@ -1,0 +1,234 @@
+//! The versions of a record's files, as the store takes them.
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::Parts;
+use super::times::Times;
+use crate::formats::invenio_v1::{Dump, File};
+use crate::pipeline::worker::{Bench, Stop, rejected};
+use crate::record::{FileOrder, FilePlace, Locator, Stage, Warning};
+use crate::store::Quarantined;
+
+/// Keys and tags are no longer.
+const LONGEST: usize = 255;
+
+/// The orders of all file versions that a record has; one that makes no sense is held by itself.
+pub(super) fn orders(
+    bench: &mut Bench<'_>,
+    dump: &Dump<'_>,
+    locator: &Locator,
+    times: &mut Times,
+    parts: &mut Parts,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<FileOrder>, Stop> {
+    let mut orders: Vec<FileOrder> = Vec::with_capacity(dump.files.len());
+    for file in &dump.files {
+        match order(file, times, warnings) {
+            // Who joins documents and records in SQL gets the same row again.
+            Ok(order) if orders.contains(&order) => {
+                parts.skipped_files += 1;
+                let message = format!("{} is there twice", order.source_id);
+                warnings.push(Warning::new("invenio_v1.file_twice", message));
+            }
+            Ok(order) => orders.push(order),
+            Err((code, message)) => {
+                let place = locator.part(format!("file {}", file.full_name));
+                let Stop::Rejected(rejection) =
+                    rejected(Stage::Decode, None, code, message, &place)
+                else {
+                    continue;
+                };
+                let alone =
+                    serde_json::json!({"recid": dump.recid, "record": [], "files": [file.object]});
+                let zstd = bench.compress(alone.to_string().as_bytes())?;
+                parts.held_files += 1;
+                parts.held.push(Quarantined { rejection: *rejection, zstd });
+            }
+        }
+    }
+    Ok(orders)
+}
+
+fn order(
+    file: &File<'_>,
+    times: &mut Times,
+    warnings: &mut Vec<Warning>,
+) -> Result<FileOrder, (&'static str, String)> {
+    let text = |key: &str| file.object.get(key).and_then(serde_json::Value::as_str);
+    let mut warn = |code: &'static str, message: String| warnings.push(Warning::new(code, message));
+    let format = text("format").unwrap_or_default();
+    let source_id = format!("{}:{}:{format}", file.bibdocid, file.version);
+    let place = match (file.full_path, text("url").filter(|url| !url.is_empty())) {
+        ("", None) => {
+            return Err(("invenio_v1.file_place", "the file has neither path nor URL".to_owned()));
+        }
+        ("", Some(url)) => FilePlace::Url(url.to_owned()),
+        (path, _) => FilePlace::Path(path.to_owned()),
+    };
+    let key = key(file.full_name, file.bibdocid);
+    if key != file.full_name {
+        warn("invenio_v1.file_name", format!("{:?} becomes {key:?}", file.full_name));
+    }
+    let md5 = md5(file.checksum);
+    if md5.is_none() {
+        warn("invenio_v1.checksum", format!("checksum is {:?}, expected MD5", file.checksum));
+    }
+    let created = match (text("creation_date"), text("modification_date")) {
+        (Some(date), _) | (None, Some(date)) => {
+            times.read(date).map_err(|message| ("invenio_v1.time", message))?
+        }
+        (None, None) => {
+            return Err(("invenio_v1.time", "the file has no date".to_owned()));
+        }
+    };
+    let status = file.status.trim();
+    let flags = texts(file, "flags");
+    let hidden = file.hidden || flags.iter().any(|flag| flag.eq_ignore_ascii_case("hidden"));
+    let mut tags = Vec::new();
+    let mut tag = |key: &str, value: &str| {
+        if value.is_empty() {
+            return;
+        }
+        let (value, is_cut) = clip(value);
+        if is_cut {
+            warn("invenio_v1.tag_cut", format!("{key} has more than {LONGEST} characters"));
+        }
+        tags.push((key.to_owned(), value));
+    };
+    tag("bibdocid", &file.bibdocid.to_string());
+    tag("doctype", text("type").unwrap_or_default());
+    tag("format", format);
+    for key in ["subformat", "description", "comment"] {
+        tag(key, text(key).unwrap_or_default());
+    }
+    if hidden {
+        tag("hidden", "true");
+    }
+    tag("flags", &flags.join(" "));
+    if let Some(license) = file.object.get("license").filter(|license| !is_nothing(license)) {
+        let name = license.get("license").and_then(serde_json::Value::as_str);
+        tag("license", &name.map_or_else(|| license.to_string(), str::to_owned));
+    }
+    // A rule of access means nothing when a part of it is missing.
+    if status.chars().count() <= LONGEST {
+        tag("status", status);
+    }
+    Ok(FileOrder {
+        source_id,
+        key,
+        place,
+        size: Some(file.size),
+        md5,
+        mimetype: text("mime").filter(|mime| !mime.is_empty()).map(str::to_owned),
+        version: file.version,
+        created,
+        restricted: !status.is_empty() || hidden,
+        deleted: status.eq_ignore_ascii_case("deleted"),
+        tags,
+    })
+}
+
+fn is_nothing(value: &serde_json::Value) -> bool {
+    value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty)
+}
+
+fn texts<'v>(file: &File<'v>, key: &str) -> Vec<&'v str> {
+    let list = file.object.get(key).and_then(serde_json::Value::as_array);
+    list.into_iter().flatten().filter_map(serde_json::Value::as_str).collect()
+}
+
+fn clip(text: &str) -> (String, bool) {
+    match text.char_indices().nth(LONGEST) {
+        None => (text.to_owned(), false),
+        Some(_) => (text.chars().take(LONGEST - 1).chain(['…']).collect(), true),
+    }
+}
+
+/// A key that is one name on every system: composed, without separators and control characters,
+/// cut before its extension.
+fn key(full_name: &str, bibdocid: u64) -> String {
+    let plain = |c: char| if c.is_control() || matches!(c, '/' | '\\') { '_' } else { c };
+    let name: String = full_name.nfc().map(plain).collect();
+    let name = name.trim();
+    if matches!(name, "" | "." | "..") {
+        return format!("bibdoc-{bibdocid}");
+    }
+    let length = name.chars().count();
+    if length <= LONGEST {
+        return name.to_owned();
+    }
+    let extension = name.rfind('.').and_then(|at| name.get(at..)).unwrap_or_default();
+    let kept = extension.chars().count();
+    if kept > 32 {
+        return name.chars().take(LONGEST).collect();
+    }
+    name.chars().take(LONGEST - kept).chain(extension.chars()).collect()
+}
+
+fn md5(text: &str) -> Option<[u8; 16]> {
+    let text = text.trim();
+    let text = text.strip_prefix("md5:").unwrap_or(text);
+    if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_one_name_whatever_the_file_was_called() {
+        assert_eq!(key("../a/b.pdf", 7), ".._a_b.pdf");
+        assert_eq!(key("cafe\u{301}.pdf", 7), "caf\u{e9}.pdf");
+        assert_eq!(key("..", 7), "bibdoc-7");
+        assert_eq!(key(" \n", 7), "_");
+        let long = key(&format!("{}.pdf;pdfa", "x".repeat(400)), 7);
+        assert_eq!((long.chars().count(), long.ends_with("x.pdf;pdfa")), (255, true));
+    }
+
+    #[test]
+    fn what_is_not_open_is_restricted_and_tags_say_the_rest() {
+        let dump = serde_json::json!({"recid": 7, "record": [], "files": [{
+            "bibdocid": 11, "version": 2, "full_name": "a.pdf;ocr", "full_path": "/opt/a;2",
+            "size": 4, "checksum": "098f6bcd4621d373cade4e832627b4f6", "format": ".pdf;ocr",
+            "subformat": "ocr", "type": "Main", "description": "x".repeat(300), "comment": "0",
+            "status": "", "hidden": false, "flags": ["HIDDEN", "PDF/A"], "mime": "",
+            "license": {"license": "CC-BY"}, "creation_date": "2011-02-03 04:05:06",
+        }]});
+        let read = |dump: &serde_json::Value| {
+            let dump = Dump::read(dump, &mut Vec::new()).unwrap();
+            let (mut times, mut warnings) = (Times::new(None), Vec::new());
+            let order = order(&dump.files[0], &mut times, &mut warnings).unwrap();
+            let codes: Vec<_> = warnings.iter().map(|warning| warning.code).collect();
+            (order, codes)
+        };
+        let (order, codes) = read(&dump);
+        assert_eq!((order.source_id.as_str(), order.version), ("11:2:.pdf;ocr", 2));
+        assert_eq!((order.restricted, order.deleted, order.mimetype), (true, false, None));
+        assert_eq!(codes, ["invenio_v1.tag_cut"]);
+        let tags: Vec<&str> = order.tags.iter().map(|(key, _)| key.as_str()).collect();
+        let expected = "bibdocid doctype format subformat description comment hidden flags license";
+        assert_eq!(tags.join(" "), expected);
+        assert_eq!(order.tags[4].1.chars().count(), LONGEST);
+        let status = |text: &str| {
+            let mut dump = dump.clone();
+            dump["files"][0]["flags"] = serde_json::json!([]);
+            dump["files"][0]["status"] = text.into();
+            let (order, _) = read(&dump);
+            (order.restricted, order.deleted, order.tags.last().cloned().unwrap().0)
+        };
+        assert_eq!(status(""), (false, false, "license".to_owned()));
+        assert_eq!(status("DELETED"), (true, true, "status".to_owned()));
+        assert_eq!(status("firerole: allow all"), (true, false, "status".to_owned()));
+        assert_eq!(status(&"deny all\n".repeat(40)), (true, false, "license".to_owned()));
+    }
+
+    #[test]
+    fn a_checksum_is_md5_in_hexadecimal() {
+        assert_eq!(md5("md5:000000000000000000000000000000FF").map(|md5| md5[15]), Some(255));
+        assert_eq!(md5("d41d8cd98f00b204e9800998ecf8427"), None);
+        assert_eq!(md5("+41d8cd98f00b204e9800998ecf8427e"), None);
+    }
+}

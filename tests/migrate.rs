@@ -1,0 +1,275 @@
+//! Dumps of Invenio v1 through the real command, on both keepers.
+
+use serde_json::{Value, json};
+
+#[cfg(unix)]
+use crate::private_postgres::database;
+use crate::support::{Ended, Folder, count, project};
+
+/// A revision as the dumper writes it.
+pub fn revision(date: &str, recid: u64, title: &str, more: &str) -> Value {
+    json!({
+        "modification_datetime": date,
+        "json": null,
+        "marcxml": format!(
+            "<record>\n  <controlfield tag=\"001\">{recid}</controlfield>\n  \
+             <datafield tag=\"245\" ind1=\" \" ind2=\" \">\n    \
+             <subfield code=\"a\">{title}</subfield>\n  </datafield>{more}\n</record>"
+        ),
+    })
+}
+
+/// A field 980 with one subfield.
+pub fn collection(code: char, value: &str) -> String {
+    format!(
+        "<datafield tag=\"980\" ind1=\" \" ind2=\" \"><subfield code=\"{code}\">{value}</subfield></datafield>"
+    )
+}
+
+/// A version of a file.
+pub fn file(recid: u64, bibdocid: u64, version: u64, name: &str) -> Value {
+    let path = format!("/opt/legacy/var/data/files/g0/{bibdocid}/content.txt;{version}");
+    json!({
+        "bibdocid": bibdocid, "recid": recid, "version": version, "full_name": name,
+        "name": name, "format": ".txt", "superformat": ".txt", "subformat": "", "type": "Main",
+        "recids_doctype": [[recid, "Main", name]], "size": 4, "mime": "text/plain",
+        "checksum": "098f6bcd4621d373cade4e832627b4f6", "path": path, "full_path": path,
+        "status": "", "hidden": false, "flags": [], "encoding": null, "comment": null,
+        "description": null, "copyright": null, "license": null, "etag": "\"\"",
+        "url": format!("https://legacy.example.org/record/{recid}/files/{name}"),
+        "creation_date": "2011-02-03 04:05:06", "modification_date": "2011-02-03 04:05:06",
+    })
+}
+
+/// A record of a dump.
+pub fn record(recid: u64, revisions: &[Value], files: &[Value]) -> Value {
+    json!({"recid": recid, "record": revisions, "files": files, "collections": null})
+}
+
+/// A file of records, laid out as the dumper does it.
+pub fn dump(records: &[Value]) -> String {
+    let records: Vec<String> = records.iter().map(Value::to_string).collect();
+    format!("[\n{}\n]", records.join(","))
+}
+
+/// A pipeline over the dumps of the folder.
+pub fn pipeline(folder: &Folder, source: &str) {
+    folder.write(
+        "pipeline.yaml",
+        format!(
+            "pipeline: moved\nsource: {{ type: invenio-v1, paths: \"*.json\"{source} }}\n\
+             crosswalk: {}\n",
+            project("fixtures/pipelines/brief.yaml").display()
+        ),
+    );
+}
+
+/// Runs `law` in a folder with each keeper.
+pub fn on_every_keeper(law: impl Fn(Folder)) {
+    law(Folder::new());
+    #[cfg(unix)]
+    if let Some(database) = database() {
+        law(Folder::on(database));
+    }
+}
+
+/// read, loaded, unchanged, skipped and quarantined parts of a kind.
+pub fn parts(report: &Value, kind: &str) -> [u64; 5] {
+    ["read", "loaded", "unchanged", "skipped", "quarantined"]
+        .map(|fate| report["kinds"][kind][fate].as_u64().unwrap_or(0))
+}
+
+/// How often a warning was given.
+pub fn warnings(report: &Value, code: &str) -> u64 {
+    report["account"]["warnings"][code].as_u64().unwrap_or(0)
+}
+
+pub fn run(folder: &Folder, status: i32) -> Value {
+    let ended: Ended = folder.run(&[]);
+    ended.report(status)
+}
+
+const NIGHT: &str = "2014-10-13T08:27:47+00:00";
+
+#[test]
+fn every_revision_is_loaded_with_its_own_date() {
+    on_every_keeper(|folder| {
+        let mut meadow = record(
+            7,
+            &[
+                revision("2012-01-01T00:00:00+00:00", 7, "Medow", ""),
+                revision("2013-01-01T00:00:00+00:00", 7, "Meadow", ""),
+                revision(NIGHT, 7, "Meadow", &collection('a', "FIELDS")),
+            ],
+            &[],
+        );
+        meadow["creation_date"] = "2010-06-01 12:00:00".into();
+        let hedge = record(8, &[revision("2015-07-01 10:00:00", 8, "Hedge", "")], &[]);
+        folder.write("records_dump_0.json", dump(&[meadow, hedge]));
+        pipeline(&folder, ", timezone: Europe/Zurich");
+        let report = run(&folder, 0);
+        assert_eq!((count(&report, "created"), parts(&report, "revisions")), (2, [4, 4, 0, 0, 0]));
+        assert_eq!(warnings(&report, "invenio_v1.no_zone"), 0);
+        let of = |recid: u64| {
+            format!(
+                "select substr(cast(v.updated as text), 1, 19) from records_metadata_version v \
+                 join pidstore_pid p on p.object_uuid = v.id and p.pid_value = '{recid}' \
+                 where v.version_id = "
+            )
+        };
+        let dates = ["2012-01-01 00:00:00", "2013-01-01 00:00:00", "2014-10-13 08:27:47"];
+        for (version, date) in (1..).zip(dates) {
+            assert_eq!(folder.text(&format!("{}{version}", of(7))), date);
+        }
+        assert_eq!(folder.text(&format!("{}1", of(8))), "2015-07-01 08:00:00");
+        let created = "select substr(cast(created as text), 1, 19) from records_metadata \
+                       where updated < '2015-01-01'";
+        assert_eq!(folder.text(created), "2010-06-01 10:00:00");
+        // The same dump again, and a later one with a part of the past.
+        let report = run(&folder, 0);
+        assert_eq!(
+            (count(&report, "unchanged"), parts(&report, "revisions")),
+            (2, [4, 0, 4, 0, 0])
+        );
+        let newer = record(
+            7,
+            &[
+                revision(NIGHT, 7, "Meadow", &collection('a', "FIELDS")),
+                revision("2016-01-01T00:00:00+00:00", 7, "Meadows", ""),
+            ],
+            &[],
+        );
+        folder.write("records_dump_0.json", dump(&[newer]));
+        let report = run(&folder, 0);
+        assert_eq!((count(&report, "updated"), parts(&report, "revisions")), (1, [2, 1, 1, 0, 0]));
+        assert_eq!(folder.text("select cast(count(*) as text) from records_metadata_version"), "5");
+    });
+}
+
+#[test]
+fn an_old_revision_that_is_held_leaves_its_record_alone_and_the_last_one_takes_it_along() {
+    on_every_keeper(|folder| {
+        let torn =
+            json!({"modification_datetime": NIGHT, "marcxml": "<record><datafield", "json": null});
+        let bad_date = revision("once upon a time", 7, "Meadow", "");
+        let last = revision("2015-01-01T00:00:00+00:00", 7, "Meadow", "");
+        folder.write(
+            "records_dump_0.json",
+            dump(&[
+                record(7, &[torn.clone(), bad_date, last], &[]),
+                record(8, &[revision("2012-01-01T00:00:00+00:00", 8, "Hedge", ""), torn], &[]),
+                record(9, &[revision(NIGHT, 9, "Ditch", "")], &[]),
+            ]),
+        );
+        pipeline(&folder, "");
+        let report = run(&folder, 1);
+        assert_eq!((count(&report, "created"), count(&report, "quarantined")), (2, 1));
+        assert_eq!(parts(&report, "revisions"), [6, 2, 0, 0, 4]);
+        let listed = folder.windrow(&["quarantine", "list"]).output().unwrap();
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        let places: Vec<&str> =
+            listed.lines().map(|line| line.split('\t').nth(2).unwrap()).collect();
+        assert_eq!(places.len(), 3, "{listed}");
+        for place in [
+            "records_dump_0.json #1 (byte 2) 7, revision 1: ",
+            "records_dump_0.json #1 (byte 2) 7, revision 2: ",
+            " 8: ",
+        ] {
+            assert!(places.iter().any(|found| found.contains(place)), "{place} in {listed}");
+        }
+        // The bytes of a part are a dump of it alone.
+        let number = "select cast(id as text) from windrow_quarantine where part = 'revision 2'";
+        let number = folder.text(number);
+        let shown = folder.windrow(&["quarantine", "show", &number]).output().unwrap();
+        let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+        assert_eq!(
+            (shown["recid"].as_u64(), shown["record"].as_array().unwrap().len()),
+            (Some(7), 1)
+        );
+        // What is mended gets through, and nothing is left of it.
+        let mended = [NIGHT, "2015-01-01T00:00:00+00:00"];
+        let [first, second] = mended.map(|date| revision(date, 8, "Hedge", ""));
+        folder.write("records_dump_0.json", dump(&[record(8, &[first, second], &[])]));
+        assert_eq!(parts(&run(&folder, 0), "revisions"), [2, 2, 0, 0, 0]);
+    });
+}
+
+#[test]
+fn the_last_revision_alone_is_loaded_when_that_is_wanted() {
+    on_every_keeper(|folder| {
+        let revisions = [NIGHT, "2015-01-01 00:00:00"].map(|date| revision(date, 7, "Meadow", ""));
+        folder.write("records_dump_0.json", dump(&[record(7, &revisions, &[])]));
+        pipeline(&folder, ", revisions: latest");
+        let report = run(&folder, 0);
+        assert_eq!(parts(&report, "revisions"), [2, 1, 0, 1, 0]);
+        // The time without a zone was taken as UTC, and that is told.
+        assert_eq!(warnings(&report, "invenio_v1.no_zone"), 1);
+        let dates = "select substr(cast(updated as text), 1, 19) from records_metadata";
+        assert_eq!(folder.text(dates), "2015-01-01 00:00:00");
+        let versions = "select cast(count(*) as text) from records_metadata_version";
+        assert_eq!(folder.text(versions), "1");
+        assert_eq!(parts(&run(&folder, 0), "revisions"), [2, 0, 1, 1, 0]);
+        assert_eq!(folder.text(versions), "1");
+    });
+}
+
+#[test]
+fn a_record_that_says_deleted_is_a_tombstone_with_a_past() {
+    on_every_keeper(|folder| {
+        let gone = [
+            revision("2012-01-01T00:00:00+00:00", 7, "Meadow", ""),
+            revision(NIGHT, 7, "Meadow", &collection('c', "Deleted")),
+        ];
+        // Nothing is left of it that a crosswalk could map.
+        let bare = json!({"modification_datetime": NIGHT, "json": null, "marcxml": format!(
+            "<record><controlfield tag=\"001\">8</controlfield>{}</record>", collection('a', "DELETED"))});
+        folder
+            .write("records_dump_0.json", dump(&[record(7, &gone, &[]), record(8, &[bare], &[])]));
+        pipeline(&folder, "");
+        let report = run(&folder, 0);
+        assert_eq!((count(&report, "deleted"), parts(&report, "revisions")), (2, [3, 3, 0, 0, 0]));
+        let states = "select cast(count(*) as text) from pidstore_pid where status = 'D'";
+        assert_eq!(folder.text(states), "2");
+        let past = "select cast(count(*) as text) from records_metadata_version \
+                    where json is not null and cast(json as text) <> 'null'";
+        assert_eq!(folder.text(past), "1");
+        assert_eq!(count(&run(&folder, 0), "unchanged"), 2);
+    });
+}
+
+#[test]
+fn a_file_that_makes_no_sense_is_held_by_itself() {
+    on_every_keeper(|folder| {
+        let mut odd = file(7, 12, 1, "odd.txt");
+        for key in ["creation_date", "modification_date"] {
+            odd[key] = Value::Null;
+        }
+        let plain = file(7, 11, 1, "plain.txt");
+        let files = [plain.clone(), odd, plain];
+        folder.write(
+            "records_dump_0.json",
+            dump(&[record(7, &[revision(NIGHT, 7, "Meadow", "")], &files)]),
+        );
+        pipeline(&folder, "");
+        let report = run(&folder, 1);
+        assert_eq!((count(&report, "created"), count(&report, "quarantined")), (1, 0));
+        let [read, .., quarantined] = parts(&report, "files");
+        assert_eq!((read, quarantined), (3, 1));
+        assert_eq!(warnings(&report, "invenio_v1.file_twice"), 1);
+        let held = folder.text("select part from windrow_quarantine");
+        assert_eq!(held, "file odd.txt");
+    });
+}
+
+#[test]
+fn dates_of_a_history_are_kept() {
+    let folder = Folder::new();
+    folder.write("records_dump_0.json", dump(&[]));
+    pipeline(&folder, "");
+    let mut text = std::fs::read_to_string(folder.path("pipeline.yaml")).unwrap();
+    text += "load: { datestamps: now }\n";
+    folder.write("pipeline.yaml", text);
+    let refused = folder.run(&[]);
+    assert_eq!(refused.status, Some(78));
+    assert!(refused.stderr.contains("`revisions: latest`"), "{}", refused.stderr);
+}
