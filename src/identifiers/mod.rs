@@ -391,8 +391,9 @@ fn compact(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let is_filler = |c: char| c == ' ' || c == '-' || ('\u{2010}'..='\u{2015}').contains(&c);
-    let kept = text.chars().filter(|&c| !is_filler(c));
-    Cow::Owned(kept.map(|c| c.to_ascii_uppercase()).collect())
+    let mut kept = String::with_capacity(text.len());
+    kept.extend(text.chars().filter(|&c| !is_filler(c)).map(|c| c.to_ascii_uppercase()));
+    Cow::Owned(kept)
 }
 
 /// So many characters, digits all but the last, which may be X.

@@ -16,9 +16,8 @@ pub type Dated<'a> = Result<Cow<'a, str>, &'static str>;
 /// `edtf.empty`, `edtf.unknown` (`9999`, `uuuu`), `edtf.month`, `edtf.day`, `edtf.order` (an
 /// interval that ends before it begins), `edtf.shape`.
 pub fn edtf(value: &str) -> Dated<'_> {
-    match wrapped_year(value) {
-        Some(year) => Ok(Cow::Borrowed(year)),
-        None if is_plain_date(value) => Ok(Cow::Borrowed(value)),
+    match wrapped_year(value).or_else(|| plain_date(value)) {
+        Some(date) => Ok(Cow::Borrowed(date)),
         None => match plain_years(value) {
             Some((from, to)) => Ok(Cow::Owned([from, "/", to].concat())),
             None => any_date(value),
@@ -32,17 +31,33 @@ fn plain_years(text: &str) -> Option<(&str, &str)> {
     (is_plain_year(from) && is_plain_year(to) && from <= to).then_some((from, to))
 }
 
-/// `1999-05` and `1999-05-17`, of a day that every month has.
-fn is_plain_date(text: &str) -> bool {
+/// `1999-05` and `1999-05-17`, with white space around it or none.
+fn plain_date(value: &str) -> Option<&str> {
+    let text = value.trim_ascii();
+    let year = text.get(..4).filter(|year| is_plain_year(year))?;
     let number = |from: usize| match text.as_bytes().get(from..from + 3) {
         Some([b'-', tens @ b'0'..=b'9', ones @ b'0'..=b'9']) => {
             Some((tens - b'0') * 10 + (ones - b'0'))
         }
         _ => None,
     };
-    let is_month = number(4).is_some_and(|month| (1..=12).contains(&month));
-    let is_day = text.len() == 7 || number(7).is_some_and(|day| (1..=28).contains(&day));
-    matches!(text.len(), 7 | 10) && is_month && is_day && text.get(..4).is_some_and(is_plain_year)
+    let days = match number(4)? {
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        _ => return None,
+    };
+    let is_whole = match text.len() {
+        7 => true,
+        10 => (1..=days).contains(&number(7)?) || (text.ends_with("-02-29") && is_leap(year)),
+        _ => false,
+    };
+    is_whole.then_some(text)
+}
+
+fn is_leap(year: &str) -> bool {
+    let year: u16 = year.parse().unwrap_or(1);
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
 }
 
 /// What may stand around a year and says nothing about it, brackets among it.
@@ -453,10 +468,12 @@ mod tests {
         }
 
         #[test]
-        fn a_plain_date_is_what_any_date_is(text in "(19|20|00)[0-9]{2}-[0-3][0-9](-[0-3][0-9])?") {
-            if is_plain_date(&text) {
-                proptest::prop_assert_eq!(any_date(&text), Ok(Cow::Borrowed(&*text)));
-            }
+        fn a_plain_date_is_what_any_date_is(
+            text in " ?(1[789]|20|00)[0-9]{2}-[0-3][0-9](-[0-3][0-9])?|[0-9]{2}0[04]-02-29",
+        ) {
+            // `1901-39` are years.
+            let any = any_date(&text).ok().filter(|date| !date.contains('/'));
+            proptest::prop_assert_eq!(plain_date(&text), any.as_deref(), "{:?}", text);
         }
 
         #[test]
