@@ -175,38 +175,38 @@ impl<'x> Scanner<'x> {
             _ => return None,
         };
         let start = name.end + 2;
-        let mut has_references = false;
-        for (at, byte) in (start..).zip(self.bytes.get(start..)?) {
-            match *byte {
-                b'<' | b'\t' | b'\n' => return None,
-                b'&' => has_references = true,
-                byte if byte == quote => {
-                    self.at = at + 1;
-                    return Some(Piece::Attribute { name, start, end: at, has_references });
-                }
-                _ => {}
-            }
+        let end = start + memchr(quote, self.bytes.get(start..)?)?;
+        // Without a branch for each byte.
+        let (mut is_odd, mut has_references) = (false, false);
+        for byte in self.bytes.get(start..end)? {
+            is_odd |= matches!(byte, b'<' | b'\t' | b'\n');
+            has_references |= *byte == b'&';
         }
-        None
+        self.at = end + 1;
+        (!is_odd).then_some(Piece::Attribute { name, start, end, has_references })
     }
 
     #[inline]
     fn name(&self, start: usize) -> Option<NameAt> {
-        let mut local = start;
-        let mut begins = true;
-        for (at, byte) in (start..).zip(self.bytes.get(start..)?) {
-            match kind(*byte) {
-                BEGINS => begins = false,
-                CONTINUES if !begins => {}
-                COLON if !begins && local == start => {
-                    local = at + 1;
-                    begins = true;
-                }
-                OTHER if !begins => return Some(NameAt { start, local, end: at }),
-                _ => return None,
+        let (end, stop) = self.part_of_name(start)?;
+        match stop {
+            OTHER => Some(NameAt { start, local: start, end }),
+            COLON => {
+                let local = end + 1;
+                let (end, stop) = self.part_of_name(local)?;
+                (stop == OTHER).then_some(NameAt { start, local, end })
             }
+            _ => None,
         }
-        None
+    }
+
+    // Where the part of a name that starts here ends, and the kind of what stands there.
+    #[inline]
+    fn part_of_name(&self, start: usize) -> Option<(usize, u8)> {
+        let rest = self.bytes.get(start..)?;
+        let length = rest.iter().position(|byte| kind(*byte) > CONTINUES)?;
+        let begins = kind(*rest.first()?) == BEGINS;
+        begins.then_some((start + length, kind(*rest.get(length)?)))
     }
 
     fn skip_space(&mut self) {
@@ -240,10 +240,11 @@ fn has_control(bytes: &[u8]) -> bool {
     bytes.chunks(64).any(|block| block.iter().fold(false, |found, byte| found | is_control(byte)))
 }
 
-const OTHER: u8 = 0;
-const BEGINS: u8 = 1;
-const CONTINUES: u8 = 2;
-const COLON: u8 = 3;
+const BEGINS: u8 = 0;
+const CONTINUES: u8 = 1;
+// What a name ends at.
+const COLON: u8 = 2;
+const OTHER: u8 = 3;
 /// Not to be seen here.
 const FOREIGN: u8 = 4;
 

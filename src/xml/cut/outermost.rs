@@ -402,14 +402,14 @@ fn tag_name(tag: &[u8]) -> Option<(&[u8], usize)> {
     if matches!(tag.get(local)?, b'!' | b'?') {
         return None;
     }
-    for (at, byte) in (local..).zip(tag.get(local..)?) {
-        match byte {
-            b'>' | b'/' | b'<' | b' ' | b'\t' | b'\r' | b'\n' => {
-                return Some((tag.get(local..at)?, at));
-            }
-            b':' => local = at + 1,
-            _ => {}
+    loop {
+        let rest = tag.get(local..)?;
+        let ends =
+            |byte: &u8| matches!(byte, b'>' | b'/' | b'<' | b':' | b' ' | b'\t' | b'\r' | b'\n');
+        let length = rest.iter().position(ends)?;
+        if rest.get(length) != Some(&b':') {
+            return Some((rest.get(..length)?, local + length));
         }
+        local += length + 1;
     }
-    None
 }

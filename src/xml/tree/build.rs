@@ -147,8 +147,11 @@ impl<'t> Builder<'t> {
 
     /// The number of the namespace that a prefix is bound to, if it is.
     pub(super) fn resolve(&self, prefix: &str) -> Option<u32> {
-        let mut bound = self.scope.iter().rev();
-        match bound.find(|(span, _)| self.tree.slice(*span) == prefix) {
+        let is = |span: Span| {
+            (span.end - span.start) as usize == prefix.len()
+                && (prefix.is_empty() || self.tree.slice(span) == prefix)
+        };
+        match self.scope.iter().rev().find(|(span, _)| is(*span)) {
             Some((_, namespace)) => Some(*namespace),
             None if prefix.is_empty() => Some(NO_NAMESPACE),
             None => (prefix == "xml").then_some(XML),

@@ -194,12 +194,12 @@ impl Tree {
     }
 
     fn name(&self, name: Span, local: u32, namespace: u32) -> Name<'_> {
-        let prefix = Span { start: name.start, end: local.saturating_sub(1).max(name.start) };
-        Name {
-            namespace: self.namespace(namespace),
-            local: self.slice(Span { start: local, end: name.end }),
-            prefix: self.slice(prefix),
-        }
+        let prefix = match local.checked_sub(1) {
+            Some(end) if end > name.start => self.slice(Span { start: name.start, end }),
+            _ => "",
+        };
+        let local = self.slice(Span { start: local, end: name.end });
+        Name { namespace: self.namespace(namespace), local, prefix }
     }
 }
 
