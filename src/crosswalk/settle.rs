@@ -4,7 +4,7 @@ use super::account::{Account, ClassNumber, PATH_VALUE, State};
 use super::input::{Node, Source, found};
 use super::plan::{OfUnmapped, Plan, Selector};
 use super::run::{Held, Origins, Outcome, Run};
-use super::selector::XmlNode;
+use super::selector::{XmlNode, XmlPath};
 use super::shape::Buffers;
 use super::transforms::text;
 use super::values::position;
@@ -35,9 +35,21 @@ impl Run<'_> {
             }
             Source::Xml(input) => {
                 let id = self.id;
-                input.leaves(self.account, &mut |account, index, class, text| {
-                    let state = states.get(index).copied().unwrap_or(State::Unmapped);
-                    settle_leaf(account, class, text, state, id, &mut lost);
+                let names = input.tree.names();
+                let plain = self.plan.ignore_paths.iter().filter_map(|selector| match selector {
+                    Selector::Xml(path) if path.is_plain() && path.may_lead(names) => Some(path),
+                    _ => None,
+                });
+                let ignored: Vec<&XmlPath> = plain.collect();
+                input.leaves(self.account, &mut |account, class, node| {
+                    let mut state = states.get(node.index()).copied().unwrap_or(State::Unmapped);
+                    if state < State::Ignored {
+                        let names = node.names();
+                        if ignored.iter().any(|path| path.covers(input.record, node, names)) {
+                            state = State::Ignored;
+                        }
+                    }
+                    settle_leaf(account, class, &node.text(), state, id, &mut lost);
                 });
             }
         }
@@ -86,13 +98,16 @@ impl Run<'_> {
         }
     }
 
-    /// What `ignore` leaves out of a tree.
+    /// What `ignore` leaves out of a tree; plain paths of XML are asked of the values that are
+    /// left in the end.
     fn ignore_paths(&mut self) {
         let mut nodes = Vec::new();
         for selector in &self.plan.ignore_paths {
             match selector {
                 Selector::Json(path) => self.json_nodes(path, &Node::Root, &mut nodes),
-                Selector::Xml(path) => self.xml_nodes(path, &Node::Root, &mut nodes),
+                Selector::Xml(path) if !path.is_plain() => {
+                    self.xml_nodes(path, &Node::Root, &mut nodes);
+                }
                 _ => {}
             }
         }

@@ -40,11 +40,14 @@ impl Steps {
 
 impl PathStep<'_> {
     fn is(&self, written: &str) -> bool {
-        let Some(rest) = written.strip_prefix(self.sign) else { return false };
-        if self.prefix.is_empty() {
-            return rest == self.name;
+        // Most others differ in length already.
+        let colon = usize::from(!self.prefix.is_empty());
+        let length = self.sign.len() + self.prefix.len() + colon + self.name.len();
+        if written.len() != length || !written.ends_with(self.name) {
+            return false;
         }
-        let rest = rest.strip_prefix(self.prefix).and_then(|rest| rest.strip_prefix(':'));
-        rest == Some(self.name)
+        let Some(rest) = written.strip_prefix(self.sign) else { return false };
+        self.prefix.is_empty()
+            || rest.strip_prefix(self.prefix).is_some_and(|rest| rest.starts_with(':'))
     }
 }

@@ -220,6 +220,11 @@ impl<'r> Run<'r> {
             values.push(joined);
         }
         for value in values.drain(..) {
+            if let (Cow::Borrowed(text), false) = (&value.text, value.raw)
+                && self.emit_part(step, (text, value.origins), sink, Cow::Borrowed)
+            {
+                continue;
+            }
             if !self.emit(step, 0, value, sink)? {
                 return Ok(false);
             }

@@ -36,12 +36,12 @@ impl<'r> XmlInput<'r> {
         Some(XmlInput { tree, record, namespaces })
     }
 
-    /// Calls `found` with each attribute and text of the record: its number, the class of its
-    /// path, its text. What names a schema is none of them.
+    /// Calls `found` with each attribute and text of the record, and the class of its path. What
+    /// names a schema is none of them.
     pub fn leaves(
         &self,
         account: &mut Account,
-        found: &mut dyn FnMut(&mut Account, usize, ClassNumber, &str),
+        found: &mut dyn FnMut(&mut Account, ClassNumber, XmlNode<'r>),
     ) {
         let mut leaves = Leaves { input: self, account, found, latest: None };
         leaves.walk(self.record, None);
@@ -77,7 +77,7 @@ impl<'r> XmlInput<'r> {
 struct Leaves<'l, 'r> {
     input: &'l XmlInput<'r>,
     account: &'l mut Account,
-    found: &'l mut dyn FnMut(&mut Account, usize, ClassNumber, &str),
+    found: &'l mut dyn FnMut(&mut Account, ClassNumber, XmlNode<'r>),
     /// The namespace of the latest name, and the crosswalk's prefix for it.
     latest: Option<(&'r str, Option<&'r str>)>,
 }
@@ -90,7 +90,7 @@ impl<'r> Leaves<'_, 'r> {
                 continue;
             }
             let class = self.below(class, "/@", name);
-            (self.found)(self.account, attribute.index(), class, attribute.value());
+            (self.found)(self.account, class, XmlNode::Attribute(attribute));
         }
         for child in element.children() {
             match child {
@@ -101,7 +101,7 @@ impl<'r> Leaves<'_, 'r> {
                 tree::Node::Text(text) => {
                     let step = PathStep { sign: "", prefix: "", name: "text()" };
                     let class = class.unwrap_or_else(|| self.account.below(None, step));
-                    (self.found)(self.account, text.index(), class, text.value());
+                    (self.found)(self.account, class, XmlNode::Text(text));
                 }
             }
         }

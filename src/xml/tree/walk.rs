@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::{AttributeRow, Kind, LocalName, NO_NAMESPACE, Row, Span, Tree, XML_NAMESPACE, bound};
+use super::{
+    AttributeRow, Kind, LocalName, NO_NAMESPACE, NameSet, Row, Span, Tree, XML_NAMESPACE, bound,
+};
 
 /// A name, resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +135,18 @@ impl<'t> Element<'t> {
         })
     }
 
+    /// Its attributes with this local name, in order; most others are told by a number.
+    #[inline]
+    pub fn attributes_named(self, local: &LocalName) -> impl Iterator<Item = Attribute<'t>> {
+        let tree = self.tree;
+        let range = self.place().map_or(0..0, |row| row.first_attribute..row.end_attribute);
+        range.filter_map(move |number| {
+            let row = tree.attributes.get(number as usize).filter(|row| row.key == local.key)?;
+            let is_meant = tree.is_local(row.name, row.local, local.as_str());
+            is_meant.then_some(Attribute { tree, number, row: *row })
+        })
+    }
+
     /// The attribute of this name.
     #[must_use]
     pub fn attribute(self, namespace: &str, local: &str) -> Option<Attribute<'t>> {
@@ -178,6 +192,39 @@ impl<'t> Element<'t> {
             }
             None
         })
+    }
+
+    /// The elements in it with this local name, in order; most others are told by a number.
+    #[inline]
+    pub fn elements_named(self, local: &LocalName) -> impl Iterator<Item = Element<'t>> {
+        let tree = self.tree;
+        let (mut next, end) = self.place().map_or((0, 0), |row| (self.row + 1, row.end));
+        std::iter::from_fn(move || {
+            while next < end {
+                let number = next;
+                let row = tree.row(number)?;
+                next = row.end;
+                if row.key == local.key
+                    && matches!(row.kind, Kind::Element | Kind::Structure)
+                    && tree.is_local(row.span, row.local, local.as_str())
+                {
+                    return Some(Element { tree, row: number });
+                }
+            }
+            None
+        })
+    }
+
+    /// The local names of it and of the elements around it.
+    #[must_use]
+    pub fn names(self) -> NameSet {
+        let mut names = NameSet::default();
+        let mut here = Some(self);
+        while let Some(element) = here {
+            names.add(element.place().map_or(0, |row| row.key));
+            here = element.parent();
+        }
+        names
     }
 
     /// The texts in it, not in elements below, in order.
@@ -321,6 +368,14 @@ impl<'t> Attribute<'t> {
     pub fn is_named(&self, local: &LocalName) -> bool {
         self.row.key == local.key
             && self.tree.is_local(self.row.name, self.row.local, local.as_str())
+    }
+
+    /// The local names of it and of the elements around it.
+    #[must_use]
+    pub fn names(&self) -> NameSet {
+        let mut names = self.element().map_or(NameSet::default(), Element::names);
+        names.add(self.row.key);
+        names
     }
 
     /// The namespace of its name; empty for none.

@@ -8,6 +8,7 @@
 mod node;
 mod parse;
 mod predicate;
+mod upward;
 
 pub use node::XmlNode;
 
@@ -74,6 +75,8 @@ pub struct XmlPath {
     union: Union,
     /// For each path of the union the names without all of which it leads nowhere.
     needs: Vec<NameSet>,
+    /// Where it leads can be asked from below, see [`XmlPath::covers`].
+    is_plain: bool,
 }
 
 /// Paths one of which leads to a node.
@@ -177,7 +180,8 @@ impl XmlPath {
     pub fn parse(text: &str, namespaces: &Namespaces) -> Result<XmlPath, SelectorError> {
         let union = parse::parse(text, namespaces)?;
         let needs = union.paths.iter().map(Path::needs).collect();
-        Ok(XmlPath { union, needs })
+        let is_plain = union.paths.iter().all(Path::is_plain);
+        Ok(XmlPath { union, needs, is_plain })
     }
 
     /// Whether it may lead anywhere in a record with elements and attributes of these names.
@@ -344,14 +348,21 @@ fn walk<'t>(
     match (&step.axis, node) {
         _ if !step.predicates.is_empty() => step.walk_narrowed(rest, root, node, visit),
         // What most paths are made of, without a call for each node that is not meant.
-        (Axis::Child(name), XmlNode::Element(element)) => {
-            for child in element.elements().filter(|child| name.means(*child)) {
-                walk(rest, root, XmlNode::Element(child), visit);
+        (Axis::Child(NameTest { namespace, local: Some(local) }), XmlNode::Element(element)) => {
+            for child in element.elements_named(local) {
+                if namespace.holds(|| child.namespace()) {
+                    reach(rest, root, XmlNode::Element(child), visit);
+                }
             }
         }
-        (Axis::Attribute(name), XmlNode::Element(element)) => {
-            for attribute in element.attributes().filter(|found| name.means_attribute(found)) {
-                walk(rest, root, XmlNode::Attribute(attribute), visit);
+        (
+            Axis::Attribute(NameTest { namespace, local: Some(local) }),
+            XmlNode::Element(element),
+        ) => {
+            for attribute in element.attributes_named(local) {
+                if namespace.holds(|| attribute.namespace()) {
+                    reach(rest, root, XmlNode::Attribute(attribute), visit);
+                }
             }
         }
         (axis, _) => axis.walk(root, node, &mut |met| match met {
@@ -359,6 +370,16 @@ fn walk<'t>(
             Visit::Read(_) => visit(met),
         }),
     }
+}
+
+#[inline]
+fn reach<'t>(
+    rest: &[Step],
+    root: Element<'t>,
+    node: XmlNode<'t>,
+    visit: &mut dyn FnMut(Visit<'t>),
+) {
+    if rest.is_empty() { visit(Visit::Found(node)) } else { walk(rest, root, node, visit) }
 }
 
 impl Axis {

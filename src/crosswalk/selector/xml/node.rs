@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use crate::xml::tree::{Attribute, Element, Node, Text};
+use crate::xml::tree::{Attribute, Element, NameSet, Node, Text};
 
 /// A node of a [`crate::xml::tree::Tree`]; equal only to itself.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +68,23 @@ impl<'t> XmlNode<'t> {
             XmlNode::Attribute(attribute) => attribute.element(),
             XmlNode::Text(text) => text.element(),
         }
+    }
+}
+
+impl<'t> XmlNode<'t> {
+    /// The local names of it and of the elements around it.
+    #[must_use]
+    pub fn names(self) -> NameSet {
+        match self {
+            XmlNode::Element(element) => element.names(),
+            XmlNode::Attribute(attribute) => attribute.names(),
+            XmlNode::Text(text) => text.element().map_or(NameSet::default(), Element::names),
+        }
+    }
+
+    /// It and the elements around it, from the inside out.
+    pub fn and_around(self) -> impl Iterator<Item = XmlNode<'t>> {
+        std::iter::successors(Some(self), |node| node.parent().map(XmlNode::Element))
     }
 }
 

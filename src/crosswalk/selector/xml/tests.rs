@@ -1,5 +1,7 @@
 //! XML selectors on small trees.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::xml::Options;
 use crate::xml::tree::Tree;
@@ -213,6 +215,55 @@ fn a_path_knows_the_names_without_which_it_leads_nowhere() {
     let names = tree("<a><b c='1'/></a>").names();
     let may_lead = |path| XmlPath::parse(path, &namespaces()).unwrap().may_lead(names);
     assert!(may_lead("a/b") && may_lead("b/@c") && may_lead("d|b") && !may_lead("a/d"));
+}
+
+/// A small element with elements, attributes and texts of few names in it.
+fn elements() -> impl Strategy<Value = String> {
+    let attributes = "( a='1')?( b='2')?";
+    let leaf = (attributes, "[ab]", "t?")
+        .prop_map(|(attributes, name, text)| format!("<{name}{attributes}>{text}</{name}>"));
+    leaf.prop_recursive(4, 24, 4, move |inner| {
+        (attributes, "[abc]", proptest::collection::vec(inner, 0..4), "t?").prop_map(
+            |(attributes, name, inside, text)| {
+                format!("<{name}{attributes}>{}{text}</{name}>", inside.concat())
+            },
+        )
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_plain_path_covers_what_it_is_walked_to(
+        text in elements(),
+        path in "(/|//)?(a|b|\\*|\\.)((/|//)(a|b|c|\\*|\\.)){0,3}((/|//)(@a|@\\*|text\\(\\)))?(\\|b/@b)?",
+        record in 0_usize..3,
+    ) {
+        let any = Namespaces::new(vec![(String::new(), vec!["*".to_owned()])]);
+        let Ok(path) = XmlPath::parse(&path, &any) else { return Ok(()) };
+        prop_assert!(path.is_plain());
+        let tree = tree(&text);
+        let outermost = tree.root().unwrap();
+        // The record may stand in others.
+        let record = outermost.descendants().nth(record).unwrap_or(outermost);
+        let mut walked = Vec::new();
+        path.select(record, XmlNode::Element(record), &mut |node| walked.push(node));
+        for element in outermost.descendants() {
+            let attributes = element.attributes().map(XmlNode::Attribute);
+            let texts = element.texts().map(XmlNode::Text);
+            for node in [XmlNode::Element(element)].into_iter().chain(attributes).chain(texts) {
+                let covers = path.covers(record, node, node.names());
+                let expected = node.and_around().any(|node| walked.contains(&node));
+                prop_assert_eq!(covers, expected, "{:?} in {}", node, &text);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_path_that_looks_around_is_not_asked_from_below() {
+    for path in ["a[@b]", "a/..", "(a|b)/@c", "@oai:status", "a|b[1]"] {
+        assert!(!XmlPath::parse(path, &namespaces()).unwrap().is_plain(), "{path}");
+    }
 }
 
 #[test]
