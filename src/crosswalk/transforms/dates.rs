@@ -469,7 +469,7 @@ mod tests {
 
         #[test]
         fn a_plain_date_is_what_any_date_is(
-            text in " ?(1[789]|20|00)[0-9]{2}-[0-3][0-9](-[0-3][0-9])?|[0-9]{2}0[04]-02-29",
+            text in " ?(1[789]|20|00)[0-9]{2}-[01][0-9](-(0[01]|2[89]|3[0-2]))?|[0-9]{2}0[04]-02-29",
         ) {
             // `1901-39` are years.
             let any = any_date(&text).ok().filter(|date| !date.contains('/'));
