@@ -273,3 +273,68 @@ fn dates_of_a_history_are_kept() {
     assert_eq!(refused.status, Some(78));
     assert!(refused.stderr.contains("`revisions: latest`"), "{}", refused.stderr);
 }
+
+#[test]
+fn merged_records_lead_on_whatever_file_the_survivor_is_in() {
+    on_every_keeper(|folder| {
+        let merged = collection('c', "DELETED")
+            + "<datafield tag=\"970\" ind1=\" \" ind2=\" \"><subfield code=\"d\">9</subfield></datafield>";
+        let lost = merged.replace(">9<", ">77<");
+        let early = [
+            record(7, &[revision(NIGHT, 7, "Meadow", &merged)], &[]),
+            record(8, &[revision(NIGHT, 8, "Hedge", &lost)], &[]),
+            record(10, &[], &[]),
+            record(9, &[], &[file(9, 3, 1, "late.txt")]),
+        ];
+        folder.write("records_dump_0.json", dump(&early));
+        let survivor = record(9, &[revision(NIGHT, 9, "Ditch", "")], &[]);
+        folder.write("records_dump_1.json", dump(&[survivor]));
+        folder.write("map.txt", r#"{"900": 9, "901": "902"}"#);
+        pipeline(&folder, ", redirects: map.txt");
+        let report = run(&folder, 1);
+        // The files of a record that is not there yet wait in quarantine.
+        assert_eq!((count(&report, "skipped"), count(&report, "quarantined")), (1, 1));
+        assert_eq!(parts(&report, "redirects"), [4, 4, 0, 0, 0]);
+        assert_eq!(parts(&report, "reserved"), [1, 1, 0, 0, 0]);
+        assert_eq!(report["open_redirects_count"], 2);
+        let open = report["open_redirects"].to_string();
+        assert!(open.contains("records_dump_0.json #2") && open.contains("map.txt"), "{open}");
+        let leads = "select cast(count(*) as text) from pidstore_pid p \
+                     join pidstore_redirect r on r.id = p.object_uuid \
+                     join pidstore_pid t on t.id = r.pid_id \
+                     where p.status = 'M' and p.pid_value in ('7', '900') and t.pid_value = '9'";
+        assert_eq!(folder.text(leads), "2");
+        let again = run(&folder, 1);
+        assert_eq!(parts(&again, "redirects"), [4, 0, 4, 0, 0]);
+        assert_eq!((count(&again, "unchanged"), count(&again, "quarantined")), (4, 0));
+        assert_eq!(folder.text(leads), "2");
+    });
+}
+
+#[test]
+fn the_same_record_twice_is_one_when_its_revisions_follow_each_other() {
+    on_every_keeper(|folder| {
+        let [first, second, third] =
+            ["2012-01-01", "2013-01-01", "2014-01-01"].map(|day| format!("{day}T00:00:00+00:00"));
+        let meadow = |date: &str, title: &str| revision(date, 7, title, "");
+        let records = [
+            record(7, &[meadow(&first, "One"), meadow(&second, "Two")], &[]),
+            record(7, &[meadow(&first, "One"), meadow(&second, "Two")], &[]),
+            record(7, &[meadow(&second, "Two"), meadow(&third, "Three")], &[]),
+            record(7, &[meadow(&first, "One"), meadow(&third, "Another three")], &[]),
+        ];
+        folder.write("records_dump_0.json", dump(&records));
+        pipeline(&folder, "");
+        for fates in [(1, 1, 1, 1), (0, 0, 3, 1)] {
+            let report = run(&folder, 1);
+            let count = |fate: &str| count(&report, fate);
+            let found =
+                (count("created"), count("updated"), count("unchanged"), count("quarantined"));
+            assert_eq!(found, fates);
+            let versions = "select cast(count(*) as text) from records_metadata_version";
+            assert_eq!(folder.text(versions), "3");
+            let code = "select code from windrow_quarantine";
+            assert_eq!(folder.text(code), "revision_conflict");
+        }
+    });
+}

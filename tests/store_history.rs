@@ -1,8 +1,9 @@
 //! Records that come with their past: revisions by date, tombstones, parts that are held.
 
-use windrow::record::{Datestamp, PidName, PidStatus};
+use windrow::record::{Datestamp, PidName, PidStatus, PidTarget, content_hash};
 use windrow::store::{
-    EarlierRevision, ItemContent, LoadOutcome, LoadRecord, QuarantineEntry, REVISIONS, Store,
+    Brings, EarlierRevision, ItemContent, LoadOutcome, LoadRecord, QuarantineEntry, REDIRECTS,
+    RESERVED, REVISIONS, Redirect, Store, make_redirects,
 };
 
 use crate::store_records::{
@@ -13,6 +14,9 @@ on_every_keeper! {
     a_history_is_loaded_with_its_dates_and_once_only
     a_deleted_record_that_comes_with_its_past_is_a_tombstone
     a_part_of_a_record_is_held_by_itself
+    a_number_alone_is_kept_until_its_record_comes
+    files_alone_are_of_a_record_that_is_there
+    a_merged_record_leads_to_the_one_that_stands_in_its_place
 }
 
 /// A record whose revisions have these titles at these seconds; without a title it is deleted.
@@ -62,8 +66,26 @@ async fn a_history_is_loaded_with_its_dates_and_once_only(store: &dyn Store) {
     // One that comes too late has no place any more.
     let late = [(15, Some("Late")), (50, Some("Two"))];
     let outcome = load(store, 4000, vec![with_history(1, "7", &late)]).await;
-    assert_eq!((outcome.counts.unchanged, revisions_of(&outcome)), (1, [0, 1, 1, 0]));
-    assert_eq!(dates_of(store, "7").await, [&all[..], &[(40, true), (50, true)]].concat());
+    assert_eq!((outcome.counts.unchanged, revisions_of(&outcome)), (1, [0, 1, 0, 1]));
+    assert_eq!(outcome.rejections[0].code, "revision_late");
+    // An older dump takes nothing back.
+    let outcome = load(store, 4500, vec![with_history(1, "7", &three)]).await;
+    assert_eq!((outcome.counts.unchanged, revisions_of(&outcome)), (1, [0, 3, 0, 0]));
+    // Another revision of the same moment is none to choose from.
+    let other = [(40, Some("Three")), (50, Some("Fifty"))];
+    let outcome = load(store, 4600, vec![with_history(1, "7", &other)]).await;
+    assert_eq!((outcome.counts.quarantined, revisions_of(&outcome)), (1, [0, 0, 0, 2]));
+    assert_eq!(outcome.rejections[0].code, "revision_conflict");
+    // What a better crosswalk makes of the same revision is a new one of the same date.
+    let mut better = with_history(1, "7", &later);
+    better.record.json = new_record("7", Some("Better"), &[]).json;
+    better.hash = content_hash(better.record.json.as_deref().unwrap());
+    let outcome = load(store, 4700, vec![better]).await;
+    assert_eq!((outcome.counts.updated, revisions_of(&outcome)), (1, [1, 2, 0, 0]));
+    assert_eq!(
+        dates_of(store, "7").await,
+        [&all[..], &[(40, true), (50, true), (50, true)]].concat()
+    );
     // The same record twice in a batch.
     let twice = vec![with_history(1, "8", &three), with_history(2, "8", &later)];
     let outcome = load(store, 5000, twice).await;
@@ -121,4 +143,85 @@ async fn a_part_of_a_record_is_held_by_itself(store: &dyn Store) {
     assert_eq!(parts(store.quarantine(None, 10).await.unwrap()), [None]);
     load(store, 4000, vec![load_record(1, "7", Some("One"), &[])]).await;
     assert!(store.quarantine(None, 10).await.unwrap().is_empty());
+}
+
+fn bare(number: u64, name: &str, brings: Brings) -> LoadRecord {
+    LoadRecord { brings, ..load_record(number, name, None, &[]) }
+}
+
+/// loaded, unchanged, skipped and quarantined of a kind.
+fn of_kind(outcome: &LoadOutcome, kind: &str) -> [u64; 4] {
+    let found = outcome.kinds.iter().find(|(name, _)| *name == kind);
+    found.map_or([0; 4], |(_, c)| [c.loaded, c.unchanged, c.skipped, c.quarantined])
+}
+
+async fn status_of(store: &dyn Store, recid: &str) -> Option<PidStatus> {
+    store.pid(&PidName::recid(recid).unwrap()).await.unwrap().map(|pid| pid.status)
+}
+
+async fn a_number_alone_is_kept_until_its_record_comes(store: &dyn Store) {
+    let numbers = vec![bare(1, "7", Brings::Number), bare(2, "7", Brings::Number)];
+    let outcome = load(store, 10, numbers).await;
+    assert_eq!((outcome.counts.skipped, of_kind(&outcome, RESERVED)), (2, [1, 1, 0, 0]));
+    assert_eq!(status_of(store, "7").await, Some(PidStatus::Reserved));
+    assert!(store.next_recid().await.unwrap() > 7);
+    let outcome = load(store, 20, vec![bare(1, "7", Brings::Number)]).await;
+    assert_eq!(of_kind(&outcome, RESERVED), [0, 1, 0, 0]);
+    let outcome = load(store, 30, vec![load_record(1, "7", Some("One"), &[])]).await;
+    assert_eq!(outcome.counts.created, 1);
+    assert_eq!(status_of(store, "7").await, Some(PidStatus::Registered));
+    load(store, 40, vec![bare(1, "7", Brings::Number)]).await;
+    assert_eq!(status_of(store, "7").await, Some(PidStatus::Registered));
+}
+
+async fn files_alone_are_of_a_record_that_is_there(store: &dyn Store) {
+    let records = vec![load_record(1, "7", Some("One"), &[]), bare(2, "7", Brings::Files)];
+    let outcome = load(store, 10, records).await;
+    assert_eq!((outcome.counts.created, outcome.counts.unchanged), (1, 1));
+    let files = vec![bare(2, "7", Brings::Files), bare(3, "8", Brings::Files)];
+    let outcome = load(store, 20, files).await;
+    assert_eq!((outcome.counts.unchanged, outcome.counts.quarantined), (1, 1));
+    assert_eq!(outcome.rejections[0].code, "no_record");
+    assert_eq!(store.revisions(id("7")).await.unwrap().len(), 1);
+}
+
+async fn a_merged_record_leads_to_the_one_that_stands_in_its_place(store: &dyn Store) {
+    let merged = |number: u64, name: &str, into: &str| LoadRecord {
+        merged_into: Some(into.to_owned()),
+        ..with_history(number, name, &[(10, Some("One")), (20, None)])
+    };
+    // The one that it leads to comes later, or never.
+    let outcome = load(store, 1000, vec![merged(1, "7", "9"), merged(2, "8", "99")]).await;
+    assert_eq!((outcome.counts.deleted, of_kind(&outcome, REDIRECTS)), (2, [2, 0, 0, 0]));
+    let open = make_redirects(store, "catalog", at(2000)).await.unwrap();
+    assert_eq!(open.len(), 2);
+    load(store, 3000, vec![load_record(3, "9", Some("Nine"), &[])]).await;
+    let open = make_redirects(store, "catalog", at(4000)).await.unwrap();
+    assert_eq!(open.len(), 1, "{open:?}");
+    assert!(open[0].ends_with("recid:8 leads to recid:99, but there is no recid:99"), "{open:?}");
+    let pid = store.pid(&PidName::recid("7").unwrap()).await.unwrap().unwrap();
+    assert_eq!(pid.status, PidStatus::Redirected);
+    assert_eq!(pid.target, PidTarget::Pid(PidName::recid("9").unwrap()));
+    assert_eq!(store.record("recid", "7").await.unwrap().id, id("9"));
+    assert_eq!(store.record_by_id(id("7")).await.unwrap().json, None);
+    // Again: nothing is new.
+    let outcome = load(store, 5000, vec![merged(1, "7", "9")]).await;
+    assert_eq!((outcome.counts.unchanged, of_kind(&outcome, REDIRECTS)), (1, [0, 1, 0, 0]));
+    assert_eq!(make_redirects(store, "catalog", at(6000)).await.unwrap().len(), 1);
+    // A circle is left open, and so is a record that is live; what nobody had leads on at once.
+    let redirect = |from: &str, to: &str| Redirect {
+        from: from.to_owned(),
+        to: to.to_owned(),
+        place: "map.json".to_owned(),
+    };
+    let map = [redirect("9", "7"), redirect("1000", "9")];
+    assert_eq!(store.note_redirects("catalog", &map).await.unwrap(), 2);
+    assert_eq!(store.note_redirects("catalog", &map).await.unwrap(), 0);
+    let open = make_redirects(store, "catalog", at(7000)).await.unwrap();
+    assert_eq!(open.len(), 2, "{open:?}");
+    assert_eq!(
+        open[1],
+        "map.json: recid:9 leads to recid:7, but recid:9 names a record that is live"
+    );
+    assert_eq!(store.record("recid", "1000").await.unwrap().id, id("9"));
 }

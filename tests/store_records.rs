@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 use windrow::record::{Locator, Rejection, Stage, content_hash};
 use windrow::store::{
-    Checkpoint, Kinds, LoadBatch, LoadOutcome, LoadRecord, Membership, NewRecord, Quarantined,
-    RecordChange, SourceCopy, Store, StoreError, StoredRecord,
+    Brings, Checkpoint, Kinds, LoadBatch, LoadOutcome, LoadRecord, Membership, NewRecord,
+    Quarantined, RecordChange, SourceCopy, Store, StoreError, StoredRecord,
 };
 
 /// A folder for one test, gone with it.
@@ -90,6 +90,9 @@ pub fn load_record(number: u64, name: &str, title: Option<&str>, sets: &[&str]) 
         history: None,
         files: Vec::new(),
         held: Vec::new(),
+        raw: None,
+        brings: Brings::Revision,
+        merged_into: None,
     }
 }
 

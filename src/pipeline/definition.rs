@@ -214,6 +214,9 @@ impl Definition {
         let files = files.into_iter().map(|file| (file.clone(), name(&file))).collect();
         let mut hashed = source.text.clone().into_bytes();
         hashed.extend_from_slice(&crosswalk.hash());
+        for redirect in written.migration.iter().flat_map(|migration| &migration.redirects) {
+            hashed.extend_from_slice(format!("{} {}\n", redirect.from, redirect.to).as_bytes());
+        }
         if let Some(schema) = &schema {
             hashed.extend_from_slice(&schema.hash());
         }
@@ -305,7 +308,7 @@ fn read(source: &Arc<SourceText>, folder: &Path) -> Result<Written, Diagnostics>
     let batch = check.fields(batch, "batch", &["records", "bytes"]);
     let source_name = optional_text(&mut check, from, "name").unwrap_or_else(|| name.clone());
     let harvest = is_harvest.then(|| harvest::read(&mut check, from, folder, &source_name));
-    let migration = (word == "invenio-v1").then(|| migrate::read(&mut check, from));
+    let migration = (word == "invenio-v1").then(|| migrate::read(&mut check, from, folder));
     let written = Written {
         source_name,
         name,

@@ -14,12 +14,14 @@ use super::definition::Definition;
 use super::lanes::{self, Lanes, Loading, Split};
 use super::limits::Overstepped;
 use super::reconcile::Reconciled;
-use super::report::{Findings, Report, SplitReport};
+use super::report::{Findings, Report, SHOWN, SplitReport};
 use super::worker::{Worked, work};
 use crate::record::{Clock, RawBatch};
 use crate::source::oai_pmh;
 use crate::source::{BatchLimit, Halt, SkippedMember, SourceError, fingerprint};
-use crate::store::{Counts, KindCounts, RunState, SplitState, Store, StoreError};
+use crate::store::{
+    Counts, KindCounts, REDIRECTS, RunState, SplitState, Store, StoreError, make_redirects,
+};
 
 /// How to run a pipeline.
 pub struct Options {
@@ -166,6 +168,7 @@ pub async fn run(
         }
         engine.split(path.clone(), name).await?;
     }
+    engine.redirect().await?;
     engine.finish(begun).await
 }
 
@@ -329,6 +332,30 @@ impl Engine {
         // A lane that has stopped tells why when it ends.
         let _all = lanes.load(Worked::default(), (position, is_whole), &told, None).await;
         Ok(position)
+    }
+
+    /// Merged records lead on once all records are there; a limited run has not seen all.
+    async fn redirect(&mut self) -> Result<(), RunError> {
+        let Some((store, _)) = self.loading.into.clone() else { return Ok(()) };
+        let definition = Arc::clone(&self.loading.definition);
+        let Some(migration) = definition.migration.as_ref().filter(|_| self.left.is_none()) else {
+            return Ok(());
+        };
+        let (source, redirects) = (&definition.source_name, &migration.redirects);
+        if !redirects.is_empty() {
+            let loaded = store.note_redirects(source, redirects).await?;
+            let read = redirects.len() as u64;
+            let counts = self.report.kinds.of(REDIRECTS);
+            counts.read += read;
+            counts.loaded += loaded;
+            counts.unchanged += read.saturating_sub(loaded);
+        }
+        let now = self.loading.clock.now();
+        let mut open = make_redirects(&*store, source, now).await?;
+        self.report.open_redirects_count = open.len() as u64;
+        open.truncate(SHOWN);
+        self.report.open_redirects = open;
+        Ok(())
     }
 
     async fn finish(mut self, begun: Instant) -> Result<Report, RunError> {

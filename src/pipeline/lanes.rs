@@ -16,8 +16,8 @@ use super::report::Findings;
 use super::worker::Worked;
 use crate::record::Clock;
 use crate::store::{
-    Checkpoint, Counts, FILES, Kinds, LoadBatch, LoadRecord, Quarantined, REVISIONS, SplitState,
-    Store, StoreError,
+    Brings, Checkpoint, Counts, FILES, Kinds, LoadBatch, LoadRecord, Quarantined, REDIRECTS,
+    RESERVED, REVISIONS, SplitState, Store, StoreError,
 };
 
 /// So many lanes when the pipeline does not say, where the store takes more than one writer.
@@ -301,6 +301,12 @@ fn would_load(records: &[LoadRecord]) -> Kinds {
     for record in records {
         if let Some(earlier) = &record.history {
             kinds.of(REVISIONS).loaded += earlier.len() as u64 + 1;
+        }
+        if record.merged_into.is_some() {
+            kinds.of(REDIRECTS).loaded += 1;
+        }
+        if record.brings == Brings::Number {
+            kinds.of(RESERVED).loaded += 1;
         }
         if !record.files.is_empty() {
             kinds.of(FILES).skipped += record.files.len() as u64;

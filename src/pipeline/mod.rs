@@ -27,7 +27,7 @@ pub use engine::{Options, Progress, RunError, run};
 pub use harvest::{HarvestSource, Harvests, format_of_prefix};
 pub use intake::{IntakeError, Order, Short, Taken, take_in};
 pub use limits::{Limits, Overstepped};
-pub use migrate::{Migration, Revisions};
+pub use migrate::{Mark, Migration, Revisions};
 pub use output::Output;
 pub use reconcile::{MaxDelete, Reconcile, Reconciled};
 pub use records::{Read, Records};

@@ -44,6 +44,12 @@ pub struct Report {
     /// The first members of archives that hold no records; `account.warnings` counts them all.
     #[serde(default)]
     pub skipped_members: Vec<String>,
+    /// The first recids of merged records that cannot lead on yet, each with why not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open_redirects: Vec<String>,
+    /// All of them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub open_redirects_count: u64,
     /// What harvesting came to, before anything was loaded; of a pipeline of an endpoint.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub harvests: Vec<oai_pmh::Report>,
@@ -85,11 +91,16 @@ pub struct Findings {
     pub kinds: Kinds,
 }
 
-/// So many rejections are told in full, and so many skipped members.
-const SHOWN: usize = 20;
+/// So many rejections are told in full, and so many skipped members and redirects.
+pub(super) const SHOWN: usize = 20;
 
 /// The code under which members of archives that hold no records are counted.
 pub const SKIPPED_MEMBER: &str = "source.skipped_member";
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
 
 impl Findings {
     /// Of a checkpoint: what the source's records told up to there, and what the store told of
@@ -144,10 +155,12 @@ impl Findings {
 }
 
 impl Report {
-    /// Whether nothing is in quarantine, neither records nor parts of them.
+    /// Whether nothing is in quarantine, neither records nor parts of them, and nothing is open.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.counts.quarantined == 0 && self.kinds.quarantined() == 0
+        self.counts.quarantined == 0
+            && self.kinds.quarantined() == 0
+            && self.open_redirects_count == 0
     }
 
     /// Adds what the next split told.

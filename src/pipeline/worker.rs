@@ -20,7 +20,7 @@ use crate::record::{
     content_hash,
 };
 use crate::records::memberships;
-use crate::store::{Kinds, LoadRecord, NewRecord, Quarantined, SourceCopy};
+use crate::store::{Brings, Kinds, LoadRecord, NewRecord, Quarantined, SourceCopy};
 
 /// A batch that has been worked on.
 #[derive(Default)]
@@ -184,12 +184,15 @@ impl<'d> Bench<'d> {
             source_id: record.pid_value.clone(),
             record,
             hash: content_hash(&self.json),
-            source: self.source_copy(bytes, locator)?,
+            source: self.source_copy(self.format, bytes, locator)?,
             locator: locator.clone(),
             stamps,
             history: None,
             files: Vec::new(),
             held: Vec::new(),
+            raw: None,
+            brings: Brings::Revision,
+            merged_into: None,
         })
     }
 
@@ -262,12 +265,15 @@ impl<'d> Bench<'d> {
             source_id: header.identifier.clone(),
             record,
             hash: ContentHash::default(),
-            source: self.source_copy(bytes, locator)?,
+            source: self.source_copy(self.format, bytes, locator)?,
             locator: locator.clone(),
             stamps: None,
             history: None,
             files: Vec::new(),
             held: Vec::new(),
+            raw: None,
+            brings: Brings::Revision,
+            merged_into: None,
         })
     }
 
@@ -296,12 +302,13 @@ impl<'d> Bench<'d> {
     /// The bytes of a record as they are kept.
     pub(super) fn source_copy(
         &mut self,
+        format: &Format,
         bytes: &[u8],
         locator: &Locator,
     ) -> Result<SourceCopy, String> {
         let hash: ContentHash = Sha256::digest(bytes).into();
         let zstd = self.compress(bytes)?;
-        Ok(SourceCopy { format: self.format.name, locator: locator.to_string(), hash, zstd })
+        Ok(SourceCopy { format: format.name, locator: locator.to_string(), hash, zstd })
     }
 
     /// One zstd frame.

@@ -9,8 +9,11 @@ use super::{EarlierRevision, LoadRecord, single::floor};
 pub(super) enum Arrival {
     /// The store lacks it: it is written.
     New,
-    /// The store has one of its date.
+    /// The store has one of its date, and later ones.
     Known,
+    /// The store has one of its date, and none is later; or dates say nothing, since the moment
+    /// of loading is what is stamped.
+    Current,
     /// The store lacks it and has later ones: there is no place for it any more.
     Late,
 }
@@ -39,14 +42,17 @@ pub(super) fn arrivals(
     let mut left = known.to_vec();
     let mut arrival = |date: Timestamp| {
         let date = floor(date);
-        if let Some(at) = left.iter().position(|known| *known == date) {
-            left.swap_remove(at);
-            return Arrival::Known;
+        let is_latest = current.is_none_or(|current| date >= current);
+        match (left.iter().position(|known| *known == date), is_latest) {
+            (Some(at), is_latest) => {
+                left.swap_remove(at);
+                if is_latest { Arrival::Current } else { Arrival::Known }
+            }
+            (None, true) => Arrival::New,
+            (None, false) => Arrival::Late,
         }
-        if current.is_none_or(|current| date >= current) { Arrival::New } else { Arrival::Late }
     };
     let earlier: Vec<Arrival> = earlier.iter().map(|revision| arrival(revision.updated)).collect();
-    // One that is stamped with the moment of loading says nothing by its date.
-    let last = record.stamps.map_or(Arrival::Known, |(_, updated)| arrival(updated));
+    let last = record.stamps.map_or(Arrival::Current, |(_, updated)| arrival(updated));
     Arrivals { earlier, last }
 }

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 
 /// The kind of earlier and current revisions.
 pub const REVISIONS: &str = "revisions";
+/// The kind of recids that lead to others.
+pub const REDIRECTS: &str = "redirects";
+/// The kind of recids of which nothing is left but the number.
+pub const RESERVED: &str = "reserved";
 /// The kind of versions of files.
 pub const FILES: &str = "files";
 
@@ -19,7 +23,7 @@ pub struct KindCounts {
     pub loaded: u64,
     /// There already.
     pub unchanged: u64,
-    /// Left out because the pipeline says so, or because they come too late.
+    /// Left out because the pipeline says so.
     pub skipped: u64,
     /// In quarantine, by themselves or with their record.
     pub quarantined: u64,

@@ -11,7 +11,9 @@ mod columns;
 mod failure;
 mod change;
 mod history;
+mod lookup;
 mod plan;
+mod redirects;
 mod follow;
 mod listing;
 mod settled;
@@ -30,12 +32,13 @@ use uuid::Uuid;
 pub use change::{Change, RecordState, Revision, SourceChange};
 pub use extension::{Draft, Event, Extension, Refusal, Transaction, standard};
 pub use follow::Followed;
-pub use kinds::{FILES, KindCounts, Kinds, REVISIONS};
+pub use kinds::{FILES, KindCounts, Kinds, REDIRECTS, RESERVED, REVISIONS};
+pub use redirects::make_redirects;
 pub use types::{
-    Checkpoint, Counts, EarlierRevision, Item, ItemContent, ItemHeader, ItemQuery, LoadBatch,
-    LoadOutcome, LoadRecord, Membership, NewRecord, OutboxRow, QuarantineEntry, Quarantined,
-    RecordChange, Run, RunState, RunSummary, ScheduleEntry, Set, SourceBytes, SourceCopy,
-    SplitState, StoredRecord,
+    Brings, Checkpoint, Counts, EarlierRevision, Item, ItemContent, ItemHeader, ItemQuery,
+    LoadBatch, LoadOutcome, LoadRecord, Membership, NewRecord, OutboxRow, QuarantineEntry,
+    Quarantined, RecordChange, Redirect, Run, RunState, RunSummary, ScheduleEntry, Set,
+    SourceBytes, SourceCopy, SplitState, StoredRecord,
 };
 
 use crate::record::{Datestamp, Pid, PidChange, PidError, PidName};
@@ -379,6 +382,24 @@ pub trait Store: Send + Sync {
     /// The next number of Invenio's sequence of recids, above all that it has and that no PID is.
     /// It is not given again.
     async fn next_recid(&self) -> Result<i64, StoreError>;
+
+    /// Notes recids that are to lead to others; how many of them are new, or lead elsewhere now.
+    async fn note_redirects(
+        &self,
+        source_name: &str,
+        redirects: &[Redirect],
+    ) -> Result<u64, StoreError>;
+
+    /// Redirects of a source that are not made yet, by recid behind `after`.
+    async fn open_redirects(
+        &self,
+        source_name: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<Redirect>, StoreError>;
+
+    /// Notes that a redirect is made.
+    async fn close_redirect(&self, source_name: &str, from: &str) -> Result<(), StoreError>;
 
     // --- what an index reads ---------------------------------------------------------------
 

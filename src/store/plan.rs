@@ -7,106 +7,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::change::{Change, RecordState, SourceChange, event, set_specs};
+use super::change::{Change, SourceChange, event};
 use super::extension::{Draft, Extension, Refusal, refusal};
 use super::history::{Arrival, Arrivals, arrivals};
+use super::lookup::{LedgerEntry, Lookup, PidOwner, fingerprint};
 use super::single::floor;
 use super::{
-    Counts, EarlierRevision, FILES, Kinds, LoadRecord, Membership, NewRecord, Quarantined,
-    REVISIONS,
+    Brings, Counts, EarlierRevision, FILES, Kinds, LoadRecord, Membership, NewRecord, Quarantined,
+    REDIRECTS, RESERVED, REVISIONS, Redirect,
 };
-use crate::record::{ContentHash, Datestamp, PidName, PidStatus, Rejection, Stage};
-
-/// What the store holds of the records of a batch.
-#[derive(Debug, Default)]
-pub(super) struct Lookup {
-    /// By source id: what it was last loaded as.
-    pub(super) ledger: HashMap<String, LedgerEntry>,
-    /// By UUID: the current revision.
-    pub(super) records: HashMap<Uuid, RecordState>,
-    /// By value of the `recid` PID: the object it names, if it names one yet.
-    pub(super) pids: HashMap<String, Option<Uuid>>,
-    /// The PIDs of other types, those that are there.
-    pub(super) further_pids: HashMap<PidName, PidOwner>,
-    /// By UUID: the dates of all revisions, of records that come with a history.
-    pub(super) dates: HashMap<Uuid, Vec<Timestamp>>,
-}
-
-impl Lookup {
-    /// Whether more has to be known of a record than its row in the ledger.
-    pub(super) fn wants(&self, record: &LoadRecord, keep_source: bool) -> bool {
-        let entry = self.ledger.get(&record.source_id);
-        record.history.is_some() || entry.is_none_or(|entry| !entry.agrees(record, keep_source))
-    }
-
-    /// The UUID that a record has or shall get.
-    pub(super) fn id_of(&self, record: &LoadRecord) -> Uuid {
-        self.ledger.get(&record.source_id).map_or(record.record.id, |entry| entry.record_id)
-    }
-
-    /// The records that are there and come with a history.
-    pub(super) fn with_history(&self, records: &[LoadRecord]) -> Vec<Uuid> {
-        let ids = records.iter().filter(|record| record.history.is_some());
-        let mut ids: Vec<Uuid> = ids.map(|record| self.id_of(record)).collect();
-        ids.retain(|id| self.records.contains_key(id));
-        ids.sort_unstable();
-        ids.dedup();
-        ids
-    }
-}
-
-/// Whose a PID is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum PidOwner {
-    /// Nobody's yet.
-    Free,
-    /// A record's, with the value of its recid if it is known.
-    Record(Uuid, Option<String>),
-    /// Another PID's, to which it leads, or nobody's any more.
-    Gone(PidStatus),
-}
-
-impl PidOwner {
-    /// Why the record `id` cannot have the PID `name`; `None` when it can.
-    pub(super) fn obstacle(&self, name: &PidName, id: Uuid, recid: &str) -> Option<String> {
-        match self {
-            PidOwner::Free => None,
-            PidOwner::Record(owner, _) if *owner == id => None,
-            PidOwner::Record(owner, owner_recid) => {
-                let called = |recid: &str| format!(" (recid:{recid})");
-                let owners = owner_recid.as_deref().map(called).unwrap_or_default();
-                let own = called(recid);
-                Some(format!("PID {name} belongs to record {owner}{owners}, not to {id}{own}"))
-            }
-            PidOwner::Gone(status) => {
-                Some(format!("PID {name} has status {} and can name no record", status.as_str()))
-            }
-        }
-    }
-}
-
-/// What a source id was last loaded as.
-#[derive(Debug)]
-pub(super) struct LedgerEntry {
-    pub(super) record_id: Uuid,
-    /// [`fingerprint`] of the content; `None` when the source deleted it.
-    pub(super) hash: Option<ContentHash>,
-    /// Hash of the source bytes that are kept, if it is known.
-    pub(super) source: Option<ContentHash>,
-}
-
-impl LedgerEntry {
-    /// Whether a record comes as it was last loaded, its source bytes included where they are kept.
-    pub(super) fn agrees(&self, record: &LoadRecord, keep_source: bool) -> bool {
-        let hash = fingerprint(record);
-        let has_source = !keep_source || hash.is_none();
-        let same_source = || self.source.is_none_or(|source| source == record.source.hash);
-        self.hash == hash && (has_source || same_source())
-    }
-}
+use crate::record::{ContentHash, Datestamp, PidName, Rejection, Stage};
 
 /// A row of the ledger to write.
 #[derive(Debug)]
@@ -132,6 +44,10 @@ pub(super) struct Plan {
     pub(super) set_names: HashMap<String, String>,
     /// Records that are refused.
     pub(super) rejected: Vec<Quarantined>,
+    /// Values of recids that are kept for nobody.
+    pub(super) reserved: Vec<String>,
+    /// Recids that are to lead to others.
+    pub(super) redirects: Vec<Redirect>,
     /// Parts of records that are refused.
     pub(super) refused: Vec<Quarantined>,
     /// Parts of records that were held before they came here.
@@ -169,22 +85,13 @@ pub(super) fn plan_with(
     planner.plan
 }
 
-/// What "unchanged" compares: the content, the sets, which a header shows as well, and the PIDs.
-/// Without sets and further PIDs it is the hash of the content.
-pub(super) fn fingerprint(record: &LoadRecord) -> Option<ContentHash> {
-    let NewRecord { json, memberships, pids, .. } = &record.record;
-    json.as_ref()?;
-    if memberships.is_empty() && pids.is_empty() {
-        return Some(record.hash);
-    }
-    let mut digest = Sha256::new();
-    digest.update(record.hash);
-    digest.update(set_specs(memberships));
-    for pid in pids {
-        // No setSpec and no PID has control characters in it.
-        digest.update(format!("\n{pid}"));
-    }
-    Some(digest.finalize().into())
+/// What becomes of a record with content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Write,
+    Leave,
+    /// It contradicts what is loaded.
+    Conflict,
 }
 
 struct Planner<'e> {
@@ -200,28 +107,26 @@ struct Planner<'e> {
 impl Planner<'_> {
     fn take(&mut self, mut record: LoadRecord) {
         self.plan.held.append(&mut record.held);
+        match record.brings {
+            Brings::Revision => {}
+            Brings::Files => return self.take_files(record),
+            Brings::Number => return self.reserve(&record.record.pid_value),
+        }
         // Once loaded, a source id stays with its record, whatever the pipeline calls it later.
         let id = self.lookup.id_of(&record);
-        let entry = self.lookup.ledger.get(&record.source_id);
         let hash = fingerprint(&record);
-        let same = entry.is_some_and(|entry| entry.hash == hash);
-        let differs = entry.is_some_and(|entry| !entry.agrees(&record, self.keep_source));
         let arrivals = self.arrivals(id, &record);
-        let is_new = arrivals.as_ref().is_some_and(|arrivals| arrivals.last == Arrival::New);
-        // To delete what is not there is done already.
-        if !is_new && (same || (hash.is_none() && !self.is_live(id))) {
-            self.plan.counts.unchanged += 1;
-            if let Some(arrivals) = arrivals {
-                self.count_unwritten(&arrivals);
-                self.plan.kinds.of(REVISIONS).unchanged += 1;
+        match self.verdict(id, hash, &record, arrivals.as_ref()) {
+            Verdict::Write => {}
+            Verdict::Leave => return self.leave(id, hash, record, arrivals),
+            Verdict::Conflict => {
+                let date = record.stamps.map_or(self.now, |(_, updated)| updated);
+                let message = format!(
+                    "the revision of {date} differs from the one of the same moment that is \
+                     loaded: the record comes twice, or its past was changed"
+                );
+                return self.reject(record, "revision_conflict".to_owned(), message);
             }
-            if !record.files.is_empty() {
-                self.plan.kinds.of(FILES).skipped += record.files.len() as u64;
-            }
-            if differs {
-                self.renew(id, hash, record);
-            }
-            return;
         }
         if let Some((code, message)) = self.obstacle(&record, id) {
             self.reject(record, code, message);
@@ -280,15 +185,112 @@ impl Planner<'_> {
         Some(arrivals(earlier, record, known.or(self.exists(id).then_some(&[]))))
     }
 
-    // What becomes of the earlier revisions that are not written.
-    fn count_unwritten(&mut self, arrivals: &Arrivals) {
-        let counts = self.plan.kinds.of(REVISIONS);
-        for arrival in &arrivals.earlier {
+    /// Whether a record is written, by its content and, if it has a past, by dates.
+    fn verdict(
+        &self,
+        id: Uuid,
+        hash: Option<ContentHash>,
+        record: &LoadRecord,
+        arrivals: Option<&Arrivals>,
+    ) -> Verdict {
+        let entry = self.lookup.ledger.get(&record.source_id);
+        let same = entry.is_some_and(|entry| entry.hash == hash);
+        // To delete what is not there is done already.
+        let is_done = same || (hash.is_none() && !self.is_live(id));
+        let by_content = if is_done { Verdict::Leave } else { Verdict::Write };
+        let Some(arrivals) = arrivals else { return by_content };
+        let source = entry.and_then(|entry| entry.source);
+        let is_loaded = source.map(|source| source == record.source.hash);
+        match (arrivals.last, is_loaded) {
+            (Arrival::New, _) => Verdict::Write,
+            // The very revision that was loaded last; what is made of it may have changed.
+            (_, Some(true)) => by_content,
+            (Arrival::Current, Some(false)) if record.stamps.is_some() => Verdict::Conflict,
+            (Arrival::Current, _) => by_content,
+            // An older dump than the last one.
+            (Arrival::Known | Arrival::Late, _) => Verdict::Leave,
+        }
+    }
+
+    fn leave(
+        &mut self,
+        id: Uuid,
+        hash: Option<ContentHash>,
+        record: LoadRecord,
+        arrivals: Option<Arrivals>,
+    ) {
+        self.plan.counts.unchanged += 1;
+        self.redirect(&record);
+        if !record.files.is_empty() {
+            self.plan.kinds.of(FILES).skipped += record.files.len() as u64;
+        }
+        let entry = self.lookup.ledger.get(&record.source_id);
+        let Some(arrivals) = arrivals else {
+            if entry.is_some_and(|entry| !entry.agrees(&record, self.keep_source)) {
+                self.renew(id, hash, record);
+            }
+            return;
+        };
+        let earlier = record.history.iter().flatten().map(|revision| revision.number);
+        let last = record.history.as_ref().map_or(0, Vec::len) + 1;
+        let all = arrivals.earlier.iter().chain([&arrivals.last]);
+        for (number, arrival) in earlier.chain([last]).zip(all) {
             match arrival {
-                Arrival::Known => counts.unchanged += 1,
-                Arrival::Late | Arrival::New => counts.skipped += 1,
+                Arrival::Known | Arrival::Current => self.plan.kinds.of(REVISIONS).unchanged += 1,
+                Arrival::Late | Arrival::New => self.hold_late(&record, number),
             }
         }
+    }
+
+    // Between revisions that are there is no place for another.
+    fn hold_late(&mut self, record: &LoadRecord, number: usize) {
+        self.plan.kinds.of(REVISIONS).quarantined += 1;
+        let code = "revision_late".to_owned();
+        let message = "the store has later revisions of the record, but not this one".to_owned();
+        self.plan.refused.push(refused_part(record, number, Refusal { code, message }));
+    }
+
+    /// Files of a record that stays as it is.
+    fn take_files(&mut self, record: LoadRecord) {
+        let owner = self.lookup.pids.get(&record.record.pid_value).copied().flatten();
+        let id = match self.lookup.ledger.get(&record.source_id) {
+            Some(entry) => Some(entry.record_id).filter(|id| self.exists(*id)),
+            None => owner,
+        };
+        if id.is_none() {
+            let message =
+                format!("there are files of recid:{}, but no such record", record.record.pid_value);
+            return self.reject(record, "no_record".to_owned(), message);
+        }
+        self.plan.counts.unchanged += 1;
+        self.plan.kinds.of(FILES).skipped += record.files.len() as u64;
+    }
+
+    /// Keeps a recid of which nothing is left but the number.
+    fn reserve(&mut self, pid_value: &str) {
+        self.plan.counts.skipped += 1;
+        let counts = self.plan.kinds.of(RESERVED);
+        if self.lookup.pids.contains_key(pid_value) {
+            counts.unchanged += 1;
+            return;
+        }
+        counts.loaded += 1;
+        self.lookup.pids.insert(pid_value.to_owned(), None);
+        self.plan.reserved.push(pid_value.to_owned());
+    }
+
+    // Noted with the record, made when all records are there.
+    fn redirect(&mut self, record: &LoadRecord) {
+        let Some(to) = &record.merged_into else { return };
+        let from = &record.record.pid_value;
+        // The last word counts; each place is counted.
+        if let Some(known) = self.plan.redirects.iter_mut().find(|known| known.from == *from) {
+            known.to.clone_from(to);
+            self.plan.kinds.of(REDIRECTS).unchanged += 1;
+            return;
+        }
+        let place = record.locator.to_string();
+        self.plan.redirects.push(Redirect { from: from.clone(), to: to.clone(), place });
     }
 
     fn exists(&self, id: Uuid) -> bool {
@@ -298,6 +300,7 @@ impl Planner<'_> {
     fn reject(&mut self, record: LoadRecord, code: String, message: String) {
         self.plan.counts.quarantined += 1;
         count_with_record(&mut self.plan.kinds, &record);
+        let zstd = record.raw_bytes();
         self.plan.rejected.push(Quarantined {
             rejection: Rejection {
                 stage: Stage::Load,
@@ -306,7 +309,7 @@ impl Planner<'_> {
                 message,
                 locator: record.locator,
             },
-            zstd: record.source.zstd,
+            zstd,
         });
     }
 
@@ -354,6 +357,7 @@ impl Planner<'_> {
         arrivals: Option<Arrivals>,
     ) {
         let mints = self.mints(id, &record);
+        self.redirect(&record);
         if !record.files.is_empty() {
             self.plan.kinds.of(FILES).skipped += record.files.len() as u64;
         }
@@ -398,30 +402,31 @@ impl Planner<'_> {
 
     // Earlier revisions that the store lacks; one that is refused is held by itself.
     fn append_earlier(&mut self, at: usize, record: &LoadRecord, arrivals: &Arrivals) {
-        let Some(change) = self.plan.changes.get_mut(at) else { return };
-        let (id, known) = (change.id, self.lookup.dates.entry(change.id).or_default());
-        let counts = self.plan.kinds.of(REVISIONS);
-        for (revision, arrival) in record.history.iter().flatten().zip(&arrivals.earlier) {
+        let earlier = record.history.iter().flatten();
+        for (revision, arrival) in earlier.zip(&arrivals.earlier) {
             match arrival {
-                Arrival::Known => counts.unchanged += 1,
-                Arrival::Late => counts.skipped += 1,
-                Arrival::New => {
-                    let json = revision.json.as_deref().map(String::from_utf8_lossy);
-                    let event = change.next_event(json.is_some());
-                    let draft = Draft { id, event, json: json.as_deref() };
-                    match refusal(self.extensions, draft) {
-                        Some(refusal) => {
-                            counts.quarantined += 1;
-                            let held = refused_part(record, revision, refusal);
-                            self.plan.refused.push(held);
-                        }
-                        None => {
-                            counts.loaded += 1;
-                            known.push(floor(revision.updated));
-                            change.append(event, json.map(Arc::from), revision.updated);
-                        }
-                    }
-                }
+                Arrival::Known | Arrival::Current => self.plan.kinds.of(REVISIONS).unchanged += 1,
+                Arrival::Late => self.hold_late(record, revision.number),
+                Arrival::New => self.append_revision(at, record, revision),
+            }
+        }
+    }
+
+    fn append_revision(&mut self, at: usize, record: &LoadRecord, revision: &EarlierRevision) {
+        let Some(change) = self.plan.changes.get_mut(at) else { return };
+        let json = revision.json.as_deref().map(String::from_utf8_lossy);
+        let (id, event) = (change.id, change.next_event(json.is_some()));
+        let draft = Draft { id, event, json: json.as_deref() };
+        let counts = self.plan.kinds.of(REVISIONS);
+        match refusal(self.extensions, draft) {
+            Some(refusal) => {
+                counts.quarantined += 1;
+                self.plan.refused.push(refused_part(record, revision.number, refusal));
+            }
+            None => {
+                counts.loaded += 1;
+                self.lookup.dates.entry(id).or_default().push(floor(revision.updated));
+                change.append(event, json.map(Arc::from), revision.updated);
             }
         }
     }
@@ -442,12 +447,25 @@ pub(super) fn count_with_record(kinds: &mut Kinds, record: &LoadRecord) {
     if !record.files.is_empty() {
         kinds.of(FILES).quarantined += record.files.len() as u64;
     }
+    if record.merged_into.is_some() {
+        kinds.of(REDIRECTS).quarantined += 1;
+    }
+}
+
+/// Counts the redirects of a plan, of which so many were new.
+pub(super) fn count_redirects(plan: &mut Plan, noted: u64) {
+    let all = plan.redirects.len() as u64;
+    if all > 0 {
+        let counts = plan.kinds.of(REDIRECTS);
+        counts.loaded += noted;
+        counts.unchanged += all.saturating_sub(noted);
+    }
 }
 
 /// A revision that is held by itself, with the bytes of its record.
-fn refused_part(record: &LoadRecord, revision: &EarlierRevision, refusal: Refusal) -> Quarantined {
-    let locator = record.locator.part(format!("revision {}", revision.number));
+fn refused_part(record: &LoadRecord, number: usize, refusal: Refusal) -> Quarantined {
+    let locator = record.locator.part(format!("revision {number}"));
     let Refusal { code, message } = refusal;
     let rejection = Rejection { stage: Stage::Load, rule: None, code, message, locator };
-    Quarantined { rejection, zstd: record.source.zstd.clone() }
+    Quarantined { rejection, zstd: record.raw_bytes() }
 }

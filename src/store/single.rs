@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::change::{Change, RecordState, SourceChange};
 use super::extension::{Draft, Extension, refusal};
-use super::plan::{PidOwner, Plan};
+use super::lookup::PidOwner;
+use super::plan::Plan;
 use super::{Event, NewRecord, RecordChange, StoreError, StoredRecord};
 use crate::record::{Pid, PidName, PidStatus, PidTarget};
 

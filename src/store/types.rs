@@ -183,6 +183,42 @@ pub struct LoadRecord {
     pub files: Vec<FileOrder>,
     /// Parts of it that were held on the way here; they are no records in the counts.
     pub held: Vec<Quarantined>,
+    /// Its raw bytes, one zstd frame, where they are more than its source bytes: what quarantine
+    /// keeps of it.
+    pub raw: Option<Vec<u8>>,
+    /// What there is of it.
+    pub brings: Brings,
+    /// The value of the recid of the record that stands in its place, when it was merged.
+    pub merged_into: Option<String>,
+}
+
+impl LoadRecord {
+    /// What quarantine keeps of it.
+    pub(super) fn raw_bytes(&self) -> Vec<u8> {
+        self.raw.as_ref().unwrap_or(&self.source.zstd).clone()
+    }
+}
+
+/// What there is of a record in its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Brings {
+    /// A revision: content, or a deletion.
+    Revision,
+    /// Files alone, of a record that the store has and that stays as it is.
+    Files,
+    /// Its number alone, which nobody else may get.
+    Number,
+}
+
+/// A recid that leads to another one, once that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redirect {
+    /// The value of the recid.
+    pub from: String,
+    /// The value of the recid that it is to lead to.
+    pub to: String,
+    /// Where the source says so, for messages.
+    pub place: String,
 }
 
 /// A revision of a record before its last one.

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use windrow::record::{Datestamp, Pid, PidChange, PidName, SetSpec};
 use windrow::store::{
     Followed, Item, ItemContent, ItemHeader, ItemQuery, LoadBatch, LoadOutcome, NewRecord,
-    OutboxRow, QuarantineEntry, RecordChange, Run, RunState, RunSummary, ScheduleEntry, Set,
-    SourceBytes, SplitState, Store, StoreError, StoredRecord,
+    OutboxRow, QuarantineEntry, RecordChange, Redirect, Run, RunState, RunSummary, ScheduleEntry,
+    Set, SourceBytes, SplitState, Store, StoreError, StoredRecord,
 };
 
 /// Second 0 of the items' datestamps: 2020-01-01T00:00:00Z.
@@ -144,6 +144,15 @@ impl Store for MemoryStore {
         read_only()
     }
     async fn note_schedule(&self, _: &ScheduleEntry) -> Result<(), StoreError> {
+        read_only()
+    }
+    async fn note_redirects(&self, _: &str, _: &[Redirect]) -> Result<u64, StoreError> {
+        read_only()
+    }
+    async fn open_redirects(&self, _: &str, _: &str, _: u32) -> Result<Vec<Redirect>, StoreError> {
+        read_only()
+    }
+    async fn close_redirect(&self, _: &str, _: &str) -> Result<(), StoreError> {
         read_only()
     }
     async fn create(&self, _: &NewRecord, _: Timestamp) -> Result<StoredRecord, StoreError> {

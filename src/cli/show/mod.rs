@@ -90,7 +90,8 @@ pub fn report(report: &Report, sheet: &mut Sheet<'_>) -> Result<()> {
     account(&findings.account, LINES, sheet)?;
     warnings(&findings.account, sheet)?;
     skipped_members(&findings, sheet)?;
-    rejections("quarantined", &findings, sheet)
+    rejections("quarantined", &findings, sheet)?;
+    list("redirects that are open", &report.open_redirects, report.open_redirects_count, sheet)
 }
 
 // The balance of each kind of parts.

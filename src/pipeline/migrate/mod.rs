@@ -6,14 +6,18 @@ mod revisions;
 mod times;
 
 pub(super) use keys::{KEYS, read};
-pub use keys::{Migration, Revisions};
+pub use keys::{Mark, Migration, Revisions};
 
 use super::worker::{Bench, Stop, Worked, record_uuid, rejected};
 use crate::formats::SourceRecord;
 use crate::formats::invenio_v1::Dump;
-use crate::record::{Locator, RawRecord, Stage, Warning, content_hash};
-use crate::store::{FILES, LoadRecord, Quarantined, REVISIONS};
+use crate::formats::marc21::marcxml;
+use crate::record::{ContentHash, Locator, RawRecord, Stage, Warning, content_hash};
+use crate::store::{
+    Brings, FILES, LoadRecord, NewRecord, Quarantined, REDIRECTS, RESERVED, REVISIONS,
+};
 use times::Times;
+use uuid::Uuid;
 
 /// What came of the parts of a record: they count only once it is known what becomes of it.
 #[derive(Default)]
@@ -24,6 +28,8 @@ struct Parts {
     files: u64,
     skipped_files: u64,
     held_files: u64,
+    /// It was merged into another record.
+    merged: bool,
     held: Vec<Quarantined>,
 }
 
@@ -65,6 +71,16 @@ pub(super) fn record(
         counts.skipped += if is_held { 0 } else { parts.skipped_revisions };
         counts.quarantined += if is_held { parts.revisions } else { parts.held_revisions };
     }
+    if parts.merged {
+        let counts = worked.kinds.of(REDIRECTS);
+        counts.read += 1;
+        counts.quarantined += u64::from(is_held);
+    }
+    if dump.revisions.is_empty() && dump.files.is_empty() {
+        let counts = worked.kinds.of(RESERVED);
+        counts.read += 1;
+        counts.quarantined += u64::from(is_held);
+    }
     if parts.files > 0 {
         let counts = worked.kinds.of(FILES);
         counts.read += parts.files;
@@ -84,21 +100,69 @@ fn load_record(
 ) -> Result<LoadRecord, Stop> {
     let zone = bench.definition.migration.as_ref().and_then(|migration| migration.zone.clone());
     let mut times = Times::new(zone);
-    let history = revisions::history(bench, dump, locator, &mut times, parts, warnings)?;
     let source_id = dump.recid.to_string();
-    let mut record = history.record;
-    record.id = record_uuid(&bench.definition.source_name, &source_id);
+    let id = record_uuid(&bench.definition.source_name, &source_id);
+    let made = if dump.revisions.is_empty() {
+        bare(bench, dump, bytes, locator, id)?
+    } else {
+        with_revisions(bench, dump, bytes, locator, &mut times, parts, warnings)?
+    };
     let files = files::orders(bench, dump, locator, &mut times, parts, warnings)?;
     warnings.append(&mut times.warnings);
+    let record = NewRecord { id, ..made.record };
+    Ok(LoadRecord { source_id, record, files, ..made })
+}
+
+/// A record with its past; its source bytes are its last revision.
+fn with_revisions(
+    bench: &mut Bench<'_>,
+    dump: &Dump<'_>,
+    bytes: &[u8],
+    locator: &Locator,
+    times: &mut Times,
+    parts: &mut Parts,
+    warnings: &mut Vec<Warning>,
+) -> Result<LoadRecord, Stop> {
+    let history = revisions::history(bench, dump, locator, times, parts, warnings)?;
+    parts.merged = history.merged_into.is_some();
     Ok(LoadRecord {
-        source_id,
         hash: content_hash(&bench.json),
-        record,
-        source: bench.source_copy(bytes, locator)?,
+        source: bench.source_copy(&marcxml::FORMAT, history.marcxml.as_bytes(), locator)?,
+        raw: Some(bench.compress(bytes)?),
         locator: locator.clone(),
         stamps: history.stamps,
         history: Some(history.earlier),
-        files,
+        merged_into: history.merged_into,
+        brings: Brings::Revision,
+        source_id: String::new(),
+        record: history.record,
+        files: Vec::new(),
+        held: Vec::new(),
+    })
+}
+
+/// A record without revisions: its number, and perhaps files that were changed alone.
+fn bare(
+    bench: &mut Bench<'_>,
+    dump: &Dump<'_>,
+    bytes: &[u8],
+    locator: &Locator,
+    id: Uuid,
+) -> Result<LoadRecord, Stop> {
+    let pid_value = dump.recid.to_string();
+    let (pids, memberships) = (Vec::new(), Vec::new());
+    Ok(LoadRecord {
+        hash: ContentHash::default(),
+        source: bench.source_copy(bench.format, bytes, locator)?,
+        raw: None,
+        locator: locator.clone(),
+        stamps: None,
+        history: None,
+        merged_into: None,
+        brings: if dump.files.is_empty() { Brings::Number } else { Brings::Files },
+        source_id: String::new(),
+        record: NewRecord { id, pid_value, pids, memberships, json: None },
+        files: Vec::new(),
         held: Vec::new(),
     })
 }

@@ -20,6 +20,10 @@ pub(super) struct History {
     pub(super) stamps: Option<(Timestamp, Timestamp)>,
     /// Oldest first.
     pub(super) earlier: Vec<EarlierRevision>,
+    /// The last revision as it came.
+    pub(super) marcxml: String,
+    /// The recid of the record that stands in its place.
+    pub(super) merged_into: Option<String>,
 }
 
 /// One revision, its number from 1 as the dump has it, and its date.
@@ -71,7 +75,7 @@ pub(super) fn history(
             Err(stop) => hold(bench, dump, revision.number, stop, parts)?,
         }
     }
-    let record = last_revision(bench, &last, &recid, locator, warnings)?;
+    let (record, merged_into) = last_revision(bench, &last, &recid, locator, warnings)?;
     // All revisions of a record are of that record.
     let id = serde_json::to_vec(&record.pid_value).unwrap_or_default();
     for revision in &mut earlier {
@@ -81,7 +85,8 @@ pub(super) fn history(
     }
     let stamps = (bench.definition.datestamps == Datestamps::Preserve)
         .then(|| (created.unwrap_or(first), last.date));
-    Ok(History { record, stamps, earlier })
+    let marcxml = last.revision.marcxml.unwrap_or_default().to_owned();
+    Ok(History { record, stamps, earlier, marcxml, merged_into })
 }
 
 fn dates<'r, 'v>(
@@ -149,7 +154,7 @@ fn earlier_revision(
     warnings: &mut Vec<Warning>,
 ) -> Result<EarlierRevision, Stop> {
     let locator = locator.part(part(dated.number));
-    let is_deleted = read_marc(bench, dated.revision, recid, &locator, warnings)?;
+    let is_deleted = read_marc(bench, dated.revision, recid, &locator, warnings)?.deleted;
     let mapped = bench.map(&locator).and_then(|()| Ok(bench.keys(&locator)?.deleted));
     let json = match mapped {
         Ok(deleted) => (!deleted && !is_deleted).then(|| bench.json.clone()),
@@ -166,8 +171,9 @@ fn last_revision(
     recid: &str,
     locator: &Locator,
     warnings: &mut Vec<Warning>,
-) -> Result<NewRecord, Stop> {
-    let is_deleted = read_marc(bench, dated.revision, recid, locator, warnings)?;
+) -> Result<(NewRecord, Option<String>), Stop> {
+    let Marks { deleted: is_deleted, into } =
+        read_marc(bench, dated.revision, recid, locator, warnings)?;
     let mapped = bench.map(locator).and_then(|()| bench.new_record(locator, warnings));
     let mut record = match mapped {
         Ok(record) => record,
@@ -187,21 +193,33 @@ fn last_revision(
     if is_deleted {
         record.json = None;
     }
+    let is_gone = record.json.is_none();
+    if let Some(into) = into.as_ref().filter(|_| !is_gone) {
+        let message = format!("merged into {into}, but not deleted");
+        warnings.push(Warning::new("invenio_v1.merged_live", message));
+    }
     if record.pid_value != recid {
         let message = format!("`id` is {}, the dump says {recid}", record.pid_value);
         warnings.push(Warning::new("invenio_v1.other_id", message));
     }
-    Ok(record)
+    Ok((record, into.filter(|_| is_gone)))
 }
 
-/// Puts a revision on the bench; whether it says that the record is deleted.
+/// What a revision says of the record's end.
+#[derive(Default)]
+struct Marks {
+    deleted: bool,
+    into: Option<String>,
+}
+
+/// Puts a revision on the bench; what it says of the record's end.
 fn read_marc(
     bench: &mut Bench<'_>,
     revision: &Revision<'_>,
     recid: &str,
     locator: &Locator,
     warnings: &mut Vec<Warning>,
-) -> Result<bool, Stop> {
+) -> Result<Marks, Stop> {
     let Some(xml) = revision.marcxml.filter(|xml| !xml.trim().is_empty()) else {
         let message = "the revision has no MARCXML";
         return Err(rejected(Stage::Decode, None, "invenio_v1.no_marcxml", message, locator));
@@ -210,7 +228,7 @@ fn read_marc(
     marcxml::FORMAT
         .read(xml.as_bytes(), reading, &mut bench.source, warnings)
         .map_err(|error| rejected(Stage::Decode, None, error.code, error.message, locator))?;
-    let SourceRecord::Marc(marc) = &mut bench.source else { return Ok(false) };
+    let SourceRecord::Marc(marc) = &mut bench.source else { return Ok(Marks::default()) };
     match marc.control_number() {
         None => {
             let message = format!("no 001, {recid} by the dump");
@@ -223,9 +241,9 @@ fn read_marc(
         }
         Some(_) => {}
     }
-    let mut collections = marc.fields().filter(|field| field.tag() == Tag(*b"980"));
-    Ok(collections.any(|field| {
-        let mut values = field.subfields_of(|code| code == 'a' || code == 'c');
-        values.any(|subfield| subfield.value.trim().eq_ignore_ascii_case("deleted"))
-    }))
+    let Some(migration) = &bench.definition.migration else { return Ok(Marks::default()) };
+    Ok(Marks {
+        deleted: migration.deleted.iter().any(|mark| mark.find(marc).is_some()),
+        into: migration.merged.iter().find_map(|mark| mark.find(marc)).map(str::to_owned),
+    })
 }

@@ -14,12 +14,12 @@ use uuid::Uuid;
 
 use super::patience::Patience;
 use super::sets::SetNumbers;
-use super::{PostgresStore, lookup, projection, settling, write};
+use super::{PostgresStore, lookup, projection, redirects, settling, write};
 use crate::record::{Locator, PidName, Rejection, Stage};
 use crate::store::change::Change;
 use crate::store::columns::{kinds_text, part, signed};
 use crate::store::extension::{self, Transaction};
-use crate::store::plan::{Plan, count_with_record, plan_with};
+use crate::store::plan::{Plan, count_redirects, count_with_record, plan_with};
 use crate::store::{
     Checkpoint, Counts, Kinds, LoadBatch, LoadOutcome, LoadRecord, Quarantined, REVISIONS,
     StoreError, single,
@@ -160,6 +160,9 @@ async fn attempt(
     release(&mut transaction, batch, &quarantined).await?;
     quarantine(&mut transaction, batch.run_id, &batch.source_name, &quarantined).await?;
     // Last: who is stamped holds settled moments back, and soon commits.
+    redirects::reserve(&mut transaction, &plan.reserved, now).await?;
+    let noted = redirects::note(&mut transaction, &batch.source_name, &plan.redirects).await?;
+    count_redirects(&mut plan, noted);
     let sets = write_behind(&mut transaction, store, &mut plan, now).await?;
     let attempt = store.attempt_of(batch.run_id);
     let checkpoint = (&batch.checkpoint, commit.token, attempt);
@@ -259,7 +262,7 @@ fn take_out(records: &mut Vec<LoadRecord>, sieved: &Sieved) -> Refused {
     let hold = |(code, message): &(String, String), locator: Locator, record: &LoadRecord| {
         let (stage, code, message) = (Stage::Load, code.clone(), message.clone());
         let rejection = Rejection { stage, rule: None, code, message, locator };
-        Quarantined { rejection, zstd: record.source.zstd.clone() }
+        Quarantined { rejection, zstd: record.raw_bytes() }
     };
     for (at, mut record) in std::mem::take(records).into_iter().enumerate() {
         if let Some(reason) = sieved.records.get(&at) {

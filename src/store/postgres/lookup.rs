@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::moment::Moment;
 use crate::record::{ContentHash, PidName, PidStatus};
 use crate::store::change::RecordState;
-use crate::store::plan::{LedgerEntry, Lookup, PidOwner};
+use crate::store::lookup::{LedgerEntry, Lookup, PidOwner};
 use crate::store::{LoadRecord, StoreError};
 
 const LEDGER: &str = "\

@@ -17,6 +17,7 @@ mod settling;
 mod load;
 mod follow;
 mod projection;
+mod redirects;
 mod records;
 mod pids;
 mod runs;
@@ -35,8 +36,8 @@ use uuid::Uuid;
 
 use super::{
     Followed, Item, ItemContent, ItemQuery, LoadBatch, LoadOutcome, Missing, NO_STORE, NewRecord,
-    OutboxRow, QuarantineEntry, RecordChange, Run, RunState, RunSummary, ScheduleEntry, Set,
-    SplitState, Store, StoreError, StoredRecord, without_secrets,
+    OutboxRow, QuarantineEntry, RecordChange, Redirect, Run, RunState, RunSummary, ScheduleEntry,
+    Set, SplitState, Store, StoreError, StoredRecord, without_secrets,
 };
 use crate::record::{Datestamp, Pid, PidChange, PidName};
 use crate::store::extension::Extensions;
@@ -310,6 +311,34 @@ impl Store for PostgresStore {
         while_away!(async {
             let mut writer = self.writers.acquire().await?;
             schedule::note(&mut writer, entry).await
+        })
+    }
+
+    async fn note_redirects(
+        &self,
+        source_name: &str,
+        redirects: &[Redirect],
+    ) -> Result<u64, StoreError> {
+        while_contended!(async {
+            let mut writer = self.writers.acquire().await?;
+            redirects::note(&mut writer, source_name, redirects).await
+        })
+    }
+
+    async fn open_redirects(
+        &self,
+        source_name: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<Redirect>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        redirects::open(&mut reader, source_name, after, limit).await
+    }
+
+    async fn close_redirect(&self, source_name: &str, from: &str) -> Result<(), StoreError> {
+        while_contended!(async {
+            let mut writer = self.writers.acquire().await?;
+            redirects::close(&mut writer, source_name, from).await
         })
     }
 

@@ -8,11 +8,11 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Arguments, Connection, query, query_scalar};
 
 use super::sql::{Insert, Text, json_array, timestamp_text};
-use super::{Knowledge, Writer, lookup, projection, settling, write};
+use super::{Knowledge, Writer, lookup, projection, redirects, settling, write};
 use crate::store::change::Change;
 use crate::store::columns::{kinds_text, part, signed};
 use crate::store::extension::{self, Transaction};
-use crate::store::plan::{Plan, plan_with};
+use crate::store::plan::{Plan, count_redirects, plan_with};
 use crate::store::{
     Checkpoint, Counts, Kinds, LoadBatch, LoadOutcome, LoadRecord, Quarantined, StoreError,
 };
@@ -49,7 +49,10 @@ pub(super) async fn load(writer: &mut Writer, batch: LoadBatch) -> Result<LoadOu
     let mut plan = plan_with(records, lookup, keep_source, now, &knowledge.extensions);
     write::current(&mut transaction, &plan.changes).await?;
     write_behind(&mut transaction, &mut plan, &mut knowledge, now).await?;
-    write::ledger(&mut transaction, &source_name, plan.ledger).await?;
+    write::ledger(&mut transaction, &source_name, std::mem::take(&mut plan.ledger)).await?;
+    redirects::reserve(&mut transaction, &plan.reserved, now).await?;
+    let noted = redirects::note(&mut transaction, &source_name, &plan.redirects).await?;
+    count_redirects(&mut plan, noted);
     let by_store = plan.rejected.iter().chain(&plan.refused);
     let rejections: Vec<_> = by_store.map(|rejected| rejected.rejection.clone()).collect();
     let mut counts = plan.counts;

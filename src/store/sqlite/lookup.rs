@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::sql::{json_array, parse_timestamp};
 use crate::record::{ContentHash, PidName, PidStatus};
 use crate::store::change::RecordState;
-use crate::store::plan::{LedgerEntry, Lookup, PidOwner};
+use crate::store::lookup::{LedgerEntry, Lookup, PidOwner};
 use crate::store::{LoadRecord, StoreError};
 
 // `cross join` keeps SQLite from reading the whole ledger to find the few.

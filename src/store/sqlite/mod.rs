@@ -10,6 +10,7 @@ mod sets;
 mod lookup;
 mod write;
 mod projection;
+mod redirects;
 mod settling;
 mod load;
 mod follow;
@@ -38,8 +39,8 @@ use uuid::Uuid;
 
 use super::{
     Followed, Item, ItemContent, ItemQuery, LoadBatch, LoadOutcome, NewRecord, OutboxRow,
-    QuarantineEntry, RecordChange, Run, RunState, RunSummary, ScheduleEntry, Set, SplitState,
-    Store, StoreError, StoredRecord,
+    QuarantineEntry, RecordChange, Redirect, Run, RunState, RunSummary, ScheduleEntry, Set,
+    SplitState, Store, StoreError, StoredRecord,
 };
 use crate::record::{Datestamp, Pid, PidChange, PidName};
 use crate::store::extension::Extensions;
@@ -224,6 +225,30 @@ impl Store for SqliteStore {
 
     async fn note_schedule(&self, entry: &ScheduleEntry) -> Result<(), StoreError> {
         schedule::note(&mut self.writer.lock().await.connection, entry).await
+    }
+
+    async fn note_redirects(
+        &self,
+        source_name: &str,
+        redirects: &[Redirect],
+    ) -> Result<u64, StoreError> {
+        let mut writer = self.writer.lock().await;
+        redirects::note(&mut writer.connection, source_name, redirects).await
+    }
+
+    async fn open_redirects(
+        &self,
+        source_name: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<Redirect>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        redirects::open(&mut reader, source_name, after, limit).await
+    }
+
+    async fn close_redirect(&self, source_name: &str, from: &str) -> Result<(), StoreError> {
+        let mut writer = self.writer.lock().await;
+        redirects::close(&mut writer.connection, source_name, from).await
     }
 
     async fn create(&self, record: &NewRecord, now: Timestamp) -> Result<StoredRecord, StoreError> {

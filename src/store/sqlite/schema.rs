@@ -20,12 +20,13 @@ const INVENIO: [(&str, &str); 7] = [
 ];
 
 // Step n brings windrow's tables from version n to n + 1.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     include_str!("../migrations/sqlite/0001_windrow.sql"),
     include_str!("../migrations/sqlite/0002_outbox.sql"),
     include_str!("../migrations/sqlite/0003_follow.sql"),
     include_str!("../migrations/sqlite/0004_schedule.sql"),
     include_str!("../migrations/sqlite/0005_parts.sql"),
+    include_str!("../migrations/sqlite/0006_redirects.sql"),
 ];
 
 const KNOWN: i64 = STEPS.len() as i64;
