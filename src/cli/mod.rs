@@ -245,21 +245,38 @@ fn clock() -> Result<Clock, Failure> {
         .map_err(configuration)
 }
 
-/// Resolves when the process is asked to end.
-async fn signal() {
-    let interrupt = tokio::signal::ctrl_c();
+/// Whether the process is asked to end. What it was asked before [`Signals::next`] counts, too.
+struct Signals {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
-            }
-            return;
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    /// Listens from now on; must be called in a runtime.
+    fn listen() -> Result<Signals, Failure> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let interrupt = signal(SignalKind::interrupt()).context("cannot listen to SIGINT")?;
+            let terminate = signal(SignalKind::terminate()).context("cannot listen to SIGTERM")?;
+            Ok(Signals { interrupt, terminate })
         }
+        #[cfg(not(unix))]
+        Ok(Signals {})
     }
-    let _interrupted = interrupt.await;
+
+    /// Resolves when the process is asked once more.
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+        #[cfg(not(unix))]
+        let _interrupted = tokio::signal::ctrl_c().await;
+    }
 }
 
 /// For one task after another: nothing is handed from thread to thread.

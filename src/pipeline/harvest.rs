@@ -222,6 +222,7 @@ pub(super) const KEYS: &[&str] = &[
     "windows",
     "reconcile",
     "max_delete",
+    "connect_timeout",
     "timeout",
     "idle_timeout",
     "whole_timeout",
@@ -301,6 +302,7 @@ fn times(check: &mut Checker, fields: Fields<'_>, endpoint: &mut Endpoint) {
         })
     };
     let (limits, patience) = (&mut endpoint.limits, &mut endpoint.patience);
+    limits.connect = seconds(check, "connect_timeout", limits.connect);
     limits.first_byte = seconds(check, "timeout", limits.first_byte);
     limits.idle = seconds(check, "idle_timeout", limits.idle);
     limits.whole = seconds(check, "whole_timeout", limits.whole);

@@ -1,11 +1,12 @@
 //! Each way of endpoints to be wrong, and the exact outcome.
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::double::{Answer, Double, Request};
 use super::repository::{Repository, error};
-use super::{Harvested, changed, harvest};
+use super::{Harvested, changed, command, harvest};
+use crate::support::Folder;
 
 /// One record broken or odd, of three on one page.
 fn odd_title(title: &'static str) -> Double {
@@ -90,7 +91,7 @@ fn tombstones_headers_and_single_records_come_too() {
     expect(&found, 0, 3, &[]);
     assert_eq!(found.records[2]["deleted"], true);
     assert!(found.records[2].get("metadata").is_none());
-    let folder = crate::support::Folder::new();
+    let folder = Folder::new();
     let run = |verb: &str, options: &[&str]| {
         let mut command = crate::support::windrow();
         command.args(["harvest", verb, &double.url()]).args(options);
@@ -224,14 +225,14 @@ fn a_failing_server_is_asked_again() {
     assert_eq!(gone.status, 2);
     assert!(gone.stderr.contains("HTTP 404"), "{}", gone.stderr);
     let url = of_list(1, 1, |_, answer| answer).url();
-    let folder = crate::support::Folder::new();
-    let output = super::command(&folder, "records", &url, &[]).output().unwrap();
+    let folder = Folder::new();
+    let output = command(&folder, "records", &url, &[]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]
 fn a_wait_that_is_asked_for_is_kept() {
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     let double = once("Identify", || Answer::status(503, "Busy").header("Retry-After", "1"));
     expect(&harvest(&double, &[]), 0, 3, &[]);
     assert!(begun.elapsed() >= Duration::from_secs(1));
@@ -314,6 +315,21 @@ fn an_answer_that_breaks_off_is_asked_for_again_and_then_for_less() {
         .collect();
     assert_eq!(open.len(), 1);
     assert_eq!(open[0]["from"], open[0]["until"]);
+}
+
+#[test]
+fn a_connection_that_does_not_come_is_not_waited_for() {
+    // Somebody listens, and TLS never begins.
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/oai", mute.local_addr().unwrap());
+    let folder = Folder::new();
+    let limits = ["--connect-timeout", "0.2", "--timeout", "60", "--retries", "1"];
+    let begun = Instant::now();
+    let output = command(&folder, "records", &url, &limits).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("no connection within 0.2 seconds"), "{stderr}");
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
 }
 
 #[test]
@@ -425,9 +441,9 @@ fn who_asks_is_said_and_secrets_are_not() {
         Some("Basic cmFrZTpzZWNyZXQ=") => answer,
         _ => Answer::status(401, "Who?"),
     });
-    let folder = crate::support::Folder::new();
+    let folder = Folder::new();
     let options = ["--user", "rake", "--contact", "rake@hay.example", "--header", "X-Key: k3y"];
-    let mut command = super::command(&folder, "records", &double.url(), &options);
+    let mut command = command(&folder, "records", &double.url(), &options);
     let output =
         command.env("WINDROW_PASSWORD", "secret").env("WINDROW_LOG", "trace").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -448,9 +464,9 @@ fn credentials_stay_with_the_host_that_was_named() {
     let target = other.url().replace("127.0.0.1", "localhost");
     let double =
         Double::new(move |_| Answer::status(302, "Moved").header("Location", target.as_str()));
-    let folder = crate::support::Folder::new();
+    let folder = Folder::new();
     let options = ["--user", "rake", "--header", "X-Key: k3y"];
-    let mut command = super::command(&folder, "records", &double.url(), &options);
+    let mut command = command(&folder, "records", &double.url(), &options);
     let output = command.env("WINDROW_PASSWORD", "secret").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let is_secret = |request: &Request| {

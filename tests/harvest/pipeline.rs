@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::double::{Answer, Double, Request};
 use super::repository::{Kept, Repository};
-use crate::support::{Folder, count, project, value};
+use crate::support::{Folder, count, project};
 
 /// 2026-02-01, the responseDate of the double.
 const NOW: i64 = 1_769_904_000;
@@ -27,6 +27,16 @@ impl Night {
         keys: &str,
         change: impl Fn(&Request, Answer) -> Answer + Send + Sync + 'static,
     ) -> Night {
+        Night::on(Folder::new(), repository, keys, change)
+    }
+
+    /// As [`Night::with`], with the store of this folder.
+    pub fn on(
+        folder: Folder,
+        repository: Repository,
+        keys: &str,
+        change: impl Fn(&Request, Answer) -> Answer + Send + Sync + 'static,
+    ) -> Night {
         let repository = Arc::new(Mutex::new(repository));
         let broken = Arc::new(Mutex::new(false));
         let (kept, is_broken) = (Arc::clone(&repository), Arc::clone(&broken));
@@ -38,7 +48,6 @@ impl Night {
             }
             change(request, answer)
         });
-        let folder = Folder::new();
         folder.write(
             "pipeline.yaml",
             format!(
@@ -52,7 +61,7 @@ impl Night {
     }
 
     pub fn rows(&self, sql: &str) -> String {
-        value(&self.folder.store(), sql)
+        self.folder.text(sql)
     }
 }
 

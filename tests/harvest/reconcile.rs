@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::double::{Answer, Request};
 use super::pipeline::{LIVE, Night};
 use super::repository::{Kept, Repository};
-use crate::support::{Ended, end};
+use crate::private_postgres::database;
+use crate::support::{Ended, Folder, end};
 
 const DAY: i64 = 86_400;
 
@@ -36,25 +37,32 @@ fn comparisons(night: &Night) -> usize {
 
 #[test]
 fn what_an_endpoint_forgot_is_deleted_after_so_many_days() {
-    let night = Night::with(forgetful(200), "  reconcile: 7 days\n", |_, answer| answer);
-    let report = run_on_day(&night, 0, &[]).report(0);
+    let on =
+        |folder| Night::on(folder, forgetful(200), "  reconcile: 7 days\n", |_, answer| answer);
+    forgets_and_finds_again(&on(Folder::new()));
+    let Some(database) = database() else { return };
+    forgets_and_finds_again(&on(Folder::on(database)));
+}
+
+fn forgets_and_finds_again(night: &Night) {
+    let report = run_on_day(night, 0, &[]).report(0);
     assert_eq!(counts(&report), json!([200, 0, 0, 0, 0]));
-    forget(&night, &[7]);
-    let before = comparisons(&night);
-    let report = run_on_day(&night, 6, &[]).report(0);
-    assert_eq!((report.get("reconciled"), comparisons(&night)), (None, before));
+    forget(night, &[7]);
+    let before = comparisons(night);
+    let report = run_on_day(night, 6, &[]).report(0);
+    assert_eq!((report.get("reconciled"), comparisons(night)), (None, before));
     assert_eq!(night.rows(LIVE), "200 of 200");
-    let report = run_on_day(&night, 7, &[]).report(0);
+    let report = run_on_day(night, 7, &[]).report(0);
     assert_eq!(counts(&report), json!([199, 200, 1, 0, 1]));
     assert_eq!(report["counts"]["deleted"], 1);
     assert_eq!(report["reconciled"]["sample"], json!(["oai:meadow.example:7"]));
     assert_eq!(night.rows(LIVE), "199 of 200");
     // The journal knows it, too.
-    run_on_day(&night, 7, &["--replay"]).report(0);
+    run_on_day(night, 7, &["--replay"]).report(0);
     assert_eq!(night.rows(LIVE), "199 of 200");
     let kept = Kept { number: 7, stamp: 1_769_904_000, deleted: false, title: "Back".into() };
     night.repository.lock().unwrap().records.push(kept);
-    run_on_day(&night, 8, &[]).report(0);
+    run_on_day(night, 8, &[]).report(0);
     assert_eq!(night.rows(LIVE), "200 of 200");
 }
 

@@ -5,13 +5,15 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::TransactionBehavior;
 use windrow::pipeline::Timetable;
 
 use super::changed;
 use super::double::{Answer, Double, Request};
 use super::repository::Repository;
 use super::windows::AtOnce;
-use crate::support::{Ended, Folder, Process, end, project, value};
+use crate::private_postgres::{Database, Server};
+use crate::support::{Ended, Folder, Process, end, project, read, value};
 
 /// 2026-02-01T00:00:00Z
 const MIDNIGHT: i64 = 1_769_904_000;
@@ -65,7 +67,11 @@ fn until(what: &str, is_so: impl Fn() -> bool) {
 }
 
 fn terminate(child: &Child) {
-    let killed = Command::new("kill").arg("-TERM").arg(child.id().to_string()).status();
+    send("-TERM", child);
+}
+
+fn send(signal: &str, child: &Child) {
+    let killed = Command::new("kill").arg(signal).arg(child.id().to_string()).status();
     assert!(killed.unwrap().success());
 }
 
@@ -239,6 +245,73 @@ fn a_schedule_that_is_stopped_ends_at_a_page_and_goes_on_there() {
         assert!(ended.stderr.starts_with("meadow: clean: 40 read, 40 created"), "{}", ended.stderr);
         assert!(lists(&double) <= 21, "{} requests, {asked} before", lists(&double));
     }
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    for (first, second) in [("-TERM", "-TERM"), ("-INT", "-INT"), ("-TERM", "-INT")] {
+        let folder = Folder::new();
+        let double = changed(Repository::new(4, 2), slow);
+        pipeline(&folder, "meadow", &double.url(), "schedule: '@daily'\n");
+        once(&folder, MIDNIGHT);
+        let mut process = started(&mut at(&folder, MIDNIGHT + DAY, &[]));
+        until("a list", || lists(&double) > 0);
+        // The load waits for another writer, and a signal for the load.
+        let mut other = read(&folder.store()).unwrap();
+        let writes = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+        let state = folder.path("endpoints/journal/meadow/state.json");
+        until("the end of the harvest", || {
+            std::fs::read_to_string(&state).is_ok_and(|state| state.contains("\"running\": false"))
+        });
+        send(first, &process.0);
+        let mut lines = BufReader::new(process.0.stderr.take().unwrap()).lines();
+        let line = lines.next().unwrap().unwrap();
+        assert_eq!(line, "stopping; once more stops at once");
+        assert!(process.0.try_wait().unwrap().is_none(), "one signal waits for the page");
+        send(second, &process.0);
+        assert_eq!(process.0.wait().unwrap().code(), Some(75));
+        let line = lines.next().unwrap().unwrap();
+        assert!(line.ends_with("stopped at once; what runs goes on from its page"), "{line}");
+        drop(writes);
+    }
+}
+
+#[test]
+fn a_schedule_outlasts_a_server_that_is_restarted() {
+    let Some(server) = Server::start_or_say() else { return };
+    let database = server.database();
+    let url = database.url.clone();
+    let folder = Folder::on(database);
+    let double = changed(Repository::new(40, 2), slow);
+    pipeline(&folder, "meadow", &double.url(), "schedule: '@daily'\n");
+    once(&folder, MIDNIGHT);
+    let mut process = started(&mut at(&folder, MIDNIGHT + DAY, &[]));
+    let mut lines = BufReader::new(process.0.stderr.take().unwrap()).lines();
+    let mut said = move |what: &str| loop {
+        let line = lines.next().expect("it goes on").unwrap();
+        if line.contains(what) {
+            return line;
+        }
+    };
+    // In the midst of a run.
+    until("a list", || lists(&double) > 2);
+    server.kill();
+    until("the last list", || lists(&double) >= 20);
+    server.start();
+    let line = said("meadow: ");
+    assert!(line.starts_with("meadow: clean: 40 read, 40 created"), "{line}");
+    // Between two runs.
+    server.kill();
+    said("tried again");
+    server.start();
+    let database = Database { url };
+    database.execute("update windrow_schedule set served = served - 86400");
+    assert!(said("meadow: ").starts_with("meadow: clean: "));
+    let live = "select count(*)::text from windrow_oai where not deleted";
+    assert_eq!(database.text(live), "40");
+    assert!(process.0.try_wait().unwrap().is_none());
+    terminate(&process.0);
+    assert_eq!(process.0.wait().unwrap().code(), Some(0));
 }
 
 #[test]

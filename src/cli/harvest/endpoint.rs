@@ -64,6 +64,9 @@ pub struct EndpointArguments {
     #[arg(long, value_name = "N", default_value_t = 1,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=64))]
     windows: usize,
+    /// Seconds to wait for a connection, that of TLS included
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().connect.as_secs_f64())]
+    connect_timeout: f64,
     /// Seconds to wait for an answer to begin
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().first_byte.as_secs_f64())]
     timeout: f64,
@@ -99,11 +102,11 @@ impl EndpointArguments {
             }
         };
         let limits = Limits {
+            connect: seconds("--connect-timeout", self.connect_timeout)?,
             first_byte: seconds("--timeout", self.timeout)?,
             idle: seconds("--idle-timeout", self.idle_timeout)?,
             whole: seconds("--whole-timeout", self.whole_timeout)?,
             body_bytes: self.max_bytes,
-            ..Limits::default()
         };
         let patience = Patience {
             retries: self.retries,

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use jiff::Timestamp;
 
-use super::{Failure, Outcome, StoreArguments, clock, configuration, runtime, show, talk};
+use super::{Failure, Outcome, Signals, StoreArguments, clock, configuration, runtime, show, talk};
 use crate::pipeline::{Planned, Timetable};
 use crate::source::Halt;
 use crate::store::ScheduleEntry;
@@ -50,13 +50,14 @@ pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     let runtime = runtime()?;
     let ended = runtime.block_on(async {
         let store = arguments.store.open().await?;
+        let signals = Signals::listen()?;
         let (switch, halt) = Halt::with_switch();
         let mode = if arguments.once { Mode::Once } else { Mode::ForEver };
         let mut runner = Runner::new(store, timetable, (arguments.jobs, mode), clock, halt);
         runner.broken |= !news.is_empty();
         tokio::select! {
             ended = runner.run() => ended,
-            () = second_signal(switch) => {
+            () = second_signal(signals, switch) => {
                 Err(Failure::TryLater(anyhow!("stopped at once; what runs goes on from its page")))
             }
         }
@@ -106,9 +107,9 @@ fn list(
 
 /// The first signal asks all that runs to stop at its next page or batch; this resolves at the
 /// second.
-async fn second_signal(switch: crate::source::Switch) {
-    super::signal().await;
+async fn second_signal(mut signals: Signals, switch: crate::source::Switch) {
+    signals.next().await;
     talk(format_args!("stopping; once more stops at once"));
     switch.turn();
-    super::signal().await;
+    signals.next().await;
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 
-use super::{Failure, Outcome, StoreArguments, clock, configuration, runtime, talk};
+use super::{Failure, Outcome, Signals, StoreArguments, clock, configuration, runtime, talk};
 use crate::server::{ServerState, serve};
 use crate::yaml::SourceText;
 use site::Site;
@@ -113,10 +113,11 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         if is_local {
             config.base_url = format!("http://{address}/oai");
         }
+        let mut signals = Signals::listen()?;
         let serializers = Arc::new(site.serializers);
         let state = ServerState { store, serializers, config, clock, token_keys };
         talk(format_args!("OAI-PMH at http://{address}/oai, health at http://{address}/health"));
-        serve(listener, state, super::signal()).await?;
+        serve(listener, state, async move { signals.next().await }).await?;
         Ok(Outcome::Clean)
     })
 }

@@ -210,6 +210,10 @@ impl Client {
         match timeout_at(limit, request.send()).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) if error.is_builder() => Err(Fault::Lasting(chain(&error))),
+            Ok(Err(error)) if error.is_connect() && error.is_timeout() => {
+                let seconds = self.endpoint.limits.connect.as_secs_f64();
+                Err(Fault::Passing(format!("no connection within {seconds} seconds")))
+            }
             // Nobody is there: less would not help.
             Ok(Err(error)) if error.is_connect() => Err(Fault::Passing(chain(&error))),
             Ok(Err(error)) if error.is_timeout() => Err(Fault::Slow(chain(&error))),

@@ -79,7 +79,7 @@ impl fmt::Debug for Secret {
 /// How much of an answer is read, and how long.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Time to connect.
+    /// Time to connect, TLS included.
     pub connect: Duration,
     /// Time from the request to the first byte of the answer's body.
     pub first_byte: Duration,
