@@ -145,6 +145,27 @@ fn a_fresh_run_begins_at_the_front() {
 }
 
 #[test]
+fn source_bytes_are_kept_whoever_packs_them() {
+    let kept = |folder: &Folder| -> String {
+        let sql = "select group_concat(pid_value || hex(hash) || hex(zstd)) from (select * from \
+                   windrow_oai o join windrow_source s on s.id = o.source order by pid_value)";
+        value(&folder.store(), sql)
+    };
+    let [once, twice] = [(); 2].map(|()| Folder::new());
+    twice.write("dump.mrc", dump(1, 0..1000));
+    twice.brief_pipeline("dump.mrc");
+    twice.run(&[]).report(0);
+    // Batch after batch is known, so that the store packs what is new behind them.
+    for folder in [&once, &twice] {
+        folder.write("dump.mrc", dump(1, 0..1200));
+        folder.brief_pipeline("dump.mrc");
+    }
+    assert_eq!(count(&once.run(&[]).report(0), "created"), 1200);
+    assert_eq!(count(&twice.run(&[]).report(0), "created"), 200);
+    assert!(kept(&once) == kept(&twice), "source bytes differ");
+}
+
+#[test]
 fn a_changed_pipeline_abandons_the_interrupted_run() {
     let folder = folder_with_dump();
     let records = interrupt(&folder);

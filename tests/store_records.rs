@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 use windrow::record::{Locator, Rejection, Stage, content_hash};
 use windrow::store::{
-    Brings, Checkpoint, Kinds, LoadBatch, LoadOutcome, LoadRecord, Membership, NewRecord,
-    Quarantined, RecordChange, SourceCopy, Store, StoreError, StoredRecord,
+    Brings, Checkpoint, CopyBytes, Kinds, LoadBatch, LoadOutcome, LoadRecord, Membership,
+    NewRecord, Quarantined, RecordChange, SourceCopy, Store, StoreError, StoredRecord,
 };
 
 /// A folder for one test, gone with it.
@@ -83,7 +83,7 @@ pub fn load_record(number: u64, name: &str, title: Option<&str>, sets: &[&str]) 
             format: "marc21",
             locator: locator(number).to_string(),
             hash: content_hash(raw.as_bytes()),
-            zstd: zstd::encode_all(raw.as_bytes(), 1).unwrap(),
+            bytes: CopyBytes::Zstd(zstd::encode_all(raw.as_bytes(), 1).unwrap()),
         },
         locator: locator(number),
         stamps: None,
@@ -126,7 +126,7 @@ pub fn rejected(number: u64, message: &str) -> Quarantined {
             message: message.to_owned(),
             locator: locator(number),
         },
-        zstd: zstd::encode_all(&b"torn"[..], 1).unwrap(),
+        bytes: CopyBytes::Plain(b"torn".to_vec()),
     }
 }
 

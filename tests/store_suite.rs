@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use windrow::record::{Datestamp, SetSpec};
 use windrow::store::{
-    Counts, Item, ItemContent, ItemQuery, RunState, ScheduleEntry, Store, StoreError,
+    CopyBytes, Counts, Item, ItemContent, ItemQuery, RunState, ScheduleEntry, Store, StoreError,
 };
 
 use crate::store_records::{
@@ -255,7 +255,7 @@ async fn source_bytes_that_change_alone_are_kept_and_move_the_datestamp(store: &
     let with_bytes = |bytes: &str| {
         let mut record = load_record(1, "7", Some("One"), &["a"]);
         record.source.hash = windrow::record::content_hash(bytes.as_bytes());
-        record.source.zstd = zstd::encode_all(bytes.as_bytes(), 1).unwrap();
+        record.source.bytes = CopyBytes::Plain(bytes.as_bytes().to_vec());
         record
     };
     let source = async || store.item("7", ItemContent::Source).await.unwrap().unwrap();

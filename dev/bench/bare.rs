@@ -45,12 +45,21 @@ pub struct Bare {
     pub cpu: Duration,
 }
 
+/// When indexes are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Indexes {
+    /// With the tables, as in a store.
+    Before,
+    /// When the rows are there; keys of tables stay.
+    After,
+}
+
 /// Inserts the records of the store `from` into a new database `to`, with the pragmas of the
 /// store.
 ///
 /// # Errors
 /// What SQLite says.
-pub fn bare_load(from: &Path, to: &Path) -> Result<Bare> {
+pub fn bare_load(from: &Path, to: &Path, indexes: Indexes) -> Result<Bare> {
     let source = Connection::open(from)?;
     let records = rows_by_record(&source)?;
     let target = Connection::open(to)?;
@@ -58,7 +67,11 @@ pub fn bare_load(from: &Path, to: &Path) -> Result<Bare> {
         "pragma journal_mode = wal; pragma temp_store = memory; pragma synchronous = normal; pragma foreign_keys = on; \
          pragma cache_size = -65536;",
     )?;
-    copy_schema(&source, &target)?;
+    copy_schema(&source, &target, "type != 'index'")?;
+    if indexes == Indexes::Before {
+        copy_schema(&source, &target, "type = 'index'")?;
+    }
+    target.execute_batch("pragma wal_checkpoint(truncate)")?;
     let mut inserts = Vec::new();
     for (table, _) in TABLES {
         let columns = source.prepare(&format!("select * from {table}"))?.column_count();
@@ -76,6 +89,9 @@ pub fn bare_load(from: &Path, to: &Path) -> Result<Bare> {
             }
         }
         target.execute_batch("commit")?;
+    }
+    if indexes == Indexes::After {
+        copy_schema(&source, &target, "type = 'index'")?;
     }
     let (wall, cpu) = (started.elapsed(), cpu_time().saturating_sub(cpu));
     Ok(Bare { records: records.len(), rows, wall, cpu })
@@ -116,14 +132,15 @@ fn rows_by_record(source: &Connection) -> Result<Vec<Rows>> {
     Ok(records)
 }
 
-fn copy_schema(source: &Connection, target: &Connection) -> Result<()> {
-    let mut statement = source.prepare(
+// The parts of it that `which` names.
+fn copy_schema(source: &Connection, target: &Connection, which: &str) -> Result<()> {
+    let mut statement = source.prepare(&format!(
         "select sql from sqlite_master where sql is not null and name not like 'sqlite%' \
-         order by type = 'index', rowid",
-    )?;
+         and {which} order by type = 'index', rowid"
+    ))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         target.execute_batch(&row.get::<_, String>(0)?)?;
     }
-    target.execute_batch("pragma wal_checkpoint(truncate)")
+    Ok(())
 }

@@ -15,7 +15,7 @@ use super::lanes::{self, Lanes, Loading, Split};
 use super::limits::Overstepped;
 use super::reconcile::Reconciled;
 use super::report::{Findings, Report, SHOWN, SplitReport};
-use super::worker::{Worked, work};
+use super::worker::{Packing, Worked, work};
 use crate::record::{Clock, RawBatch};
 use crate::source::oai_pmh;
 use crate::source::{BatchLimit, Halt, SkippedMember, SourceError, fingerprint};
@@ -71,6 +71,8 @@ pub struct Progress {
     pub bytes: AtomicU64,
     /// Bytes of all files.
     pub total_bytes: AtomicU64,
+    /// Of the batch that was loaded last, most was in the store as it came.
+    pub(super) is_known: AtomicBool,
 }
 
 /// Why a run stopped before its end; its checkpoint stands.
@@ -462,8 +464,13 @@ impl Reader {
     ) {
         let definition = Arc::clone(&self.definition);
         let sender = self.sender.clone();
+        let progress = Arc::clone(&self.progress);
         rayon::spawn(move || {
-            let attempt = std::panic::AssertUnwindSafe(|| work(&definition, format, &batch));
+            let attempt = std::panic::AssertUnwindSafe(|| {
+                let is_known = progress.is_known.load(Ordering::Relaxed);
+                let packing = if is_known { Packing::InStore } else { Packing::Here };
+                work(&definition, format, &batch, packing)
+            });
             let worked = std::panic::catch_unwind(attempt).unwrap_or_else(|_| {
                 let first = batch.records.first().map(|raw| batch.locator(raw).to_string());
                 Err(format!("panic in the batch at {}", first.unwrap_or_default()))

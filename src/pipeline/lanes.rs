@@ -288,6 +288,7 @@ impl Lane {
         }
         let progress = &self.loading.progress;
         progress.records.fetch_add(counts.read, Ordering::Relaxed);
+        progress.is_known.store(counts.unchanged > counts.read / 2, Ordering::Relaxed);
         progress.quarantined.fetch_add(counts.quarantined, Ordering::Relaxed);
         self.progressed.counts.add(&counts);
         self.progressed.kinds.add(&kinds);

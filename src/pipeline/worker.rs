@@ -20,7 +20,9 @@ use crate::record::{
     content_hash,
 };
 use crate::records::memberships;
-use crate::store::{Brings, Kinds, LoadRecord, NewRecord, Quarantined, SourceCopy};
+use crate::store::{
+    Brings, CopyBytes, Kinds, LoadRecord, NewRecord, Quarantined, SourceCopy, ZSTD_LEVEL,
+};
 
 /// A batch that has been worked on.
 #[derive(Default)]
@@ -69,6 +71,16 @@ pub(super) struct Bench<'d> {
     /// What the crosswalk made of it.
     pub(super) json: Vec<u8>,
     compressor: zstd::bulk::Compressor<'static>,
+    packing: Packing,
+}
+
+/// Whether a worker packs the bytes that the store may keep of each record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Packing {
+    /// Beside the store: nearly all will be written.
+    Here,
+    /// The store does, where it has to: hardly any will be.
+    InStore,
 }
 
 /// Works on a batch of records of `format`.
@@ -76,8 +88,9 @@ pub(super) fn work(
     definition: &Definition,
     format: &'static Format,
     batch: &RawBatch,
+    packing: Packing,
 ) -> Result<Worked, String> {
-    let mut bench = Bench::new(definition, format)?;
+    let mut bench = Bench::new(definition, format, packing)?;
     let mut worked = Worked { read: batch.records.len() as u64, ..Worked::default() };
     let mut warnings = Vec::new();
     for (number, raw) in batch.records.iter().enumerate() {
@@ -98,8 +111,8 @@ pub(super) fn work(
         match made {
             Ok(record) => worked.records.push(record),
             Err(Stop::Rejected(rejection)) => {
-                let zstd = bench.compress(bytes)?;
-                worked.quarantined.push(Quarantined { rejection: *rejection, zstd });
+                let bytes = CopyBytes::Zstd(bench.compress(bytes)?);
+                worked.quarantined.push(Quarantined { rejection: *rejection, bytes });
             }
             Err(Stop::Failed(message)) => {
                 worked.failure = Some(message);
@@ -137,11 +150,13 @@ pub(super) fn rejected(
 }
 
 impl<'d> Bench<'d> {
-    fn new(definition: &'d Definition, format: &'static Format) -> Result<Bench<'d>, String> {
-        // Level 1 makes a record half as large in a few microseconds; higher levels gain little on
-        // texts this short.
-        let compressor =
-            zstd::bulk::Compressor::new(1).map_err(|error| format!("cannot compress: {error}"))?;
+    fn new(
+        definition: &'d Definition,
+        format: &'static Format,
+        packing: Packing,
+    ) -> Result<Bench<'d>, String> {
+        let compressor = zstd::bulk::Compressor::new(ZSTD_LEVEL)
+            .map_err(|error| format!("cannot compress: {error}"))?;
         Ok(Bench {
             definition,
             format,
@@ -149,6 +164,7 @@ impl<'d> Bench<'d> {
             source: SourceRecord::default(),
             json: Vec::with_capacity(4096),
             compressor,
+            packing: if definition.keep_source { packing } else { Packing::InStore },
         })
     }
 
@@ -307,8 +323,11 @@ impl<'d> Bench<'d> {
         locator: &Locator,
     ) -> Result<SourceCopy, String> {
         let hash: ContentHash = Sha256::digest(bytes).into();
-        let zstd = self.compress(bytes)?;
-        Ok(SourceCopy { format: format.name, locator: locator.to_string(), hash, zstd })
+        let bytes = match self.packing {
+            Packing::Here => CopyBytes::Zstd(self.compress(bytes)?),
+            Packing::InStore => CopyBytes::Plain(bytes.to_vec()),
+        };
+        Ok(SourceCopy { format: format.name, locator: locator.to_string(), hash, bytes })
     }
 
     /// One zstd frame.

@@ -35,10 +35,10 @@ pub use follow::Followed;
 pub use kinds::{FILES, KindCounts, Kinds, REDIRECTS, RESERVED, REVISIONS};
 pub use redirects::make_redirects;
 pub use types::{
-    Brings, Checkpoint, Counts, EarlierRevision, Item, ItemContent, ItemHeader, ItemQuery,
-    LoadBatch, LoadOutcome, LoadRecord, Membership, NewRecord, OutboxRow, QuarantineEntry,
-    Quarantined, RecordChange, Redirect, Run, RunState, RunSummary, ScheduleEntry, Set,
-    SourceBytes, SourceCopy, SplitState, StoredRecord,
+    Brings, Checkpoint, CopyBytes, Counts, EarlierRevision, Item, ItemContent, ItemHeader,
+    ItemQuery, LoadBatch, LoadOutcome, LoadRecord, Membership, NewRecord, OutboxRow,
+    QuarantineEntry, Quarantined, RecordChange, Redirect, Run, RunState, RunSummary, ScheduleEntry,
+    Set, SourceBytes, SourceCopy, SplitState, StoredRecord, ZSTD_LEVEL,
 };
 
 use crate::record::{Datestamp, Pid, PidChange, PidError, PidName};

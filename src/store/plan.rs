@@ -300,7 +300,7 @@ impl Planner<'_> {
     fn reject(&mut self, record: LoadRecord, code: String, message: String) {
         self.plan.counts.quarantined += 1;
         count_with_record(&mut self.plan.kinds, &record);
-        let zstd = record.raw_bytes();
+        let bytes = record.raw_bytes();
         self.plan.rejected.push(Quarantined {
             rejection: Rejection {
                 stage: Stage::Load,
@@ -309,7 +309,7 @@ impl Planner<'_> {
                 message,
                 locator: record.locator,
             },
-            zstd,
+            bytes,
         });
     }
 
@@ -467,5 +467,5 @@ fn refused_part(record: &LoadRecord, number: usize, refusal: Refusal) -> Quarant
     let locator = record.locator.part(format!("revision {number}"));
     let Refusal { code, message } = refusal;
     let rejection = Rejection { stage: Stage::Load, rule: None, code, message, locator };
-    Quarantined { rejection, zstd: record.raw_bytes() }
+    Quarantined { rejection, bytes: record.raw_bytes() }
 }

@@ -1,9 +1,11 @@
 //! What goes into the store and comes out of it.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::Kinds;
+use super::{Kinds, StoreError};
 use crate::record::{ContentHash, Datestamp, FileOrder, PidName, Rejection, SetSpec};
 
 /// An item as OAI-PMH lists it: the header's content.
@@ -156,8 +158,36 @@ pub struct SourceCopy {
     pub locator: String,
     /// SHA-256 of the uncompressed bytes.
     pub hash: ContentHash,
-    /// The bytes, one zstd frame.
-    pub zstd: Vec<u8>,
+    /// The bytes.
+    pub bytes: CopyBytes,
+}
+
+/// Bytes of a record that the store may have to keep.
+///
+/// Whoever expects that they are written packs them, beside the store; of those that the store
+/// turns out to have already, the work would be for nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CopyBytes {
+    /// One zstd frame.
+    Zstd(Vec<u8>),
+    /// As they came; packed when they are written.
+    Plain(Vec<u8>),
+}
+
+/// Level 1 makes a record half as large in a few microseconds; higher levels gain little on texts
+/// this short.
+pub const ZSTD_LEVEL: i32 = 1;
+
+impl CopyBytes {
+    /// One zstd frame.
+    pub(super) fn zstd(&self) -> Result<Cow<'_, [u8]>, StoreError> {
+        match self {
+            CopyBytes::Zstd(zstd) => Ok(Cow::Borrowed(zstd)),
+            CopyBytes::Plain(bytes) => zstd::bulk::compress(bytes, ZSTD_LEVEL)
+                .map(Cow::Owned)
+                .map_err(|error| StoreError::Failed(format!("cannot compress: {error}"))),
+        }
+    }
 }
 
 /// A record on its way from a pipeline into the store.
@@ -194,8 +224,9 @@ pub struct LoadRecord {
 
 impl LoadRecord {
     /// What quarantine keeps of it.
-    pub(super) fn raw_bytes(&self) -> Vec<u8> {
-        self.raw.as_ref().unwrap_or(&self.source.zstd).clone()
+    pub(super) fn raw_bytes(&self) -> CopyBytes {
+        let raw = self.raw.clone().map(CopyBytes::Zstd);
+        raw.unwrap_or_else(|| self.source.bytes.clone())
     }
 }
 
@@ -237,8 +268,8 @@ pub struct EarlierRevision {
 pub struct Quarantined {
     /// Why, and which record.
     pub rejection: Rejection,
-    /// Its raw bytes, one zstd frame.
-    pub zstd: Vec<u8>,
+    /// Its raw bytes.
+    pub bytes: CopyBytes,
 }
 
 /// How far a split has come: what is committed together with the batch that brought it there.

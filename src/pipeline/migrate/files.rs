@@ -7,7 +7,7 @@ use super::times::Times;
 use crate::formats::invenio_v1::{Dump, File};
 use crate::pipeline::worker::{Bench, Stop, rejected};
 use crate::record::{FileOrder, FilePlace, Locator, Stage, Warning};
-use crate::store::Quarantined;
+use crate::store::{CopyBytes, Quarantined};
 
 /// Keys and tags are no longer.
 const LONGEST: usize = 255;
@@ -40,9 +40,9 @@ pub(super) fn orders(
                 };
                 let alone =
                     serde_json::json!({"recid": dump.recid, "record": [], "files": [file.object]});
-                let zstd = bench.compress(alone.to_string().as_bytes())?;
+                let bytes = CopyBytes::Zstd(bench.compress(alone.to_string().as_bytes())?);
                 parts.held_files += 1;
-                parts.held.push(Quarantined { rejection: *rejection, zstd });
+                parts.held.push(Quarantined { rejection: *rejection, bytes });
             }
         }
     }

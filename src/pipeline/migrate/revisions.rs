@@ -10,7 +10,7 @@ use crate::formats::marc21::{Tag, marcxml};
 use crate::pipeline::definition::Datestamps;
 use crate::pipeline::worker::{Bench, Stop, rejected};
 use crate::record::{Locator, PidName, Stage, Warning, set_json_member};
-use crate::store::{EarlierRevision, NewRecord, Quarantined};
+use crate::store::{CopyBytes, EarlierRevision, NewRecord, Quarantined};
 
 /// A record with its past.
 pub(super) struct History {
@@ -140,9 +140,9 @@ fn hold(
         })).into_iter().collect::<Vec<_>>(),
         "files": [],
     });
-    let zstd = bench.compress(alone.to_string().as_bytes())?;
+    let bytes = CopyBytes::Zstd(bench.compress(alone.to_string().as_bytes())?);
     parts.held_revisions += 1;
-    parts.held.push(Quarantined { rejection: *rejection, zstd });
+    parts.held.push(Quarantined { rejection: *rejection, bytes });
     Ok(())
 }
 

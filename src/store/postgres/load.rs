@@ -262,7 +262,7 @@ fn take_out(records: &mut Vec<LoadRecord>, sieved: &Sieved) -> Refused {
     let hold = |(code, message): &(String, String), locator: Locator, record: &LoadRecord| {
         let (stage, code, message) = (Stage::Load, code.clone(), message.clone());
         let rejection = Rejection { stage, rule: None, code, message, locator };
-        Quarantined { rejection, zstd: record.raw_bytes() }
+        Quarantined { rejection, bytes: record.raw_bytes() }
     };
     for (at, mut record) in std::mem::take(records).into_iter().enumerate() {
         if let Some(reason) = sieved.records.get(&at) {
@@ -363,6 +363,7 @@ async fn quarantine(
     let rules: Vec<Option<String>> =
         rows.iter().map(|row| row.rejection.rule.as_deref().map(text)).collect();
     let numbers: Vec<i64> = rows.iter().map(|row| signed(row.rejection.locator.number)).collect();
+    let zstd = rows.iter().map(|row| row.bytes.zstd()).collect::<Result<Vec<_>, _>>()?;
     query(QUARANTINE)
         .bind(source_name)
         .bind(run_id)
@@ -373,7 +374,7 @@ async fn quarantine(
         .bind(texts(&|rejection| rejection.code.clone()))
         .bind(texts(&|rejection| rejection.message.clone()))
         .bind(texts(&|rejection| rejection.locator.to_string()))
-        .bind(rows.iter().map(|row| row.zstd.as_slice()).collect::<Vec<&[u8]>>())
+        .bind(zstd.iter().map(AsRef::as_ref).collect::<Vec<&[u8]>>())
         .bind(texts(&|rejection| part(&rejection.locator)))
         .execute(connection)
         .await?;

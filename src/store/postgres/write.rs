@@ -366,14 +366,14 @@ async fn sources(
                 None
             }
             (SourceChange::Replace(copy), Some(number)) => {
-                replaced.push((number, copy));
+                replaced.push((number, copy, copy.bytes.zstd()?.into_owned()));
                 before
             }
             (SourceChange::Replace(copy), None) => {
                 let number = free.next();
                 if let Some(number) = number {
                     new.begin().number(number).text(copy.format).text(&copy.locator);
-                    new.bytes(&copy.hash).bytes(&copy.zstd);
+                    new.bytes(&copy.hash).bytes(&copy.bytes.zstd()?);
                 }
                 number
             }
@@ -381,15 +381,12 @@ async fn sources(
     }
     new.send(connection).await?;
     if !replaced.is_empty() {
-        let column = |value: fn(&(i64, &crate::store::SourceCopy)) -> Vec<u8>| -> Vec<Vec<u8>> {
-            replaced.iter().map(value).collect()
-        };
         query(SOURCES)
-            .bind(replaced.iter().map(|(number, _)| *number).collect::<Vec<i64>>())
-            .bind(replaced.iter().map(|(_, copy)| copy.format).collect::<Vec<&str>>())
-            .bind(replaced.iter().map(|(_, copy)| copy.locator.as_str()).collect::<Vec<&str>>())
-            .bind(column(|(_, copy)| copy.hash.to_vec()))
-            .bind(column(|(_, copy)| copy.zstd.clone()))
+            .bind(replaced.iter().map(|(number, ..)| *number).collect::<Vec<i64>>())
+            .bind(replaced.iter().map(|(_, copy, _)| copy.format).collect::<Vec<&str>>())
+            .bind(replaced.iter().map(|(_, copy, _)| copy.locator.as_str()).collect::<Vec<&str>>())
+            .bind(replaced.iter().map(|(_, copy, _)| &copy.hash[..]).collect::<Vec<&[u8]>>())
+            .bind(replaced.iter().map(|(.., zstd)| zstd.as_slice()).collect::<Vec<&[u8]>>())
             .execute(&mut *connection)
             .await?;
     }

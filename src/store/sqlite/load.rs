@@ -168,8 +168,10 @@ async fn quarantine(
     rows: Vec<Quarantined>,
 ) -> Result<(), StoreError> {
     let source_name = Text::from(source_name);
+    let pack = |row: Quarantined| Ok((row.rejection, row.bytes.zstd()?.into_owned()));
+    let rows = rows.into_iter().map(pack).collect::<Result<Vec<_>, StoreError>>()?;
     QUARANTINE
-        .all(connection, rows, |arguments, Quarantined { rejection, zstd }| {
+        .all(connection, rows, |arguments, (rejection, zstd)| {
             arguments.add(Text::clone(&source_name))?;
             arguments.add(rejection.locator.file.as_ref())?;
             arguments.add(signed(rejection.locator.number))?;

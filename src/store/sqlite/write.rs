@@ -269,18 +269,19 @@ async fn sources(
                     last += 1;
                     last
                 });
-                rows.push((number, copy));
+                let zstd = copy.bytes.zstd()?.into_owned();
+                rows.push((number, copy, zstd));
                 change.source_row = Some(number);
             }
         }
     }
     SOURCE
-        .all(connection, rows, |arguments, (number, copy)| {
+        .all(connection, rows, |arguments, (number, copy, zstd)| {
             arguments.add(number)?;
             arguments.add(copy.format)?;
             arguments.add(copy.locator)?;
             arguments.add(Vec::from(copy.hash))?;
-            arguments.add(copy.zstd)
+            arguments.add(zstd)
         })
         .await?;
     if !forgotten.is_empty() {
