@@ -14,7 +14,7 @@ use crate::support::{Folder, Process, brief_record, count, end, project};
 /// `windrow serve` on a free port, over the store of a folder; it ends with the value.
 pub struct Server {
     pub address: String,
-    _process: Process,
+    process: Process,
 }
 
 impl Server {
@@ -36,14 +36,31 @@ impl Server {
     }
 
     /// A server that a command starts.
-    pub fn run(mut command: std::process::Command) -> Server {
+    pub fn run(command: std::process::Command) -> Server {
+        Server::with_log(command).0
+    }
+
+    /// The same, and its log, which somebody may read.
+    pub fn with_log(
+        mut command: std::process::Command,
+    ) -> (Server, BufReader<std::process::ChildStderr>) {
         let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut process = Process(child);
         let mut line = String::new();
-        BufReader::new(process.0.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        let mut log = BufReader::new(process.0.stderr.take().unwrap());
+        log.read_line(&mut line).unwrap();
         let url = line.strip_prefix("OAI-PMH at http://").unwrap_or_else(|| panic!("{line}"));
         let address = url.split_once("/oai").unwrap().0.to_owned();
-        Server { address, _process: process }
+        (Server { address, process }, log)
+    }
+
+    /// Asks it to end, and waits.
+    pub fn end(mut self) -> std::process::ExitStatus {
+        let pid = self.process.0.id().to_string();
+        assert!(
+            std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success()
+        );
+        self.process.0.wait().unwrap()
     }
 
     pub fn client(&self) -> Client {

@@ -54,6 +54,7 @@ impl Endpoint {
             },
             clock,
             token_keys: vec![[7; 32]],
+            lost_lines: Arc::default(),
         };
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap().to_string();

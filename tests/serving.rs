@@ -1,6 +1,6 @@
 //! `windrow serve` as a site sets it up: its configuration, its limits, what it tells operators.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::net::TcpStream;
 
 use crate::endpoint_on_stores::{Server, quickstart_store};
@@ -231,6 +231,47 @@ fn a_record_that_is_known_is_not_sent_again() {
     let (status, _, body) = known(&etag);
     assert_eq!((status, body.len()), (304, 0));
     assert_eq!(known("\"another\"").0, 200);
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_no_answer_and_what_is_lost_is_told() {
+    let folder = Folder::new();
+    quickstart_store(&folder);
+    let (server, log) = Server::with_log(folder.windrow(&["serve", "--listen", "127.0.0.1:0"]));
+    // Of each request its path is logged: far more than a pipe and the limit hold.
+    let path = format!("/{}", "hay".repeat(5000));
+    for _ in 0..150 {
+        assert_eq!(get(&server, &path, "").0, 404);
+    }
+    let metrics = String::from_utf8(get(&server, "/metrics", "").2).unwrap();
+    let lost: usize = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("windrow_log_lines_lost_total "))
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((30..150).contains(&lost), "{lost}");
+    // Each line is in the log, or among those that it says are lost.
+    let reading = std::thread::spawn(move || log.lines().collect::<Vec<_>>());
+    let told = format!("{lost} lines of the log are lost: it was not read");
+    assert!(server.end().success());
+    let lines: Vec<String> = reading.join().unwrap().into_iter().map(Result::unwrap).collect();
+    let logged = lines.iter().filter(|line| line.contains(&path)).count();
+    assert_eq!(logged + lost, 150);
+    assert!(lines.contains(&told), "{:?}", lines.last());
+}
+
+#[test]
+fn a_server_whose_log_nobody_reads_can_be_ended() {
+    let folder = Folder::new();
+    quickstart_store(&folder);
+    let (server, log) = Server::with_log(folder.windrow(&["serve", "--listen", "127.0.0.1:0"]));
+    let path = format!("/{}", "hay".repeat(5000));
+    for _ in 0..10 {
+        assert_eq!(get(&server, &path, "").0, 404);
+    }
+    assert!(server.end().success());
+    drop(log);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod convert;
 mod crosswalk;
 mod doctor;
 mod harvest;
+mod log;
 mod pids;
 mod progress;
 mod quarantine;
@@ -151,9 +152,6 @@ impl Cli {
     /// # Errors
     /// [`Failure`], by the meaning of exit statuses.
     pub fn run(self) -> Result<Outcome, Failure> {
-        // Who serves wants to see who asks.
-        let is_server = matches!(self.verb, Verb::Serve(_));
-        log(if is_server { "warn,access=info,windrow::server=info" } else { "warn" });
         match self.dispatch() {
             // Whoever read our output has had enough: `windrow quarantine list | head`.
             Err(Failure::Failed(error)) if is_broken_pipe(&error) => Ok(Outcome::Clean),
@@ -162,6 +160,9 @@ impl Cli {
     }
 
     fn dispatch(self) -> Result<Outcome, Failure> {
+        if !matches!(self.verb, Verb::Serve(_)) {
+            log_to(std::io::stderr, "warn");
+        }
         match self.verb {
             Verb::Run(arguments) => run::run(&arguments),
             Verb::Harvest(arguments) => harvest::run(*arguments),
@@ -184,13 +185,16 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-fn log(default: &str) {
+fn log_to<W>(writer: W, default: &str)
+where
+    W: for<'w> tracing_subscriber::fmt::MakeWriter<'w> + Send + Sync + 'static,
+{
     let filter = tracing_subscriber::EnvFilter::try_from_env("WINDROW_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
     // Whoever reads the log may go away: that is no reason to stop.
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
     // A second call, in tests, finds a logger in place.
-    let _set = subscriber.with_writer(std::io::stderr).try_init();
+    let _set = subscriber.with_writer(writer).try_init();
 }
 
 /// The store that is used when none is named.

@@ -1,7 +1,7 @@
 //! `/metrics`: what the server counts, as Prometheus reads it.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::extract::State;
@@ -31,6 +31,7 @@ pub(super) struct Metrics {
     records_out: Counter,
     left_out: Counter,
     store_errors: Counter,
+    lost_lines: Counter,
     /// Open connections.
     pub connections: Gauge<i64, std::sync::atomic::AtomicI64>,
 }
@@ -44,6 +45,7 @@ impl Metrics {
             records_out: Counter::<u64, AtomicU64>::default(),
             left_out: Counter::default(),
             store_errors: Counter::default(),
+            lost_lines: Counter::default(),
             connections: Gauge::default(),
         };
         let registry = &mut metrics.registry;
@@ -57,6 +59,8 @@ impl Metrics {
         registry.register("records_left_out", left_out, metrics.left_out.clone());
         let store_errors = "Requests that the store failed";
         registry.register("store_errors", store_errors, metrics.store_errors.clone());
+        let lost_lines = "Lines of the log that were lost because it was not read";
+        registry.register("log_lines_lost", lost_lines, metrics.lost_lines.clone());
         registry.register("connections", "Open connections", metrics.connections.clone());
         metrics
     }
@@ -90,6 +94,8 @@ impl Metrics {
 
 /// All that is counted, in the text format of OpenMetrics.
 pub(super) async fn get(State(shared): State<Arc<Shared>>) -> Result<Response, ServerError> {
+    let lost_lines = shared.state.lost_lines.load(Ordering::Relaxed);
+    shared.metrics.lost_lines.inc_by(lost_lines.saturating_sub(shared.metrics.lost_lines.get()));
     let mut text = String::new();
     encode(&mut text, &shared.metrics.registry)
         .map_err(|error| ServerError::Unfinished(error.to_string()))?;

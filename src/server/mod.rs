@@ -52,6 +52,8 @@ pub struct ServerState {
     pub clock: Clock,
     /// The first signs resumption tokens, all are good: [`Store::token_key`], or keys of the site.
     pub token_keys: Vec<[u8; 32]>,
+    /// Lines of the log that were lost because it was not read, for the metrics.
+    pub lost_lines: Arc<AtomicU64>,
 }
 
 /// The state, and what the server counts and keeps while it runs.

@@ -6,10 +6,14 @@ mod site;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use anyhow::{Context, anyhow};
 
-use super::{Failure, Outcome, Signals, StoreArguments, clock, configuration, runtime, talk};
+use super::log::{Log, stderr};
+use super::{
+    Failure, Outcome, Signals, StoreArguments, clock, configuration, log_to, runtime, talk,
+};
 use crate::server::{ServerState, serve};
 use crate::yaml::SourceText;
 use site::Site;
@@ -89,6 +93,16 @@ impl Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
+    let log = Log::start(stderr()).context("cannot start the log")?;
+    // Who serves wants to see who asks.
+    log_to(log.clone(), "warn,access=info,windrow::server=info");
+    let ended = answer(arguments, log.lost());
+    log.finish();
+    ended
+}
+
+// `lost_lines` are those of the log that nobody will see.
+fn answer(arguments: &Arguments, lost_lines: Arc<AtomicU64>) -> Result<Outcome, Failure> {
     let clock = clock()?;
     let site = arguments.site()?;
     let mut config = site.config;
@@ -115,7 +129,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         }
         let mut signals = Signals::listen()?;
         let serializers = Arc::new(site.serializers);
-        let state = ServerState { store, serializers, config, clock, token_keys };
+        let state = ServerState { store, serializers, config, clock, token_keys, lost_lines };
         talk(format_args!("OAI-PMH at http://{address}/oai, health at http://{address}/health"));
         serve(listener, state, async move { signals.next().await }).await?;
         Ok(Outcome::Clean)
