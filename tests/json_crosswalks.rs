@@ -94,6 +94,24 @@ fn run(name: &str, records: &[SourceRecord]) -> Run {
     run
 }
 
+/// Whoever keeps no account writes the same, and refuses the same.
+fn check_without_account(name: &str, records: &[SourceRecord]) {
+    let crosswalk = load(name);
+    let mut with = Runner::new(crosswalk.plan());
+    let mut without = Runner::without_account(crosswalk.plan());
+    let (mut expected, mut found) = (Vec::new(), Vec::new());
+    for record in records {
+        let is_written = with.run(record, &mut expected).is_ok();
+        assert_eq!(without.run(record, &mut found).is_ok(), is_written, "{name}");
+        if is_written {
+            assert_eq!(String::from_utf8_lossy(&found), String::from_utf8_lossy(&expected));
+        }
+    }
+    let mut account = AccountReport::default();
+    without.account.drain_into(&mut account);
+    assert_eq!(account.coverage(), AccountReport::default().coverage(), "{name}");
+}
+
 /// There and back again: records are valid, and so is what is written from them. What is held
 /// lacks what its target cannot do without. Gives the part of values that is accounted for.
 fn check(name: &str, formats: &[&str], paths: &[PathBuf]) -> f64 {
@@ -107,6 +125,10 @@ fn check(name: &str, formats: &[&str], paths: &[PathBuf]) -> f64 {
     for held in &there.held {
         let known = [format!("{name}: recid: missing"), format!("{name}: title: missing")];
         assert!(known.contains(held), "{held}");
+    }
+    check_without_account(name, &sources);
+    for back in ["record-to-oai_dc", "record-to-marc21", "record-to-mods", "record-to-datacite"] {
+        check_without_account(back, &there.written);
     }
     for back in FROM_RECORD {
         let back = run(back, &there.written);

@@ -43,6 +43,8 @@ pub struct Runner<'p> {
     leaves: Leaves,
     /// Whether the last record is surely valid.
     sure: bool,
+    /// Whether what became of each value is noted.
+    accounts: bool,
     /// What became of every value so far.
     pub account: Account,
 }
@@ -59,8 +61,17 @@ impl<'p> Runner<'p> {
             index: FieldIndex::default(),
             leaves: Leaves::default(),
             sure: false,
+            accounts: true,
             account: Account::default(),
         }
+    }
+
+    /// A runner for whoever wants the output only: [`Runner::account`] knows of problems, and not
+    /// what became of each value, unless the plan asks for that.
+    #[must_use]
+    pub fn without_account(plan: &'p Plan) -> Runner<'p> {
+        let accounts = !matches!(plan.unmapped, OfUnmapped::Report);
+        Runner { accounts, ..Runner::new(plan) }
     }
 
     /// How often each of [`Plan::labels`] was used: wrote a value, built an object, was taken.
@@ -118,7 +129,10 @@ impl<'p> Runner<'p> {
                 Source::Marc(MarcInput::new(marc, &plan.chains, &mut self.account, &mut self.index))
             }
             (SourceRecord::Json(root), Input::Json | Input::Columns) => {
-                Source::Json(JsonInput::new(root, &mut self.leaves))
+                if self.accounts {
+                    self.leaves.number(root);
+                }
+                Source::Json(JsonInput::new(root, &self.leaves))
             }
             (SourceRecord::Xml(tree), Input::Xml { record, namespaces }) => {
                 // A tombstone is its header.
@@ -155,7 +169,10 @@ impl<'p> Runner<'p> {
         run.memory.marks.clear();
         run.account.next_record();
         let mut buffers = run.buffers(0, plan.shape.slots());
-        let result = run.rules(rules, &mut buffers).and_then(|()| run.settle(&mut buffers));
+        let mut result = run.rules(rules, &mut buffers);
+        if self.accounts && result.is_ok() {
+            result = run.settle(&mut buffers);
+        }
         let keeps = matches!(plan.unmapped, OfUnmapped::Keep(_));
         let demands = plan.demands.as_ref().filter(|_| run.sure && !keeps && result.is_ok());
         self.sure = plan.shape.is_filled(&buffers)

@@ -70,8 +70,8 @@ pub struct JsonInput<'r> {
 }
 
 impl<'r> JsonInput<'r> {
-    pub fn new(root: &'r Value, leaves: &'r mut Leaves) -> JsonInput<'r> {
-        leaves.number(root);
+    /// `leaves` are those of `root`, or none when nobody asks what became of them.
+    pub fn new(root: &'r Value, leaves: &'r Leaves) -> JsonInput<'r> {
         JsonInput { root, leaves }
     }
 
