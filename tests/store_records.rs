@@ -84,6 +84,7 @@ pub fn load_record(number: u64, name: &str, title: Option<&str>, sets: &[&str]) 
             locator: locator(number).to_string(),
             hash: content_hash(raw.as_bytes()),
             bytes: CopyBytes::Zstd(zstd::encode_all(raw.as_bytes(), 1).unwrap()),
+            origin: None,
         },
         locator: locator(number),
         stamps: None,

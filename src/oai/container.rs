@@ -75,7 +75,7 @@ pub fn rights(reference: &str) -> String {
 }
 
 /// Opens the root of a container of the protocol's own.
-fn open<'n>(writer: &mut Writer<'n>, name: &'n str, namespace: &str, schema: &str) {
+pub(super) fn open<'n>(writer: &mut Writer<'n>, name: &'n str, namespace: &str, schema: &str) {
     let namespace = format!("{NAMESPACE}{namespace}");
     let location = format!("{namespace} {NAMESPACE}{schema}");
     let attributes =

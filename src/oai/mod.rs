@@ -7,6 +7,7 @@ pub mod container;
 mod error;
 mod identifier;
 pub mod page;
+pub mod provenance;
 mod request;
 mod token;
 

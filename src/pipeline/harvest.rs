@@ -77,6 +77,16 @@ pub fn format_of_prefix(prefix: &str) -> Option<&'static Format> {
 }
 
 impl HarvestSource {
+    /// The endpoint's base URL, as others may see it: without user, password and arguments.
+    pub(super) fn base_url(&self) -> String {
+        let url = &self.endpoint.url;
+        let url = url.split(['?', '#']).next().unwrap_or_default();
+        let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+        let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+        let host = host.rsplit('@').next().unwrap_or_default();
+        format!("{scheme}://{host}{path}")
+    }
+
     /// The journal of each list: of each set, or of the whole.
     pub(super) fn lists(&self) -> Vec<(Option<&str>, PathBuf)> {
         if self.sets.is_empty() {

@@ -10,19 +10,23 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::definition::{Datestamps, Definition};
+use super::harvest::HarvestSource;
 use super::migrate;
 use crate::crosswalk::Runner;
 use crate::crosswalk::account::AccountReport;
 use crate::formats::marc21::{Marc, Tag};
-use crate::formats::{Format, SourceRecord};
+use crate::formats::{Format, Policy, SourceRecord};
+use crate::oai::provenance;
 use crate::record::{
-    ContentHash, Locator, PidName, RawBatch, RawHeader, RawRecord, Rejection, Stage, Warning,
-    content_hash,
+    ContentHash, Locator, Origin, PidName, RawBatch, RawHeader, RawRecord, Rejection, Stage,
+    Warning, content_hash,
 };
 use crate::records::memberships;
 use crate::store::{
     Brings, CopyBytes, Kinds, LoadRecord, NewRecord, Quarantined, SourceCopy, ZSTD_LEVEL,
 };
+use crate::xml::Options;
+use crate::xml::tree::Tree;
 
 /// A batch that has been worked on.
 #[derive(Default)]
@@ -72,6 +76,10 @@ pub(super) struct Bench<'d> {
     pub(super) json: Vec<u8>,
     compressor: zstd::bulk::Compressor<'static>,
     packing: Packing,
+    /// Of the endpoint, when records are harvested.
+    base_url: Option<String>,
+    /// A harvested record, when its own model is not XML.
+    tree: Tree,
 }
 
 /// Whether a worker packs the bytes that the store may keep of each record.
@@ -104,6 +112,7 @@ pub(super) fn work(
             header => bench.record(raw, bytes, &mut locator, &mut warnings).map(|mut record| {
                 if let Some(header) = header {
                     bench.rename(&mut record, &header.identifier);
+                    record.source.origin = bench.origin(header, bytes, &mut warnings);
                 }
                 record
             }),
@@ -164,6 +173,8 @@ impl<'d> Bench<'d> {
             source: SourceRecord::default(),
             json: Vec::with_capacity(4096),
             compressor,
+            base_url: definition.harvest.as_ref().map(HarvestSource::base_url),
+            tree: Tree::default(),
             packing: if definition.keep_source { packing } else { Packing::InStore },
         })
     }
@@ -299,6 +310,27 @@ impl<'d> Bench<'d> {
         identifier.clone_into(&mut record.source_id);
     }
 
+    // Where the record came from, of which its source bytes are kept.
+    fn origin(
+        &mut self,
+        header: &RawHeader,
+        bytes: &[u8],
+        warnings: &mut Vec<Warning>,
+    ) -> Option<Origin> {
+        let harvested = header.harvested.filter(|_| self.definition.keep_source)?;
+        let tree = match &self.source {
+            SourceRecord::Xml(tree) => tree,
+            _ => {
+                let text = std::str::from_utf8(bytes).ok()?;
+                let options = Options { repair: self.definition.reading.policy == Policy::Repair };
+                // What is odd about it was told when it was read.
+                self.tree.read(text, options, &mut Vec::new()).ok()?;
+                &self.tree
+            }
+        };
+        provenance::read(tree, self.base_url.as_deref()?, harvested, warnings)
+    }
+
     /// The record's PIDs beside its recid; what can be none is a warning.
     fn pids(
         &self,
@@ -327,7 +359,13 @@ impl<'d> Bench<'d> {
             Packing::Here => CopyBytes::Zstd(self.compress(bytes)?),
             Packing::InStore => CopyBytes::Plain(bytes.to_vec()),
         };
-        Ok(SourceCopy { format: format.name, locator: locator.to_string(), hash, bytes })
+        Ok(SourceCopy {
+            format: format.name,
+            locator: locator.to_string(),
+            hash,
+            bytes,
+            origin: None,
+        })
     }
 
     /// One zstd frame.

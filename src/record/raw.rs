@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Locator;
+use super::{Datestamp, Locator};
 
 /// Why the bytes of a record cannot be one, known already when they were cut out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +81,8 @@ pub struct RawHeader {
     pub identifier: String,
     /// Whether the endpoint has deleted it; then there are no metadata.
     pub deleted: bool,
+    /// The responseDate of the answer that it came in, or else when that had come.
+    pub harvested: Option<Datestamp>,
 }
 
 /// Records of one source, one after another in one block of bytes.

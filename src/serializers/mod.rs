@@ -11,6 +11,7 @@ pub use table::{OAI_DC, custom, serializers};
 use crate::crosswalk::{Crosswalk, Held, Runner};
 use crate::formats::marc21::marcxml;
 use crate::formats::{self, ReadOptions, SourceRecord};
+use crate::record::Origin;
 use crate::store::{Item, ItemContent, SourceBytes};
 
 /// A record that is not written in a format.
@@ -83,13 +84,22 @@ impl Serializer {
         Serializer { is_total: prefix == OAI_DC, prefix, namespace, schema, content, way }
     }
 
+    /// Whether an item is given out otherwise than it was harvested: its metadata came in another
+    /// format, or went through crosswalks.
+    #[must_use]
+    pub fn alters(&self, item: &Item, origin: &Origin) -> bool {
+        let gives_source =
+            matches!(self.way, Way::Marc(_)) && item.source.as_ref().is_some_and(is_marc);
+        !gives_source || origin.metadata_namespace != self.namespace
+    }
+
     /// Something to write many items with, memory reused.
     #[must_use]
     pub fn writer(&self) -> ItemWriter<'_> {
         let runner = match &self.way {
             Way::Function(_) => None,
             Way::Json { crosswalk, .. } | Way::Marc(crosswalk) => {
-                Some(Runner::new(crosswalk.plan()))
+                Some(Runner::without_account(crosswalk.plan()))
             }
         };
         ItemWriter { serializer: self, runner, source: SourceRecord::default(), out: Vec::new() }

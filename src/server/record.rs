@@ -1,7 +1,7 @@
 //! Items as the protocol shows them: headers, records, tombstones, and what is left out.
 
 use super::Shared;
-use crate::oai::{DeletedRecord, Header, RecordWriter, oai_identifier};
+use crate::oai::{DeletedRecord, Header, RecordWriter, oai_identifier, provenance};
 use crate::serializers::{ItemWriter, SerializeError, Serializer};
 use crate::store::Item;
 
@@ -75,7 +75,12 @@ impl<'s> Bench<'s> {
             out.tombstone(&header);
             return Ok(true);
         }
-        let about: Vec<&str> = self.shared.state.config.about.iter().map(String::as_str).collect();
+        let about = self.shared.state.config.about.iter().map(String::as_str);
+        let provenance = item
+            .origin
+            .as_ref()
+            .map(|origin| provenance::write(origin, self.serializer.alters(item, origin)));
+        let about: Vec<&str> = provenance.as_deref().into_iter().chain(about).collect();
         out.record(&header, &about, |metadata| self.writer.write(item, metadata))?;
         Ok(true)
     }

@@ -1,7 +1,7 @@
 //! Values as the columns of every keeper hold them.
 
 use super::{Kinds, StoreError};
-use crate::record::{Locator, SetSpec};
+use crate::record::{Locator, Origin, SetSpec};
 
 /// A count; the integers of databases have a sign.
 pub(super) fn signed(number: u64) -> i64 {
@@ -32,6 +32,17 @@ pub(super) fn kinds(text: &str) -> Result<Kinds, StoreError> {
 /// The bytes in one zstd frame.
 pub(super) fn decompress(zstd: &[u8]) -> Result<Vec<u8>, StoreError> {
     zstd::decode_all(zstd).map_err(|error| StoreError::Damaged(format!("source bytes: {error}")))
+}
+
+/// Where a record was harvested, as `windrow_origin` has it.
+pub(super) fn origin(json: &str) -> Result<Origin, StoreError> {
+    let damaged = |error| StoreError::Damaged(format!("windrow_origin: {error}"));
+    serde_json::from_str(json).map_err(damaged)
+}
+
+/// [`origin`], the other way.
+pub(super) fn origin_json(origin: &Origin) -> Result<String, StoreError> {
+    serde_json::to_string(origin).map_err(|error| StoreError::Failed(format!("origin: {error}")))
 }
 
 /// The number of a recid that Invenio would mint itself: `007` is a recid, but no number of its

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Kinds, StoreError};
-use crate::record::{ContentHash, Datestamp, FileOrder, PidName, Rejection, SetSpec};
+use crate::record::{ContentHash, Datestamp, FileOrder, Origin, PidName, Rejection, SetSpec};
 
 /// An item as OAI-PMH lists it: the header's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,9 @@ pub struct Item {
     pub json: Option<Vec<u8>>,
     /// The source bytes; `None` when deleted, not kept or not asked for.
     pub source: Option<SourceBytes>,
+    /// Where the record was harvested; `None` when it was not, is deleted, its source bytes are not
+    /// kept, or no content was asked for.
+    pub origin: Option<Origin>,
 }
 
 /// What to read beside the header.
@@ -160,6 +163,8 @@ pub struct SourceCopy {
     pub hash: ContentHash,
     /// The bytes.
     pub bytes: CopyBytes,
+    /// Where they were harvested, if they were.
+    pub origin: Option<Origin>,
 }
 
 /// Bytes of a record that the store may have to keep.

@@ -8,6 +8,7 @@ pub mod double;
 mod journal;
 mod lists;
 mod pipeline;
+mod provenance;
 mod reconcile;
 mod repository;
 mod schedule;

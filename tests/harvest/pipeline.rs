@@ -7,7 +7,7 @@ use super::repository::{Kept, Repository};
 use crate::support::{Folder, count, project};
 
 /// 2026-02-01, the responseDate of the double.
-const NOW: i64 = 1_769_904_000;
+pub const NOW: i64 = 1_769_904_000;
 
 pub struct Night {
     pub folder: Folder,

@@ -83,6 +83,7 @@ fn item(number: u32) -> Item {
         header: ItemHeader { id, pid_value, datestamp, deleted, set_specs },
         json: (!deleted).then_some(json),
         source: (!deleted && number.is_multiple_of(2)).then_some(source),
+        origin: None,
     }
 }
 
@@ -96,6 +97,7 @@ fn cut(item: &Item, content: ItemContent) -> Item {
         header: item.header.clone(),
         json: item.json.clone().filter(|_| content != ItemContent::Header),
         source: item.source.clone().filter(|_| content == ItemContent::Source),
+        origin: None,
     }
 }
 

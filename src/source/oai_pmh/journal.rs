@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::HarvestError;
 use super::client::Reply;
 use super::window::Window;
+use crate::record::Datestamp;
 
 /// The layout of the folder; another one gets another number.
 const VERSION: u32 = 1;
@@ -79,6 +80,13 @@ impl Entry {
     #[must_use]
     pub fn begins_list(&self) -> bool {
         !self.arguments.iter().any(|(name, _)| name == "resumptionToken")
+    }
+
+    /// Its responseDate, or else when it had come in.
+    #[must_use]
+    pub fn moment(&self) -> Option<Datestamp> {
+        let received = || Some(self.received.parse::<Timestamp>().ok()?.as_second());
+        self.response_date.or_else(received).map(Datestamp::from_second)
     }
 
     /// The encoding that HTTP named.

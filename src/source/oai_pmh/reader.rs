@@ -81,7 +81,8 @@ impl JournalReader {
                 damage: record.damage.map(|(code, message)| Damage { code, message }),
             });
             let (identifier, deleted) = (record.identifier, record.deleted);
-            batch.headers.push(RawHeader { identifier, deleted });
+            let harvested = self.records.harvested();
+            batch.headers.push(RawHeader { identifier, deleted, harvested });
         }
         Ok((!batch.records.is_empty()).then_some(batch))
     }

@@ -7,6 +7,7 @@ use super::journal::{Entry, Pages};
 use super::seen::Seen;
 use crate::formats::Policy;
 use crate::oai::page::{Page, PageRecord};
+use crate::record::Datestamp;
 use crate::xml::Options;
 
 /// Reads one file of a journal from its beginning to its end.
@@ -21,6 +22,8 @@ pub struct JournalRecords {
     policy: Policy,
     /// The records of the page at hand that are still to come.
     waiting: std::vec::IntoIter<PageRecord>,
+    /// When that page was given.
+    harvested: Option<Datestamp>,
     /// A page that was looked at already.
     ahead: Option<(Entry, Page)>,
     seen: Seen,
@@ -37,6 +40,7 @@ impl JournalRecords {
             pages: Pages::open(path)?,
             policy,
             waiting: Vec::new().into_iter(),
+            harvested: None,
             ahead: None,
             seen: Seen::default(),
         })
@@ -46,6 +50,13 @@ impl JournalRecords {
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
         self.pages.bytes_read()
+    }
+
+    /// When the record that was given last had come: the responseDate of its page, or the moment at
+    /// which that had come.
+    #[must_use]
+    pub fn harvested(&self) -> Option<Datestamp> {
+        self.harvested
     }
 
     /// What has come so far.
@@ -67,6 +78,7 @@ impl JournalRecords {
                 }
             }
             let Some((entry, page)) = self.take_page()? else { return Ok(None) };
+            self.harvested = entry.moment();
             let mut records = page.records;
             if entry.cut_short {
                 records.retain(|record| record.damage.is_none());

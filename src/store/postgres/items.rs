@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::json::canonical;
 use crate::record::{Datestamp, SetSpec};
-use crate::store::columns::{decompress, set_spec, set_specs, unsigned};
+use crate::store::columns::{decompress, origin, set_spec, set_specs, unsigned};
 use crate::store::listing::Patterns;
 use crate::store::{Item, ItemContent, ItemHeader, ItemQuery, Set, SourceBytes, StoreError};
 
@@ -47,15 +47,18 @@ macro_rules! list {
                 $from!("o.id, o.pid_value, o.datestamp, o.deleted, o.sets || ' ' || o.matched", "", $end)
             }
             ItemContent::Json => $from!(
-                "o.id, o.pid_value, o.datestamp, o.deleted, o.sets || ' ' || o.matched, m.json::text",
-                "left join records_metadata m on m.id = o.id and not o.deleted",
+                "o.id, o.pid_value, o.datestamp, o.deleted, o.sets || ' ' || o.matched, m.json::text, \
+                 g.origin",
+                "left join records_metadata m on m.id = o.id and not o.deleted \
+                 left join windrow_origin g on g.source = o.source and not o.deleted",
                 $end
             ),
             ItemContent::Source => $from!(
                 "o.id, o.pid_value, o.datestamp, o.deleted, o.sets || ' ' || o.matched, m.json::text, \
-                 b.format, b.zstd",
+                 g.origin, b.format, b.zstd",
                 "left join records_metadata m on m.id = o.id and not o.deleted \
-                 left join windrow_source b on b.id = o.source and not o.deleted",
+                 left join windrow_source b on b.id = o.source and not o.deleted \
+                 left join windrow_origin g on g.source = o.source and not o.deleted",
                 $end
             ),
         }
@@ -85,7 +88,8 @@ macro_rules! json_line {
     () => {
         concat!(
             header_line!(),
-            " || ' ' || coalesce(m.version_id::text || ' ' || m.updated::text, '')"
+            " || ' ' || coalesce(m.version_id::text || ' ' || m.updated::text, '') \
+              || ' ' || coalesce(g.origin, '')"
         )
     };
 }
@@ -99,12 +103,18 @@ macro_rules! fingerprint {
         match $content {
             ItemContent::Header => of_lines!($from!(header_line!(), "", $end)),
             ItemContent::Json => {
-                of_lines!($from!(json_line!(), "left join records_metadata m on m.id = o.id", $end))
+                of_lines!($from!(
+                    json_line!(),
+                    "left join records_metadata m on m.id = o.id \
+                     left join windrow_origin g on g.source = o.source",
+                    $end
+                ))
             }
             ItemContent::Source => of_lines!($from!(
                 source_line!(),
                 "left join records_metadata m on m.id = o.id \
-                 left join windrow_source b on b.id = o.source",
+                 left join windrow_source b on b.id = o.source \
+                 left join windrow_origin g on g.source = o.source",
                 $end
             )),
         }
@@ -245,18 +255,16 @@ fn item(row: &PgRow, content: ItemContent) -> Result<Item, StoreError> {
         deleted: row.try_get(3)?,
         set_specs: set_specs(sets)?,
     };
-    let mut item = Item { header, json: None, source: None };
-    match content {
-        ItemContent::Header => {}
-        ItemContent::Json => {
-            item.json = row.try_get::<Option<&str>, _>(5)?.map(canonical).transpose()?;
-        }
-        ItemContent::Source => {
-            item.json = row.try_get::<Option<&str>, _>(5)?.map(canonical).transpose()?;
-            if let Some(format) = row.try_get(6)? {
-                item.source = Some(SourceBytes { format, bytes: decompress(row.try_get(7)?)? });
-            }
-        }
+    let mut item = Item { header, json: None, source: None, origin: None };
+    if content == ItemContent::Header {
+        return Ok(item);
+    }
+    item.json = row.try_get::<Option<&str>, _>(5)?.map(canonical).transpose()?;
+    item.origin = row.try_get::<Option<&str>, _>(6)?.map(origin).transpose()?;
+    if content == ItemContent::Source
+        && let Some(format) = row.try_get(7)?
+    {
+        item.source = Some(SourceBytes { format, bytes: decompress(row.try_get(8)?)? });
     }
     Ok(item)
 }

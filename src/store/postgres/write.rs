@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::moment::Moment;
 use super::schema::Tables;
 use crate::store::change::{Change, SourceChange};
-use crate::store::columns::minted;
+use crate::store::columns::{minted, origin_json};
 use crate::store::plan::{LedgerRow, Plan};
 use crate::store::{Event, StoreError};
 
@@ -34,6 +34,10 @@ const LEDGER: &str = "\
     from unnest($2::text[], $3::uuid[], $4::bytea[], $5::bytea[]) \
         as u (source_id, record_id, hash, source) \
     where l.source_name = $1 and l.source_id = u.source_id";
+
+const ORIGINS: &str = "\
+    insert into windrow_origin (source, origin) select * from unnest($1::bigint[], $2::text[]) \
+    on conflict (source) do update set origin = excluded.origin";
 
 const SOURCES: &str = "\
     update windrow_source s set format = u.format, locator = u.locator, hash = u.hash, \
@@ -357,6 +361,7 @@ async fn sources(
     let mut free = free.into_iter();
     let mut new = tables.source.rows();
     let (mut replaced, mut forgotten) = (Vec::new(), Vec::new());
+    let (mut harvested, mut origins, mut without) = (Vec::new(), Vec::new(), Vec::new());
     for change in changes.iter_mut() {
         let before = row(change);
         change.source_row = match (&change.source, before) {
@@ -378,6 +383,15 @@ async fn sources(
                 number
             }
         };
+        if let (SourceChange::Replace(copy), Some(number)) = (&change.source, change.source_row) {
+            match &copy.origin {
+                Some(origin) => {
+                    harvested.push(number);
+                    origins.push(origin_json(origin)?);
+                }
+                None => without.extend(before),
+            }
+        }
     }
     new.send(connection).await?;
     if !replaced.is_empty() {
@@ -389,6 +403,14 @@ async fn sources(
             .bind(replaced.iter().map(|(.., zstd)| zstd.as_slice()).collect::<Vec<&[u8]>>())
             .execute(&mut *connection)
             .await?;
+    }
+    if !origins.is_empty() {
+        let insert = query(ORIGINS).bind(harvested).bind(origins);
+        insert.execute(&mut *connection).await?;
+    }
+    if !without.is_empty() {
+        let forget = query("delete from windrow_origin where source = any($1)").bind(without);
+        forget.execute(&mut *connection).await?;
     }
     if !forgotten.is_empty() {
         let forget = query("delete from windrow_source where id = any($1)").bind(forgotten);

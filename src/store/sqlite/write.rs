@@ -7,7 +7,7 @@ use sqlx::{Arguments, query, query_scalar};
 
 use super::sql::{Insert, Text, TimestampTexts, json_array};
 use crate::store::change::{Change, SourceChange};
-use crate::store::columns::minted;
+use crate::store::columns::{minted, origin_json};
 use crate::store::plan::{LedgerRow, Plan};
 use crate::store::{Event, StoreError};
 
@@ -46,6 +46,16 @@ const SOURCE: Insert = Insert {
     row: "(?,?,?,?,?)",
     tail: "",
 };
+
+const ORIGIN: Insert = Insert {
+    head: "insert or replace into windrow_origin (source, origin) values ",
+    row: "(?,?)",
+    tail: "",
+};
+
+// Of source bytes that were replaced by some that were not harvested.
+const FORGET_ORIGINS: &str =
+    "delete from windrow_origin where source in (select value from json_each(?))";
 
 const LEDGER: Insert = Insert {
     head: "insert or fail into windrow_ledger \
@@ -258,7 +268,7 @@ async fn sources(
         .fetch_one(&mut *connection)
         .await?;
     let mut rows = Vec::with_capacity(changes.len());
-    let mut forgotten = Vec::new();
+    let (mut forgotten, mut origins, mut without) = (Vec::new(), Vec::new(), Vec::new());
     for change in changes {
         let before = change.before.as_ref().and_then(|state| state.source);
         match std::mem::replace(&mut change.source, SourceChange::Keep) {
@@ -269,6 +279,10 @@ async fn sources(
                     last += 1;
                     last
                 });
+                match &copy.origin {
+                    Some(origin) => origins.push((number, origin_json(origin)?)),
+                    None => without.extend(before.map(|number| number.to_string())),
+                }
                 let zstd = copy.bytes.zstd()?.into_owned();
                 rows.push((number, copy, zstd));
                 change.source_row = Some(number);
@@ -284,6 +298,16 @@ async fn sources(
             arguments.add(zstd)
         })
         .await?;
+    ORIGIN
+        .all(connection, origins, |arguments, (number, origin)| {
+            arguments.add(number)?;
+            arguments.add(origin)
+        })
+        .await?;
+    if !without.is_empty() {
+        let without = json_array(without.iter().map(String::as_str))?;
+        query(FORGET_ORIGINS).bind(without).execute(&mut *connection).await?;
+    }
     if !forgotten.is_empty() {
         let forgotten = json_array(forgotten.iter().map(String::as_str))?;
         query(FORGET_SOURCES).bind(forgotten).execute(connection).await?;
