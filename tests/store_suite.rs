@@ -1,7 +1,7 @@
 //! What every keeper promises: one suite over `&dyn Store`, run on each of them.
 
 use jiff::Timestamp;
-use windrow::record::{Datestamp, SetSpec};
+use windrow::record::{Datestamp, Origin, SetSpec};
 use windrow::store::{
     CopyBytes, Counts, Item, ItemContent, ItemQuery, RunState, ScheduleEntry, Store, StoreError,
 };
@@ -259,11 +259,18 @@ async fn source_bytes_that_change_alone_are_kept_and_move_the_datestamp(store: &
         record
     };
     let source = async || store.item("7", ItemContent::Source).await.unwrap().unwrap();
-    load(store, 10, vec![with_bytes("first")]).await;
+    let mut harvested = with_bytes("first");
+    harvested.source.origin = Some(origin());
+    load(store, 10, vec![harvested]).await;
+    for content in [ItemContent::Json, ItemContent::Source] {
+        let item = store.item("7", content).await.unwrap().unwrap();
+        assert_eq!(item.origin, Some(origin()));
+    }
     let counts = load(store, 20, vec![with_bytes("first"), with_bytes("second")]).await.counts;
     assert_eq!(counts.unchanged, 2);
     let item = source().await;
     assert_eq!(item.source.unwrap().bytes, b"second");
+    assert_eq!(item.origin, None, "these bytes were not harvested");
     assert_eq!(item.header.datestamp, Datestamp::from_second(20));
     assert!(!item.header.deleted);
     assert_eq!(names(&store.items(&of_set("a")).await.unwrap()), ["7"]);
@@ -290,6 +297,24 @@ async fn source_bytes_that_change_alone_are_kept_and_move_the_datestamp(store: &
     assert_eq!(source().await.source.unwrap().bytes, b"fifth");
     assert_eq!(store.revisions(id("7")).await.unwrap().len(), 2);
     assert!(store.record("recid", "7").await.is_ok());
+}
+
+fn origin() -> Origin {
+    let earlier = Origin {
+        base_url: "http://orchard.example/oai".to_owned(),
+        identifier: "oai:orchard.example:7".to_owned(),
+        datestamp: "2001-02-03".to_owned(),
+        metadata_namespace: "urn:hay".to_owned(),
+        harvest_date: "2002-03-04T05:06:07Z".to_owned(),
+        altered: true,
+        earlier: None,
+    };
+    Origin {
+        base_url: "http://meadow.example/oai".to_owned(),
+        altered: false,
+        earlier: Some(Box::new(earlier.clone())),
+        ..earlier
+    }
 }
 
 async fn counts_of_a_split_add_up_batch_by_batch(store: &dyn Store) {
