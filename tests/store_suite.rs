@@ -260,7 +260,7 @@ async fn source_bytes_that_change_alone_are_kept_and_move_the_datestamp(store: &
     };
     let source = async || store.item("7", ItemContent::Source).await.unwrap().unwrap();
     let mut harvested = with_bytes("first");
-    harvested.source.origin = Some(origin());
+    harvested.source.origin = Some(Box::new(origin()));
     load(store, 10, vec![harvested]).await;
     for content in [ItemContent::Json, ItemContent::Source] {
         let item = store.item("7", content).await.unwrap().unwrap();

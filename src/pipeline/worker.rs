@@ -112,7 +112,7 @@ pub(super) fn work(
             header => bench.record(raw, bytes, &mut locator, &mut warnings).map(|mut record| {
                 if let Some(header) = header {
                     bench.rename(&mut record, &header.identifier);
-                    record.source.origin = bench.origin(header, bytes, &mut warnings);
+                    record.source.origin = bench.origin(header, bytes, &mut warnings).map(Box::new);
                 }
                 record
             }),

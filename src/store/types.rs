@@ -164,7 +164,7 @@ pub struct SourceCopy {
     /// The bytes.
     pub bytes: CopyBytes,
     /// Where they were harvested, if they were.
-    pub origin: Option<Origin>,
+    pub origin: Option<Box<Origin>>,
 }
 
 /// Bytes of a record that the store may have to keep.

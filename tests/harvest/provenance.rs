@@ -44,7 +44,7 @@ fn abouts(folder: &Folder, prefix: &str) -> Vec<Vec<String>> {
     for (record, about) in headers.zip(&found) {
         let identifier = &all(record, "identifier")[0];
         let query = format!("verb=GetRecord&metadataPrefix={prefix}&identifier={identifier}");
-        assert_eq!(abouts(&client.get(&query)), [about.clone()]);
+        assert_eq!(abouts(&client.get(&query)), std::slice::from_ref(about));
     }
     found
 }
