@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use jiff::Timestamp;
 use uuid::Uuid;
-use windrow::record::{Locator, Rejection, Stage, content_hash};
+use windrow::record::{Locator, Origin, Rejection, Stage, content_hash};
 use windrow::store::{
     Brings, Checkpoint, CopyBytes, Kinds, LoadBatch, LoadOutcome, LoadRecord, Membership,
     NewRecord, Quarantined, RecordChange, SourceCopy, Store, StoreError, StoredRecord,
@@ -115,6 +115,25 @@ pub fn batch(run_id: i64, second: i64, records: Vec<LoadRecord>) -> LoadBatch {
         },
         records,
         quarantined: Vec::new(),
+    }
+}
+
+/// Of a record that was harvested from a harvester.
+pub fn origin() -> Origin {
+    let earlier = Origin {
+        base_url: "http://orchard.example/oai".to_owned(),
+        identifier: "oai:orchard.example:7".to_owned(),
+        datestamp: "2001-02-03".to_owned(),
+        metadata_namespace: "urn:hay".to_owned(),
+        harvest_date: "2002-03-04T05:06:07Z".to_owned(),
+        altered: true,
+        earlier: None,
+    };
+    Origin {
+        base_url: "http://meadow.example/oai".to_owned(),
+        altered: false,
+        earlier: Some(Box::new(earlier.clone())),
+        ..earlier
     }
 }
 

@@ -1,13 +1,13 @@
 //! What every keeper promises: one suite over `&dyn Store`, run on each of them.
 
 use jiff::Timestamp;
-use windrow::record::{Datestamp, Origin, SetSpec};
+use windrow::record::{Datestamp, SetSpec};
 use windrow::store::{
     CopyBytes, Counts, Item, ItemContent, ItemQuery, RunState, ScheduleEntry, Store, StoreError,
 };
 
 use crate::store_records::{
-    at, batch, id, load, load_record, new_record, on_every_keeper, rejected, run, update,
+    at, batch, id, load, load_record, new_record, on_every_keeper, origin, rejected, run, update,
 };
 
 /// All items, read `limit` at a time.
@@ -297,24 +297,6 @@ async fn source_bytes_that_change_alone_are_kept_and_move_the_datestamp(store: &
     assert_eq!(source().await.source.unwrap().bytes, b"fifth");
     assert_eq!(store.revisions(id("7")).await.unwrap().len(), 2);
     assert!(store.record("recid", "7").await.is_ok());
-}
-
-fn origin() -> Origin {
-    let earlier = Origin {
-        base_url: "http://orchard.example/oai".to_owned(),
-        identifier: "oai:orchard.example:7".to_owned(),
-        datestamp: "2001-02-03".to_owned(),
-        metadata_namespace: "urn:hay".to_owned(),
-        harvest_date: "2002-03-04T05:06:07Z".to_owned(),
-        altered: true,
-        earlier: None,
-    };
-    Origin {
-        base_url: "http://meadow.example/oai".to_owned(),
-        altered: false,
-        earlier: Some(Box::new(earlier.clone())),
-        ..earlier
-    }
 }
 
 async fn counts_of_a_split_add_up_batch_by_batch(store: &dyn Store) {
