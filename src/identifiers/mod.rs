@@ -349,7 +349,10 @@ fn is_in_orcid_range(orcid: &str) -> bool {
 /// The value without white space around it and without the first of these prefixes it has, in any
 /// case and with or without `http(s)://` and `www.` in front.
 fn strip<'a>(value: &'a str, prefixes: &[&str]) -> &'a str {
-    let bare = value.trim();
+    let bare = match value.as_bytes() {
+        [b'!'..=b'~', .., b'!'..=b'~'] => value,
+        _ => value.trim(),
+    };
     // Most values have no prefix at all, which their first byte tells.
     let first = bare.as_bytes().first().map_or(0, u8::to_ascii_lowercase);
     let begins = |prefix: &&str| prefix.as_bytes().first() == Some(&first);
@@ -385,9 +388,12 @@ fn lower(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Without spaces and hyphens of any kind, a final x in upper case.
+/// Without spaces and hyphens of any kind, x in upper case; what holds other letters or signs, and
+/// so has no shape of digits, stays as it is.
 fn compact(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'X') {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || byte == b'X';
+    let is_part = |byte: u8| is_digit(byte) || matches!(byte, b'x' | b' ' | b'-' | 0x80..);
+    if text.bytes().all(is_digit) || !text.bytes().all(is_part) {
         return Cow::Borrowed(text);
     }
     let is_filler = |c: char| c == ' ' || c == '-' || ('\u{2010}'..='\u{2015}').contains(&c);

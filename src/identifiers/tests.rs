@@ -193,6 +193,16 @@ fn the_most_specific_scheme_is_found() {
 
 proptest::proptest! {
     #[test]
+    fn what_is_not_compacted_has_no_shape(text in "([0-9Xx -]|\u{2010}){7,19}[Xxa-]?") {
+        let kept = text.chars().filter(|c| !matches!(c, ' ' | '-' | '\u{2010}'));
+        let all: String = kept.map(|c| c.to_ascii_uppercase()).collect();
+        for length in [8, 10, 13, 16] {
+            let (found, expected) = (has_shape(&compact(&text), length), has_shape(&all, length));
+            proptest::prop_assert_eq!(found, expected, "{:?}", text);
+        }
+    }
+
+    #[test]
     fn no_text_makes_an_identifier_panic(text in "(?s).{0,40}", digits in "[0-9Xx -]{0,20}") {
         for value in [&text, &digits] {
             for (_, normalize) in SCHEMES {
