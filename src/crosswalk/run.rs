@@ -183,7 +183,7 @@ impl<'r> Run<'r> {
     }
 
     /// Writes the values of a step to their place.
-    #[inline]
+    #[inline(always)]
     pub(super) fn leaf(
         &mut self,
         step: &'r Step,
@@ -200,6 +200,7 @@ impl<'r> Run<'r> {
         kept
     }
 
+    #[inline(always)]
     fn unbound_leaf(
         &mut self,
         step: &'r Step,
@@ -209,19 +210,26 @@ impl<'r> Run<'r> {
         if step.when.is_some() && !self.holds(step, step.when.as_ref(), node)? {
             return Ok(true);
         }
-        if let Some((text, quoting)) = &step.constant {
-            let value = Written { text, quoting: *quoting, origins: Origins::None };
-            self.write(value, (step, &step.check), &mut sink.to);
-            return Ok(true);
-        }
-        if let (true, Node::Value(found)) = (step.copies, node) {
-            // The value at hand as it is, which has been through a pipe or a join.
-            if found.is_blank() {
-                return self.missing(step, node, sink);
+        // Most items: a constant, or the value at hand, which has been through a pipe or a join.
+        let value = match (&step.constant, node) {
+            (Some((text, quoting)), _) => {
+                Written { text, quoting: *quoting, origins: Origins::None }
             }
-            self.write(Written::of(found), (step, &step.check), &mut sink.to);
-            return Ok(true);
-        }
+            (None, Node::Value(found)) if step.copies && !found.is_blank() => Written::of(found),
+            _ => return self.searched_leaf(step, node, sink),
+        };
+        self.write(value, (step, &step.check), &mut sink.to);
+        Ok(true)
+    }
+
+    /// Writes the values that the selectors of a step find.
+    #[inline(never)]
+    fn searched_leaf(
+        &mut self,
+        step: &'r Step,
+        node: &Node<'r>,
+        sink: &mut Sink<'_, 'r>,
+    ) -> Outcome<bool> {
         if step.direct || self.needs_no_list(step) {
             let kept = match (step.from.as_slice(), node) {
                 // Most items of most crosswalks: subfields of the field at hand.

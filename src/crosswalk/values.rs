@@ -87,6 +87,7 @@ impl<'r> Run<'r> {
     }
 
     /// Everything that the selectors of a step find, transformed; `false` drops the object.
+    #[inline(always)]
     pub(super) fn gather(
         &mut self,
         step: &'r Step,

@@ -328,6 +328,7 @@ impl<'r> Run<'r> {
     }
 
     /// The values of a step that reads fields only, in the order of the record.
+    #[inline(always)]
     pub(in crate::crosswalk) fn values_in_order(
         &mut self,
         step: &'r Step,
@@ -342,7 +343,7 @@ impl<'r> Run<'r> {
         Ok(true)
     }
 
-    #[inline]
+    #[inline(always)]
     fn values_of_field(
         &mut self,
         step: &'r Step,
