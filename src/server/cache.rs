@@ -62,13 +62,18 @@ impl PageCache {
         self.most_bytes == 0
     }
 
+    /// Whether something is kept under this key, good or not.
+    pub fn has(&self, key: &str) -> bool {
+        locked(&self.pages).by_key.contains_key(key)
+    }
+
     /// The page that was made of the same items.
     pub fn get(&self, key: &str, fingerprint: &str) -> Option<CachedPage> {
         let pages = locked(&self.pages);
         pages.by_key.get(key).filter(|page| page.fingerprint == fingerprint).cloned()
     }
 
-    /// Keeps a page. Its fingerprint was taken before its items were read.
+    /// Keeps a page, with the fingerprint of the items that it was made of.
     pub fn put(&self, key: String, page: CachedPage) {
         let added = page.size(&key);
         if added > self.most_bytes / 4 {

@@ -41,9 +41,10 @@ pub(super) async fn list(
 ) -> Result<Records, Refusal> {
     let mut page = Page::begin(shared, verb, start, moment)?;
     let key = page.key(start);
-    let fingerprint = page.fingerprint().await?;
-    if let Some(fingerprint) = &fingerprint
-        && let Some(cached) = shared.cache.get(&key, fingerprint)
+    // What is not kept needs no fingerprint: its items tell that when they are read.
+    if shared.cache.has(&key)
+        && let Some(fingerprint) = page.fingerprint().await?
+        && let Some(cached) = shared.cache.get(&key, &fingerprint)
     {
         return Ok(page.again(cached).await?);
     }
@@ -59,7 +60,8 @@ pub(super) async fn list(
     let xml = Bytes::from(page.writer.take());
     let (records, more, after) = (page.given, page.more, page.query.after);
     // What could not be written is told of anew each time.
-    if let Some(fingerprint) = fingerprint.filter(|_| !page.is_capped && page.left_out == 0) {
+    let fingerprint = page.state.take().filter(|_| !page.is_capped && page.left_out == 0);
+    if let Some(fingerprint) = fingerprint {
         let xml = xml.clone();
         shared.cache.put(key, CachedPage { fingerprint, xml, records, more, after });
     }
@@ -118,6 +120,10 @@ struct Page {
     is_done: bool,
     /// There is more behind it.
     more: bool,
+    /// What the items of its first and only chunk amount to, where it may be kept.
+    state: Option<String>,
+    /// Chunks read so far.
+    chunks: u64,
 }
 
 impl Page {
@@ -170,6 +176,8 @@ impl Page {
             is_capped: false,
             is_done: false,
             more: false,
+            state: None,
+            chunks: 0,
         })
     }
 
@@ -197,6 +205,8 @@ impl Page {
         // One is read ahead, to know whether there is more.
         self.query.limit = wanted + 1;
         let mut items = self.shared.state.store.items(&self.query).await?;
+        self.chunks += 1;
+        self.state = self.state_of(&items);
         let mut more = items.len() > wanted as usize;
         items.truncate(wanted as usize);
         let settled = items.partition_point(|item| self.moment.holds(item.header.datestamp));
@@ -279,14 +289,20 @@ impl Page {
         Ok(())
     }
 
-    /// What the items of the page amount to, where the page is made at once and may be kept.
+    /// What the items of a page that was kept amount to now.
     async fn fingerprint(&mut self) -> Result<Option<String>, ServerError> {
-        let page_size = self.shared.state.config.page_size;
-        if self.shared.cache.is_off() || page_size > CHUNK {
-            return Ok(None);
-        }
-        self.query.limit = page_size + 1;
+        self.query.limit = self.shared.state.config.page_size + 1;
         Ok(self.shared.state.store.fingerprint(&self.query).await?)
+    }
+
+    /// The same of items that were read, where the page is made of them alone and may be kept.
+    fn state_of(&self, items: &[Item]) -> Option<String> {
+        let is_whole = self.chunks == 1 && self.shared.state.config.page_size <= CHUNK;
+        if self.shared.cache.is_off() || !is_whole || items.iter().any(|i| i.state.is_empty()) {
+            return None;
+        }
+        let lines: Vec<&str> = items.iter().map(|item| item.state.as_str()).collect();
+        Some(lines.join("\n"))
     }
 
     /// A page that was given before, with a token of now.

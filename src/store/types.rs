@@ -37,6 +37,9 @@ pub struct SourceBytes {
 pub struct Item {
     /// The header.
     pub header: ItemHeader,
+    /// Its line of [`Store::fingerprint`](super::Store::fingerprint): another when anything of the
+    /// item has changed.
+    pub state: String,
     /// Canonical JSON of the current revision; `None` when deleted or not asked for.
     pub json: Option<Vec<u8>>,
     /// The source bytes; `None` when deleted, not kept or not asked for.

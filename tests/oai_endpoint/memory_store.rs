@@ -81,6 +81,7 @@ fn item(number: u32) -> Item {
     let source = SourceBytes { format: "iso2709".to_owned(), bytes: number.to_string().into() };
     Item {
         header: ItemHeader { id, pid_value, datestamp, deleted, set_specs },
+        state: String::new(),
         json: (!deleted).then_some(json),
         source: (!deleted && number.is_multiple_of(2)).then_some(source),
         origin: None,
@@ -95,6 +96,7 @@ fn is_in(header: &ItemHeader, set_spec: &SetSpec) -> bool {
 fn cut(item: &Item, content: ItemContent) -> Item {
     Item {
         header: item.header.clone(),
+        state: String::new(),
         json: item.json.clone().filter(|_| content != ItemContent::Header),
         source: item.source.clone().filter(|_| content == ItemContent::Source),
         origin: None,

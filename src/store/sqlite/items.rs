@@ -11,7 +11,7 @@ use crate::store::{Item, ItemContent, ItemHeader, ItemQuery, Set, SourceBytes, S
 
 // Parameters of every list: ?1, ?2 the position to go on from, ?3 until, ?4 the set or null.
 macro_rules! all {
-    ($columns:expr, $join:literal, $end:literal) => {
+    ($columns:expr, $join:expr, $end:literal) => {
         concat!(
             "select ",
             $columns,
@@ -25,7 +25,7 @@ macro_rules! all {
 }
 
 macro_rules! of_set {
-    ($columns:expr, $join:literal, $end:literal) => {
+    ($columns:expr, $join:expr, $end:literal) => {
         concat!(
             "select ",
             $columns,
@@ -42,34 +42,38 @@ macro_rules! of_set {
 macro_rules! list {
     ($from:ident, $content:expr, $end:literal) => {
         match $content {
-            ItemContent::Header => {
-                $from!(
-                    "o.id, o.pid_value, o.datestamp, o.deleted, o.sets || ' ' || o.matched",
-                    "",
-                    $end
-                )
+            ItemContent::Header => $from!(concat!(header!(), header_line!()), "", $end),
+            ItemContent::Json => {
+                $from!(concat!(header!(), json_line!(), ", m.json, g.origin"), json_join!(), $end)
             }
-            ItemContent::Json => $from!(
-                "o.id, o.pid_value, o.datestamp, o.deleted, o.sets || ' ' || o.matched, m.json, \
-                 g.origin",
-                "left join records_metadata m on m.id = o.id and not o.deleted \
-                 left join windrow_origin g on g.source = o.source and not o.deleted",
-                $end
-            ),
             ItemContent::Source => $from!(
-                "o.id, o.pid_value, o.datestamp, o.deleted, o.sets || ' ' || o.matched, m.json, \
-                 g.origin, b.format, b.zstd",
-                "left join records_metadata m on m.id = o.id and not o.deleted \
-                 left join windrow_source b on b.id = o.source and not o.deleted \
-                 left join windrow_origin g on g.source = o.source and not o.deleted",
+                concat!(header!(), source_line!(), ", m.json, g.origin, b.format, b.zstd"),
+                source_join!(),
                 $end
             ),
         }
     };
 }
 
+macro_rules! header {
+    () => {
+        "o.id, o.pid_value, o.datestamp, o.deleted, o.sets || ' ' || o.matched, "
+    };
+}
+macro_rules! json_join {
+    () => {
+        "left join records_metadata m on m.id = o.id and not o.deleted \
+         left join windrow_origin g on g.source = o.source and not o.deleted"
+    };
+}
+macro_rules! source_join {
+    () => {
+        concat!(json_join!(), " left join windrow_source b on b.id = o.source and not o.deleted")
+    };
+}
+
 macro_rules! one {
-    ($columns:expr, $join:literal, $end:literal) => {
+    ($columns:expr, $join:expr, $end:literal) => {
         concat!(
             "select ",
             $columns,
@@ -81,7 +85,8 @@ macro_rules! one {
     };
 }
 
-// Everything that an item shows or is written from, as one line of text.
+// Everything that an item shows or is written from, as one line of text. Lists give it with each
+// item, fingerprints are made of it.
 macro_rules! header_line {
     () => {
         "hex(o.id) || ' ' || o.pid_value || ' ' || o.datestamp || ' ' || o.deleted || ' ' || o.sets || ' ' || o.matched"
@@ -104,21 +109,8 @@ macro_rules! fingerprint {
     ($from:ident, $content:expr, $end:literal) => {
         match $content {
             ItemContent::Header => of_lines!($from!(header_line!(), "", $end)),
-            ItemContent::Json => {
-                of_lines!($from!(
-                    json_line!(),
-                    "left join records_metadata m on m.id = o.id \
-                     left join windrow_origin g on g.source = o.source",
-                    $end
-                ))
-            }
-            ItemContent::Source => of_lines!($from!(
-                source_line!(),
-                "left join records_metadata m on m.id = o.id \
-                 left join windrow_source b on b.id = o.source \
-                 left join windrow_origin g on g.source = o.source",
-                $end
-            )),
+            ItemContent::Json => of_lines!($from!(json_line!(), json_join!(), $end)),
+            ItemContent::Source => of_lines!($from!(source_line!(), source_join!(), $end)),
         }
     };
 }
@@ -273,16 +265,16 @@ fn item(row: &SqliteRow, content: ItemContent) -> Result<Item, StoreError> {
         deleted: row.try_get(3)?,
         set_specs: set_specs(sets)?,
     };
-    let mut item = Item { header, json: None, source: None, origin: None };
+    let mut item = Item { header, state: row.try_get(5)?, json: None, source: None, origin: None };
     if content == ItemContent::Header {
         return Ok(item);
     }
-    item.json = row.try_get(5)?;
-    item.origin = row.try_get::<Option<&str>, _>(6)?.map(origin).transpose()?;
+    item.json = row.try_get(6)?;
+    item.origin = row.try_get::<Option<&str>, _>(7)?.map(origin).transpose()?;
     if content == ItemContent::Source
-        && let Some(format) = row.try_get(7)?
+        && let Some(format) = row.try_get(8)?
     {
-        item.source = Some(SourceBytes { format, bytes: decompress(row.try_get(8)?)? });
+        item.source = Some(SourceBytes { format, bytes: decompress(row.try_get(9)?)? });
     }
     Ok(item)
 }

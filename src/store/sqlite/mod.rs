@@ -107,6 +107,8 @@ pub(super) async fn open(
         .busy_timeout(Duration::from_secs(30))
         .foreign_keys(true)
         .statement_cache_capacity(200)
+        // A chunk of a page goes through without a pause of whoever reads it from the file.
+        .row_buffer_size(256)
         .disable_statement_logging();
     let writing = options
         .clone()
