@@ -4,11 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use windrow::store::{
-    Change, Draft, Extension, ItemContent, RecordChange, Refusal, Store, StoreError, StoredRecord,
-    Transaction, standard,
+    Change, Draft, Extension, ItemContent, ItemQuery, RecordChange, Refusal, Store, StoreError,
+    StoredRecord, Transaction, standard,
 };
 
-use crate::store_records::{at, id, load, load_record, membership, new_record, on_every_keeper};
+use crate::store_records::{
+    at, id, load, load_record, membership, new_record, on_every_keeper, origin,
+};
 
 /// A change to this content, or a deletion.
 pub fn change(title: Option<&str>, expected_revision: i64) -> RecordChange {
@@ -40,6 +42,7 @@ on_every_keeper! {
     an_erased_record_leaves_its_past_its_pids_and_its_header
     an_erased_record_is_not_loaded_again
     a_uuid_is_never_given_twice
+    the_states_of_items_are_the_fingerprint_of_their_list
     a_record_brings_all_its_pids_or_nothing
     a_load_brings_several_pids_and_names_both_sides_of_a_conflict
     the_outbox_holds_what_changed_in_order
@@ -355,4 +358,23 @@ async fn postgres_tells_extensions_of_single_records_and_of_loads_alike() {
     let (diary, extensions) = with_diary();
     let store = windrow::store::open_with(&database.url, extensions).await.unwrap();
     told(&*store, &diary).await;
+}
+
+async fn the_states_of_items_are_the_fingerprint_of_their_list(store: &dyn Store) {
+    let mut harvested = load_record(1, "7", Some("One"), &["a"]);
+    harvested.source.origin = Some(Box::new(origin()));
+    let others = [("8", Some("Two")), ("9", Some("Three"))];
+    let others = others.map(|(name, title)| load_record(2, name, title, &["a"]));
+    load(store, 10, [vec![harvested], others.to_vec()].concat()).await;
+    load(store, 20, vec![load_record(3, "9", None, &[])]).await;
+    for content in [ItemContent::Header, ItemContent::Json, ItemContent::Source] {
+        for set_spec in [None, Some("a".parse().unwrap())] {
+            let (after, from, until, limit) = (None, None, None, 10);
+            let query = ItemQuery { after, from, until, set_spec, limit, content };
+            let items = store.items(&query).await.unwrap();
+            assert_eq!(items.len(), 3);
+            let states: Vec<&str> = items.iter().map(|item| item.state.as_str()).collect();
+            assert_eq!(store.fingerprint(&query).await.unwrap(), Some(states.join("\n")));
+        }
+    }
 }
