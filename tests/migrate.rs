@@ -338,3 +338,74 @@ fn the_same_record_twice_is_one_when_its_revisions_follow_each_other() {
         }
     });
 }
+
+fn users() -> Value {
+    json!([
+        {"id": 1, "email": "ada@example.org", "password": "\u{9f}hash", "password_salt": "grain",
+         "note": "1", "full_name": "Lindqvist, Ada", "settings": {}, "nickname": "ada"},
+        {"id": 2, "email": "bo@example.org", "password": "", "password_salt": "bo@example.org",
+         "note": "0", "full_name": "Okafor, Bo", "settings": {}, "nickname": "id_2"},
+    ])
+}
+
+#[test]
+fn the_other_things_of_a_dump_are_kept_and_their_secrets_are_not_shown() {
+    on_every_keeper(|folder| {
+        let harbors = json!([{"id": "harbors", "id_user": 1, "title": "Harbors and quays",
+                              "description": "<p>All.</p>", "logo_ext": "0"}]);
+        let token = json!([{"id": 4, "client_id": "c", "user_id": 1, "access_token": "hush",
+                            "refresh_token": null, "token_type": "bearer"}]);
+        let comments = json!({"7": [{"comment_id": 1, "content": "Fine."}], "8": []});
+        folder.write("users_dump_0.json", users().to_string());
+        folder.write("communities_dump_0.json", harbors.to_string());
+        folder.write("tokens_dump_0.json", token.to_string());
+        folder.write("comments.json", comments.to_string());
+        folder.write("odd.json", r#"[{"metadata": {"title": "of no shape"}}]"#);
+        folder.write(
+            "records_dump_0.json",
+            dump(&[record(7, &[revision(NIGHT, 7, "Meadow", "")], &[])]),
+        );
+        folder.write("files_dump_0.json", dump(&[file(7, 11, 1, "alone.txt")]));
+        pipeline(&folder, "");
+        let report = run(&folder, 1);
+        let fates =
+            ["created", "unchanged", "skipped", "quarantined"].map(|fate| count(&report, fate));
+        // The file alone comes before its record.
+        assert_eq!(fates, [1, 0, 5, 2]);
+        for (kind, number) in [("users", 2), ("communities", 1), ("tokens", 1), ("comments", 2)] {
+            assert_eq!(parts(&report, kind), [number, number, 0, 0, 0], "{kind}");
+        }
+        let codes = "select max(code) from windrow_quarantine";
+        assert_eq!(folder.text(codes), "no_record");
+        assert_eq!(
+            folder.text("select name from oaiserver_set where spec = 'user-harbors'"),
+            "Harbors and quays"
+        );
+        let exported = |options: &[&str]| {
+            let output = folder.windrow(&["things", "export"]).args(options).output().unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let all = exported(&[]);
+        assert_eq!(all.lines().count(), 6);
+        for secret in ["hush", "hash", "grain"] {
+            assert!(!all.contains(secret), "{all}");
+        }
+        let tokens = exported(&["--kind", "tokens", "--secrets"]);
+        let tokens: Value = serde_json::from_str(&tokens).unwrap();
+        assert_eq!(tokens["json"], token[0]);
+        let listed = folder.windrow(&["things", "list", "--kind", "users"]).output().unwrap();
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        assert!(
+            listed.starts_with("users\t1:ada@example.org\tmoved\tusers_dump_0.json #1"),
+            "{listed}"
+        );
+        // Again, with one of them changed.
+        let mut users = users();
+        users[1]["full_name"] = "Okafor-Holm, Bo".into();
+        folder.write("users_dump_0.json", users.to_string());
+        let report = run(&folder, 1);
+        assert_eq!(parts(&report, "users"), [2, 1, 1, 0, 0]);
+        assert_eq!(parts(&report, "comments"), [2, 0, 2, 0, 0]);
+        assert_eq!((count(&report, "unchanged"), count(&report, "quarantined")), (2, 1));
+    });
+}

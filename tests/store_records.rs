@@ -94,6 +94,7 @@ pub fn load_record(number: u64, name: &str, title: Option<&str>, sets: &[&str]) 
         raw: None,
         brings: Brings::Revision,
         merged_into: None,
+        things: Vec::new(),
     }
 }
 

@@ -17,6 +17,7 @@ mod runs;
 mod schedule;
 mod serve;
 mod show;
+mod things;
 mod validate;
 
 use std::io::Write;
@@ -64,6 +65,8 @@ enum Verb {
     Records(records::Arguments),
     /// Get, make and change persistent identifiers
     Pids(pids::Arguments),
+    /// List and export what dumps had beside records: users, communities and the like
+    Things(things::Arguments),
 }
 
 /// How a command ended when it did not fail.
@@ -176,6 +179,7 @@ impl Cli {
             Verb::Runs(arguments) => runs::run(arguments),
             Verb::Records(arguments) => records::run(arguments),
             Verb::Pids(arguments) => pids::run(arguments),
+            Verb::Things(arguments) => things::run(arguments),
         }
     }
 }

@@ -7,9 +7,11 @@ pub mod access;
 mod cut;
 mod dump;
 pub mod firerole;
+mod things;
 
 pub use cut::InvenioFraming;
 pub use dump::{Collections, Dump, File, Revision};
+pub use things::{SECRETS, ThingName, comments, is_file, redact, thing_name};
 
 use super::json::read_as;
 use super::text::without_mark;

@@ -306,6 +306,9 @@ fn would_load(records: &[LoadRecord]) -> Kinds {
         if record.merged_into.is_some() {
             kinds.of(REDIRECTS).loaded += 1;
         }
+        for thing in &record.things {
+            kinds.of(&thing.kind).loaded += 1;
+        }
         if record.brings == Brings::Number {
             kinds.of(RESERVED).loaded += 1;
         }

@@ -220,6 +220,7 @@ impl<'d> Bench<'d> {
             raw: None,
             brings: Brings::Revision,
             merged_into: None,
+            things: Vec::new(),
         })
     }
 
@@ -301,6 +302,7 @@ impl<'d> Bench<'d> {
             raw: None,
             brings: Brings::Revision,
             merged_into: None,
+            things: Vec::new(),
         })
     }
 

@@ -38,7 +38,7 @@ pub use types::{
     Brings, Checkpoint, CopyBytes, Counts, EarlierRevision, Item, ItemContent, ItemHeader,
     ItemQuery, LoadBatch, LoadOutcome, LoadRecord, Membership, NewRecord, OutboxRow,
     QuarantineEntry, Quarantined, RecordChange, Redirect, Run, RunState, RunSummary, ScheduleEntry,
-    Set, SourceBytes, SourceCopy, SplitState, StoredRecord, ZSTD_LEVEL,
+    Set, SourceBytes, SourceCopy, SplitState, StoredRecord, StoredThing, Thing, ZSTD_LEVEL,
 };
 
 use crate::record::{Datestamp, Pid, PidChange, PidError, PidName};
@@ -400,6 +400,15 @@ pub trait Store: Send + Sync {
 
     /// Notes that a redirect is made.
     async fn close_redirect(&self, source_name: &str, from: &str) -> Result<(), StoreError>;
+
+    /// Things of all sources that are no records, by source, kind and key; of one kind or of all,
+    /// behind `after` (source, kind and key).
+    async fn things(
+        &self,
+        kind: Option<&str>,
+        after: (&str, &str, &str),
+        limit: u32,
+    ) -> Result<Vec<StoredThing>, StoreError>;
 
     // --- what an index reads ---------------------------------------------------------------
 

@@ -16,7 +16,7 @@ use super::lookup::{LedgerEntry, Lookup, PidOwner, fingerprint};
 use super::single::floor;
 use super::{
     Brings, Counts, EarlierRevision, FILES, Kinds, LoadRecord, Membership, NewRecord, Quarantined,
-    REDIRECTS, RESERVED, REVISIONS, Redirect,
+    REDIRECTS, RESERVED, REVISIONS, Redirect, Thing,
 };
 use crate::record::{ContentHash, Datestamp, PidName, Rejection, Stage};
 
@@ -46,6 +46,8 @@ pub(super) struct Plan {
     pub(super) rejected: Vec<Quarantined>,
     /// Values of recids that are kept for nobody.
     pub(super) reserved: Vec<String>,
+    /// Things that are no records.
+    pub(super) things: Vec<Thing>,
     /// Recids that are to lead to others.
     pub(super) redirects: Vec<Redirect>,
     /// Parts of records that are refused.
@@ -111,6 +113,10 @@ impl Planner<'_> {
             Brings::Revision => {}
             Brings::Files => return self.take_files(record),
             Brings::Number => return self.reserve(&record.record.pid_value),
+            Brings::Things => {
+                self.plan.counts.skipped += 1;
+                return self.plan.things.append(&mut record.things);
+            }
         }
         // Once loaded, a source id stays with its record, whatever the pipeline calls it later.
         let id = self.lookup.id_of(&record);
@@ -449,6 +455,9 @@ pub(super) fn count_with_record(kinds: &mut Kinds, record: &LoadRecord) {
     }
     if record.merged_into.is_some() {
         kinds.of(REDIRECTS).quarantined += 1;
+    }
+    for thing in &record.things {
+        kinds.of(&thing.kind).quarantined += 1;
     }
 }
 

@@ -228,6 +228,8 @@ pub struct LoadRecord {
     pub brings: Brings,
     /// The value of the recid of the record that stands in its place, when it was merged.
     pub merged_into: Option<String>,
+    /// The things that come in its place.
+    pub things: Vec<Thing>,
 }
 
 impl LoadRecord {
@@ -247,6 +249,40 @@ pub enum Brings {
     Files,
     /// Its number alone, which nobody else may get.
     Number,
+    /// No record: other things that the source has.
+    Things,
+}
+
+/// Something that a source has beside records, kept as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thing {
+    /// What it is: `users`, `communities`, …
+    pub kind: String,
+    /// Unique among those of its kind in its source.
+    pub key: String,
+    /// SHA-256 of its bytes.
+    pub hash: ContentHash,
+    /// Its bytes, JSON, one zstd frame.
+    pub zstd: Vec<u8>,
+    /// Its place, as [`crate::record::Locator`] prints it.
+    pub locator: String,
+    /// The OAI set that it stands for, with its description.
+    pub set: Option<(Membership, String)>,
+}
+
+/// A thing as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredThing {
+    /// The pipeline's source name.
+    pub source_name: String,
+    /// What it is.
+    pub kind: String,
+    /// Unique among those of its kind in its source.
+    pub key: String,
+    /// Its place, as [`crate::record::Locator`] prints it.
+    pub locator: String,
+    /// Its bytes, JSON, uncompressed.
+    pub json: Vec<u8>,
 }
 
 /// A recid that leads to another one, once that is there.

@@ -9,7 +9,7 @@ use windrow::record::{Datestamp, Pid, PidChange, PidName, SetSpec};
 use windrow::store::{
     Followed, Item, ItemContent, ItemHeader, ItemQuery, LoadBatch, LoadOutcome, NewRecord,
     OutboxRow, QuarantineEntry, RecordChange, Redirect, Run, RunState, RunSummary, ScheduleEntry,
-    Set, SourceBytes, SplitState, Store, StoreError, StoredRecord,
+    Set, SourceBytes, SplitState, Store, StoreError, StoredRecord, StoredThing,
 };
 
 /// Second 0 of the items' datestamps: 2020-01-01T00:00:00Z.
@@ -157,6 +157,14 @@ impl Store for MemoryStore {
         read_only()
     }
     async fn close_redirect(&self, _: &str, _: &str) -> Result<(), StoreError> {
+        read_only()
+    }
+    async fn things(
+        &self,
+        _: Option<&str>,
+        _: (&str, &str, &str),
+        _: u32,
+    ) -> Result<Vec<StoredThing>, StoreError> {
         read_only()
     }
     async fn create(&self, _: &NewRecord, _: Timestamp) -> Result<StoredRecord, StoreError> {

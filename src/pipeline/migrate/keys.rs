@@ -9,8 +9,18 @@ use crate::store::Redirect;
 use crate::yaml::{Checker, Fields};
 
 /// The keys of such a source.
-pub(in crate::pipeline) const KEYS: &[&str] =
-    &["type", "name", "paths", "policy", "revisions", "timezone", "deleted", "merged", "redirects"];
+pub(in crate::pipeline) const KEYS: &[&str] = &[
+    "type",
+    "name",
+    "paths",
+    "policy",
+    "revisions",
+    "timezone",
+    "deleted",
+    "merged",
+    "redirects",
+    "community_sets",
+];
 
 /// Which revisions of a record are loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +42,8 @@ pub struct Migration {
     pub deleted: Vec<Mark>,
     /// `merged`: where a deleted record names the one that stands in its place.
     pub merged: Vec<Mark>,
+    /// `community_sets`: the setSpec of a community, with `{id}` for its name.
+    pub community_sets: String,
     /// `redirects`: recids that lead to others, from a file.
     pub redirects: Vec<Redirect>,
 }
@@ -98,8 +110,20 @@ pub(in crate::pipeline) fn read(
         zone,
         deleted: marks(check, fields, "deleted", &["980$c=DELETED", "980$a=DELETED"]),
         merged: marks(check, fields, "merged", &["970$d"]),
+        community_sets: community_sets(check, fields),
         redirects: redirects(check, fields, folder),
     }
+}
+
+fn community_sets(check: &mut Checker, fields: Fields<'_>) -> String {
+    let usual = || "user-{id}".to_owned();
+    let Some(node) = fields.get("community_sets") else { return usual() };
+    let text = check.text(node, "community_sets").unwrap_or_else(usual);
+    if !text.contains("{id}") {
+        let expected = "expected a setSpec with {id} in it";
+        check.error("E0103", node.span, format!("community_sets is `{text}`, {expected}"));
+    }
+    text
 }
 
 fn marks(check: &mut Checker, fields: Fields<'_>, key: &str, usual: &[&str]) -> Vec<Mark> {

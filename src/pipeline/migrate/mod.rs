@@ -3,15 +3,18 @@
 mod files;
 mod keys;
 mod revisions;
+mod things;
 mod times;
 
 pub(super) use keys::{KEYS, read};
 pub use keys::{Mark, Migration, Revisions};
 
 use super::worker::{Bench, Stop, Worked, record_uuid, rejected};
-use crate::formats::SourceRecord;
-use crate::formats::invenio_v1::Dump;
+use serde_json::Value;
+
+use crate::formats::invenio_v1::{Dump, is_file};
 use crate::formats::marc21::marcxml;
+use crate::formats::{Policy, SourceRecord, json_lines};
 use crate::record::{ContentHash, Locator, RawRecord, Stage, Warning, content_hash};
 use crate::store::{
     Brings, FILES, LoadRecord, NewRecord, Quarantined, REDIRECTS, RESERVED, REVISIONS,
@@ -46,17 +49,32 @@ pub(super) fn record(
         return Err(rejected(Stage::Decode, None, damage.code, &damage.message, locator));
     }
     let mut decoded = SourceRecord::default();
-    if let Err(error) = bench.format.read(bytes, &bench.definition.reading, &mut decoded, warnings)
-    {
+    let reading = &bench.definition.reading;
+    if let Err(error) = json_lines::FORMAT.read(bytes, reading, &mut decoded, warnings) {
         locator.control_number = error.control_number;
         return Err(rejected(Stage::Decode, None, error.code, error.message, locator));
     }
-    let SourceRecord::Json(value) = &decoded else {
+    let SourceRecord::Json(mut value) = decoded else {
         return Err(Stop::Failed(format!("{locator}: a dump of Invenio v1 is not read as JSON")));
     };
-    // It was checked when it was read, and what is odd about it was told then.
-    let dump = Dump::read(value, &mut Vec::new())
-        .map_err(|error| rejected(Stage::Decode, None, error.code, error.message, locator))?;
+    if is_file(&value) {
+        // Dumped without its record, which stays as it is.
+        let recid = value.get("recid").cloned().unwrap_or_default();
+        value = serde_json::json!({ "recid": recid, "record": [], "files": [value] });
+    }
+    if value.get("recid").is_none() {
+        return other(bench, &value, bytes, locator, worked, warnings);
+    }
+    let before = warnings.len();
+    let dump = Dump::read(&value, warnings).map_err(|error| {
+        locator.control_number.clone_from(&error.control_number);
+        rejected(Stage::Decode, None, error.code, error.message, locator)
+    })?;
+    if reading.policy == Policy::Strict
+        && let Some(first) = warnings.get(before)
+    {
+        return Err(rejected(Stage::Decode, None, first.code, &first.message, locator));
+    }
     locator.control_number = Some(dump.recid.to_string());
     let mut parts = Parts {
         revisions: dump.revisions.len() as u64,
@@ -88,6 +106,30 @@ pub(super) fn record(
         counts.quarantined += if is_held { parts.files } else { parts.held_files };
     }
     made.map(|record| LoadRecord { held: parts.held, ..record })
+}
+
+/// What is no record: things that are kept, or what is in no known shape.
+fn other(
+    bench: &mut Bench<'_>,
+    value: &Value,
+    bytes: &[u8],
+    locator: &Locator,
+    worked: &mut Worked,
+    warnings: &mut Vec<Warning>,
+) -> Result<LoadRecord, Stop> {
+    let Some(record) = things::load(bench, value, bytes, locator, warnings)? else {
+        let keys = value.as_object().map(|object| object.keys().take(8).cloned().collect());
+        let keys: Vec<String> = keys.unwrap_or_default();
+        let message = format!(
+            "neither a record nor another thing of a dump, its keys are: {}",
+            keys.join(", ")
+        );
+        return Err(rejected(Stage::Decode, None, "invenio_v1.unknown_shape", message, locator));
+    };
+    for thing in &record.things {
+        worked.kinds.of(&thing.kind).read += 1;
+    }
+    Ok(record)
 }
 
 fn load_record(
@@ -133,6 +175,7 @@ fn with_revisions(
         stamps: history.stamps,
         history: Some(history.earlier),
         merged_into: history.merged_into,
+        things: Vec::new(),
         brings: Brings::Revision,
         source_id: String::new(),
         record: history.record,
@@ -159,6 +202,7 @@ fn bare(
         stamps: None,
         history: None,
         merged_into: None,
+        things: Vec::new(),
         brings: if dump.files.is_empty() { Brings::Number } else { Brings::Files },
         source_id: String::new(),
         record: NewRecord { id, pid_value, pids, memberships, json: None },

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::patience::Patience;
 use super::sets::SetNumbers;
-use super::{PostgresStore, lookup, projection, redirects, settling, write};
+use super::{PostgresStore, lookup, projection, redirects, settling, things, write};
 use crate::record::{Locator, PidName, Rejection, Stage};
 use crate::store::change::Change;
 use crate::store::columns::{kinds_text, part, signed};
@@ -163,6 +163,7 @@ async fn attempt(
     redirects::reserve(&mut transaction, &plan.reserved, now).await?;
     let noted = redirects::note(&mut transaction, &batch.source_name, &plan.redirects).await?;
     count_redirects(&mut plan, noted);
+    things::keep(&mut transaction, &batch.source_name, &plan.things, now, &mut plan.kinds).await?;
     let sets = write_behind(&mut transaction, store, &mut plan, now).await?;
     let attempt = store.attempt_of(batch.run_id);
     let checkpoint = (&batch.checkpoint, commit.token, attempt);

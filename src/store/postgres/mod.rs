@@ -11,6 +11,7 @@ mod patience;
 mod schema;
 mod running;
 mod sets;
+mod things;
 mod lookup;
 mod write;
 mod settling;
@@ -37,7 +38,7 @@ use uuid::Uuid;
 use super::{
     Followed, Item, ItemContent, ItemQuery, LoadBatch, LoadOutcome, Missing, NO_STORE, NewRecord,
     OutboxRow, QuarantineEntry, RecordChange, Redirect, Run, RunState, RunSummary, ScheduleEntry,
-    Set, SplitState, Store, StoreError, StoredRecord, without_secrets,
+    Set, SplitState, Store, StoreError, StoredRecord, StoredThing, without_secrets,
 };
 use crate::record::{Datestamp, Pid, PidChange, PidName};
 use crate::store::extension::Extensions;
@@ -340,6 +341,16 @@ impl Store for PostgresStore {
             let mut writer = self.writers.acquire().await?;
             redirects::close(&mut writer, source_name, from).await
         })
+    }
+
+    async fn things(
+        &self,
+        kind: Option<&str>,
+        after: (&str, &str, &str),
+        limit: u32,
+    ) -> Result<Vec<StoredThing>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        things::list(&mut reader, kind, after, limit).await
     }
 
     async fn create(&self, record: &NewRecord, now: Timestamp) -> Result<StoredRecord, StoreError> {

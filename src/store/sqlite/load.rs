@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Arguments, Connection, query, query_scalar};
 
 use super::sql::{Insert, Text, json_array, timestamp_text};
-use super::{Knowledge, Writer, lookup, projection, redirects, settling, write};
+use super::{Knowledge, Writer, lookup, projection, redirects, settling, things, write};
 use crate::store::change::Change;
 use crate::store::columns::{kinds_text, part, signed};
 use crate::store::extension::{self, Transaction};
@@ -53,6 +53,7 @@ pub(super) async fn load(writer: &mut Writer, batch: LoadBatch) -> Result<LoadOu
     redirects::reserve(&mut transaction, &plan.reserved, now).await?;
     let noted = redirects::note(&mut transaction, &source_name, &plan.redirects).await?;
     count_redirects(&mut plan, noted);
+    things::keep(&mut transaction, &source_name, &plan.things, now, &mut plan.kinds).await?;
     let by_store = plan.rejected.iter().chain(&plan.refused);
     let rejections: Vec<_> = by_store.map(|rejected| rejected.rejection.clone()).collect();
     let mut counts = plan.counts;

@@ -7,6 +7,7 @@
 mod schema;
 mod sql;
 mod sets;
+mod things;
 mod lookup;
 mod write;
 mod projection;
@@ -40,7 +41,7 @@ use uuid::Uuid;
 use super::{
     Followed, Item, ItemContent, ItemQuery, LoadBatch, LoadOutcome, NewRecord, OutboxRow,
     QuarantineEntry, RecordChange, Redirect, Run, RunState, RunSummary, ScheduleEntry, Set,
-    SplitState, Store, StoreError, StoredRecord,
+    SplitState, Store, StoreError, StoredRecord, StoredThing,
 };
 use crate::record::{Datestamp, Pid, PidChange, PidName};
 use crate::store::extension::Extensions;
@@ -251,6 +252,16 @@ impl Store for SqliteStore {
     async fn close_redirect(&self, source_name: &str, from: &str) -> Result<(), StoreError> {
         let mut writer = self.writer.lock().await;
         redirects::close(&mut writer.connection, source_name, from).await
+    }
+
+    async fn things(
+        &self,
+        kind: Option<&str>,
+        after: (&str, &str, &str),
+        limit: u32,
+    ) -> Result<Vec<StoredThing>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        things::list(&mut reader, kind, after, limit).await
     }
 
     async fn create(&self, record: &NewRecord, now: Timestamp) -> Result<StoredRecord, StoreError> {
