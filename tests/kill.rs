@@ -17,7 +17,7 @@ use crate::support::{
 const ROUNDS: u64 = 24;
 
 /// What may differ from an undisturbed run, since it describes the attempt and not the records.
-const OF_THE_ATTEMPT: &[&str] = &[
+pub const OF_THE_ATTEMPT: &[&str] = &[
     // How often the run was started.
     "windrow_run.attempt",
     // Compared apart, without the two below.

@@ -33,8 +33,12 @@ const STATE: &[(&str, &str)] = &[
     ),
     (
         "pids",
-        "select format('%s:%s %s %s %s %s %s', pid_type, pid_value, status, object_type, \
-         object_uuid, created, updated) from pidstore_pid order by pid_type, pid_value",
+        // A redirect has a random UUID; where it leads is told.
+        "select format('%s:%s %s %s %s %s %s', p.pid_type, p.pid_value, p.status, p.object_type, \
+         case p.status when 'M' then t.pid_value else p.object_uuid::text end, p.created, \
+         p.updated) from pidstore_pid p \
+         left join pidstore_redirect r on p.status = 'M' and r.id = p.object_uuid \
+         left join pidstore_pid t on t.id = r.pid_id order by p.pid_type, p.pid_value",
     ),
     ("recids", "select recid::text from pidstore_recid order by recid"),
     ("ledger", "select l::text from windrow_ledger l order by source_name, source_id"),
@@ -56,17 +60,27 @@ const STATE: &[(&str, &str)] = &[
     ("sets", "select format('%s %s', spec, name) from oaiserver_set order by spec"),
     (
         "quarantine",
-        "select format('%s %s %s %s %s %s', file, number, stage, code, message, zstd) \
-         from windrow_quarantine order by file, number",
+        "select format('%s %s %s %s %s %s %s', file, number, part, stage, code, message, zstd) \
+         from windrow_quarantine order by file, number, part",
+    ),
+    (
+        "things",
+        "select format('%s %s %s %s', kind, key, hash, locator) from windrow_thing \
+         order by kind, key",
+    ),
+    (
+        "redirects",
+        "select format('%s %s %s', pid_value, target, done) from windrow_redirect \
+         order by pid_value",
     ),
     (
         "splits",
-        "select format('%s %s %s %s %s %s', split, lane, records, done, read, account) \
+        "select format('%s %s %s %s %s %s %s', split, lane, records, done, read, account, kinds) \
          from windrow_split order by split, lane",
     ),
 ];
 
-fn state(database: &Database) -> BTreeMap<String, Vec<String>> {
+pub fn state(database: &Database) -> BTreeMap<String, Vec<String>> {
     STATE.iter().map(|(name, sql)| ((*name).to_owned(), database.texts(sql))).collect()
 }
 

@@ -33,6 +33,8 @@ mod kill_postgres;
 mod marc8;
 mod marc_family;
 mod migrate;
+mod migrate_kill;
+mod migrate_pipelines;
 mod oai_conformance;
 mod oai_endpoint;
 mod oai_histories;

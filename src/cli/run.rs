@@ -17,6 +17,9 @@ use crate::store::{StoreError, without_secrets};
 pub struct Arguments {
     /// The pipeline's file
     pipeline: PathBuf,
+    /// Files and globs to load in place of the pipeline's `source.paths`
+    #[arg(value_name = "FILE")]
+    files: Vec<String>,
     #[command(flatten)]
     store: StoreArguments,
     /// Read, map and check, but write nothing
@@ -38,7 +41,8 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let clock = clock()?;
-    let definition = Definition::load(&arguments.pipeline).map_err(configuration)?;
+    let definition = Definition::load_for(&arguments.pipeline, &arguments.files);
+    let definition = definition.map_err(configuration)?;
     let taken = runtime()?.block_on(async {
         let order = Order {
             store: match arguments.dry_run {

@@ -114,6 +114,12 @@ pub enum DefinitionError {
         /// Why not.
         reason: ValidateError,
     },
+    /// The files that were given in place of the source's cannot be found.
+    #[error("{0}")]
+    Files(SourceError),
+    /// Files were given to a pipeline that harvests.
+    #[error("the pipeline harvests, and reads no other files")]
+    Harvested,
     /// The source's files cannot be found.
     #[error("{file}:{line}: {reason}")]
     Source {
@@ -172,6 +178,14 @@ impl Definition {
     /// # Errors
     /// [`DefinitionError`], with every mistake of one file at once.
     pub fn load(path: &Path) -> Result<Definition, DefinitionError> {
+        Definition::load_for(path, &[])
+    }
+
+    /// The same, with these files and globs in place of `source.paths`, if there are any.
+    ///
+    /// # Errors
+    /// As [`Definition::load`]; [`DefinitionError::Files`].
+    pub fn load_for(path: &Path, files: &[String]) -> Result<Definition, DefinitionError> {
         let text = std::fs::read_to_string(path)
             .map_err(|reason| DefinitionError::Read { path: path.to_owned(), reason })?;
         let name = path.display().to_string();
@@ -201,9 +215,13 @@ impl Definition {
             let file = name.clone();
             DefinitionError::Schema { file, line, reason }
         })?;
-        let files =
+        let found =
             match written.harvest {
+                Some(_) if !files.is_empty() => return Err(DefinitionError::Harvested),
                 Some(_) => Vec::new(),
+                None if !files.is_empty() => {
+                    expand(files, Path::new("")).map_err(DefinitionError::Files)?
+                }
                 None => expand(&written.paths, folder).map_err(|reason| {
                     DefinitionError::Source { file: name, line: written.paths_line, reason }
                 })?,
@@ -211,8 +229,13 @@ impl Definition {
         // Relative to the pipeline, wherever the command was called: checkpoints and quarantine
         // know a file by this name.
         let name = |file: &Path| short_name(file.strip_prefix(folder).unwrap_or(file));
-        let files = files.into_iter().map(|file| (file.clone(), name(&file))).collect();
+        let given = if files.is_empty() { Vec::new() } else { found.clone() };
+        let files = found.into_iter().map(|file| (file.clone(), name(&file))).collect();
         let mut hashed = source.text.clone().into_bytes();
+        // A run of other files is another run.
+        for file in given {
+            hashed.extend_from_slice(format!("{}\n", file.display()).as_bytes());
+        }
         hashed.extend_from_slice(&crosswalk.hash());
         for redirect in written.migration.iter().flat_map(|migration| &migration.redirects) {
             hashed.extend_from_slice(format!("{} {}\n", redirect.from, redirect.to).as_bytes());

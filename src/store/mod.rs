@@ -4,6 +4,7 @@
 //! Invenio has no table for lives in tables named `windrow_*`.
 
 mod types;
+mod parts;
 mod kinds;
 mod extension;
 mod claims;
@@ -33,12 +34,13 @@ pub use change::{Change, RecordState, Revision, SourceChange};
 pub use extension::{Draft, Event, Extension, Refusal, Transaction, standard};
 pub use follow::Followed;
 pub use kinds::{FILES, KindCounts, Kinds, REDIRECTS, RESERVED, REVISIONS};
+pub use parts::{Brings, EarlierRevision, Redirect, StoredThing, Thing};
 pub use redirects::make_redirects;
 pub use types::{
-    Brings, Checkpoint, CopyBytes, Counts, EarlierRevision, Item, ItemContent, ItemHeader,
-    ItemQuery, LoadBatch, LoadOutcome, LoadRecord, Membership, NewRecord, OutboxRow,
-    QuarantineEntry, Quarantined, RecordChange, Redirect, Run, RunState, RunSummary, ScheduleEntry,
-    Set, SourceBytes, SourceCopy, SplitState, StoredRecord, StoredThing, Thing, ZSTD_LEVEL,
+    Checkpoint, CopyBytes, Counts, Item, ItemContent, ItemHeader, ItemQuery, LoadBatch,
+    LoadOutcome, LoadRecord, Membership, NewRecord, OutboxRow, QuarantineEntry, Quarantined,
+    RecordChange, Run, RunState, RunSummary, ScheduleEntry, Set, SourceBytes, SourceCopy,
+    SplitState, StoredRecord, ZSTD_LEVEL,
 };
 
 use crate::record::{Datestamp, Pid, PidChange, PidError, PidName};
