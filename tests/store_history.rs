@@ -2,8 +2,8 @@
 
 use windrow::record::{Datestamp, PidName, PidStatus, PidTarget, content_hash};
 use windrow::store::{
-    Brings, EarlierRevision, ItemContent, LoadOutcome, LoadRecord, QuarantineEntry, REDIRECTS,
-    RESERVED, REVISIONS, Redirect, Store, make_redirects,
+    Brings, EarlierRevision, ItemContent, LoadOutcome, LoadRecord, QuarantineEntry,
+    QuarantineQuery, REDIRECTS, RESERVED, REVISIONS, Redirect, Store, make_redirects,
 };
 
 use crate::store_records::{
@@ -125,7 +125,7 @@ async fn a_part_of_a_record_is_held_by_itself(store: &dyn Store) {
     record.held = vec![part(1, "revision 1"), part(1, "revision 2")];
     let outcome = load(store, 1000, vec![record]).await;
     assert_eq!((outcome.counts.read, outcome.counts.created), (1, 1));
-    let entries = store.quarantine(None, 10).await.unwrap();
+    let entries = store.quarantine(&QuarantineQuery::first(10)).await.unwrap();
     assert_eq!(entries[1].locator, "dump.mrc #1 (byte 100), revision 2");
     let number = entries[1].id;
     assert_eq!(parts(entries), [Some("revision 1".to_owned()), Some("revision 2".to_owned())]);
@@ -133,16 +133,16 @@ async fn a_part_of_a_record_is_held_by_itself(store: &dyn Store) {
     let mut record = load_record(1, "7", Some("One"), &[]);
     record.held = vec![part(1, "revision 2")];
     load(store, 2000, vec![record]).await;
-    let entries = store.quarantine(None, 10).await.unwrap();
+    let entries = store.quarantine(&QuarantineQuery::first(10)).await.unwrap();
     assert_eq!((entries.len(), entries[0].id), (1, number));
     // All of the record is held: its parts are no matter of their own.
     let run_id = run(store).await;
     let mut whole = batch(run_id, 3000, Vec::new());
     whole.quarantined = vec![rejected(1, "torn")];
     store.load(whole).await.unwrap();
-    assert_eq!(parts(store.quarantine(None, 10).await.unwrap()), [None]);
+    assert_eq!(parts(store.quarantine(&QuarantineQuery::first(10)).await.unwrap()), [None]);
     load(store, 4000, vec![load_record(1, "7", Some("One"), &[])]).await;
-    assert!(store.quarantine(None, 10).await.unwrap().is_empty());
+    assert!(store.quarantine(&QuarantineQuery::first(10)).await.unwrap().is_empty());
 }
 
 fn bare(number: u64, name: &str, brings: Brings) -> LoadRecord {

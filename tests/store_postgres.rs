@@ -7,7 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use windrow::store::{ItemContent, Store, StoreError};
+use windrow::store::{ItemContent, QuarantineQuery, Store, StoreError};
 
 use crate::private_postgres::{Database, database};
 use crate::store_records::{at, batch, id, load, load_record, new_record, run, update};
@@ -155,7 +155,7 @@ async fn what_postgresql_cannot_hold_goes_to_quarantine_and_the_others_go_on() {
     assert_eq!((outcome.counts.created, outcome.counts.quarantined), (2, 4));
     let codes: Vec<_> = outcome.rejections.iter().map(|rejection| &*rejection.code).collect();
     assert_eq!(codes, ["nul", "nul", "refused", "source_id_too_long"]);
-    let entries = store.quarantine(None, 10).await.unwrap();
+    let entries = store.quarantine(&QuarantineQuery::first(10)).await.unwrap();
     assert_eq!(entries.len(), 4);
     assert_eq!(entries[0].bytes, br#"raw 2 Some("x")"#);
     // Single records are refused, with the reason.
@@ -169,7 +169,7 @@ async fn what_postgresql_cannot_hold_goes_to_quarantine_and_the_others_go_on() {
     let mut torn = batch(run(&*store).await, 10, Vec::new());
     torn.quarantined = vec![held];
     store.load(torn).await.unwrap();
-    let entries = store.quarantine(None, 10).await.unwrap();
+    let entries = store.quarantine(&QuarantineQuery::first(10)).await.unwrap();
     assert_eq!(entries[4].message, "a\u{FFFD}b");
 }
 

@@ -90,6 +90,7 @@ pub fn load_record(number: u64, name: &str, title: Option<&str>, sets: &[&str]) 
         stamps: None,
         history: None,
         files: Vec::new(),
+        access: Vec::new(),
         held: Vec::new(),
         raw: None,
         brings: Brings::Revision,
@@ -104,6 +105,7 @@ pub fn batch(run_id: i64, second: i64, records: Vec<LoadRecord>) -> LoadBatch {
         source_name: "catalog".to_owned(),
         now: at(second),
         keep_source: true,
+        format: Some("marc21"),
         checkpoint: Checkpoint {
             split: "dump.mrc".to_owned(),
             lane: 0,

@@ -192,6 +192,9 @@ async fn what_an_earlier_windrow_has_listed_is_never_dated_back() {
             "drop table windrow_schedule; drop table windrow_origin; \
              alter table windrow_split drop column kinds; \
              drop table windrow_redirect; drop table windrow_thing; \
+             drop table windrow_access; \
+             alter table windrow_quarantine drop column format; \
+             alter table windrow_quarantine drop column byte; \
              alter table windrow_oai drop column version; \
              alter table windrow_oai drop column matched; \
              alter table windrow_ledger drop column source; \
@@ -216,7 +219,7 @@ async fn a_store_of_a_newer_windrow_is_refused() {
         .execute("update windrow_setting set value = 99 where name = 'schema_version'", [])
         .unwrap();
     let refused = windrow::store::open(&folder.url()).await;
-    assert!(matches!(refused.err(), Some(StoreError::NewerSchema { found: 99, known: 8 })));
+    assert!(matches!(refused.err(), Some(StoreError::NewerSchema { found: 99, known: 9 })));
 }
 
 #[tokio::test]

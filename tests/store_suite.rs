@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use windrow::record::{Datestamp, SetSpec};
 use windrow::store::{
-    CopyBytes, Counts, Item, ItemContent, ItemQuery, RunState, ScheduleEntry, Store, StoreError,
+    CopyBytes, Counts, Item, ItemContent, ItemQuery, QuarantineQuery, RunState, ScheduleEntry,
+    Store, StoreError,
 };
 
 use crate::store_records::{
@@ -33,6 +34,10 @@ fn everything() -> ItemQuery {
     }
 }
 
+fn of_source(name: &str) -> QuarantineQuery {
+    QuarantineQuery { source_name: Some(name.to_owned()), ..QuarantineQuery::first(10) }
+}
+
 fn of_set(spec: &str) -> ItemQuery {
     ItemQuery { set_spec: Some(spec.parse().unwrap()), ..everything() }
 }
@@ -54,7 +59,6 @@ on_every_keeper! {
     a_source_deletes_and_brings_back
     dates_of_the_source_are_kept
     a_record_whose_pid_is_taken_goes_to_quarantine_and_the_others_go_on
-    what_was_quarantined_is_updated_in_place_and_released_when_it_gets_through
     a_change_of_sets_alone_is_a_change
     source_bytes_that_change_alone_are_kept_and_move_the_datestamp
     counts_of_a_split_add_up_batch_by_batch
@@ -216,31 +220,11 @@ async fn a_record_whose_pid_is_taken_goes_to_quarantine_and_the_others_go_on(sto
     let outcome = load(store, 10, records).await;
     assert_eq!((outcome.counts.created, outcome.counts.quarantined), (2, 2));
     assert_eq!(outcome.rejections[0].code, "pid_taken");
-    let entries = store.quarantine(Some("catalog"), 10).await.unwrap();
+    let entries = store.quarantine(&of_source("catalog")).await.unwrap();
     assert_eq!(entries.len(), 1, "one place in the source, one row");
     assert_eq!((entries[0].stage.as_str(), entries[0].code.as_str()), ("load", "pid_taken"));
     assert_eq!(entries[0].bytes, br#"raw 8 Some("Two")"#);
     assert_eq!(store.record("recid", "7").await.unwrap().id, id("7"));
-}
-
-async fn what_was_quarantined_is_updated_in_place_and_released_when_it_gets_through(
-    store: &dyn Store,
-) {
-    let run_id = run(store).await;
-    for message in ["first", "second"] {
-        let mut torn = batch(run_id, 10, Vec::new());
-        torn.quarantined = vec![rejected(1, message), rejected(2, message)];
-        assert_eq!(store.load(torn).await.unwrap().counts.quarantined, 2);
-        let entries = store.quarantine(None, 10).await.unwrap();
-        assert_eq!(entries.len(), 2);
-        assert_eq!((entries[0].id, entries[0].message.as_str()), (1, message));
-        assert_eq!(entries[0].bytes, b"torn");
-    }
-    load(store, 20, vec![load_record(1, "7", Some("One"), &[])]).await;
-    assert_eq!(store.quarantine(None, 10).await.unwrap().len(), 1);
-    assert_eq!(store.quarantine(Some("elsewhere"), 10).await.unwrap().len(), 0);
-    assert_eq!(store.quarantine_entry(2).await.unwrap().locator, "dump.mrc #2 (byte 200)");
-    assert!(matches!(store.quarantine_entry(1).await, Err(StoreError::NotFound(_))));
 }
 
 async fn a_change_of_sets_alone_is_a_change(store: &dyn Store) {

@@ -319,7 +319,7 @@ impl<'s> Dumped<'s> {
         let mut files = Vec::new();
         for number in 0..self.shape.files {
             let is_odd = number == 0;
-            let versions = if number == 1 { 2 } else { 1 };
+            let versions = if number == 1 && self.shape.odd { 2 } else { 1 };
             for version in 1..=versions {
                 files.push(self.file(number, version, ".pdf", is_odd)?);
             }

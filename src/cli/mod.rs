@@ -2,6 +2,7 @@
 //!
 //! stdout is data, stderr is talk; progress bars only on a terminal.
 
+mod access;
 mod batch;
 mod convert;
 mod crosswalk;
@@ -59,6 +60,8 @@ enum Verb {
     Validate(validate::Arguments),
     /// Look at records that were held back
     Quarantine(quarantine::Arguments),
+    /// List rules of who may see records and files, and what became of them
+    Access(access::Arguments),
     /// Look at the reports of runs
     Runs(runs::Arguments),
     /// Get, create, change and delete single records
@@ -176,6 +179,7 @@ impl Cli {
             Verb::Crosswalk(arguments) => crosswalk::run(arguments),
             Verb::Validate(arguments) => validate::run(&arguments),
             Verb::Quarantine(arguments) => quarantine::run(arguments),
+            Verb::Access(arguments) => access::run(arguments),
             Verb::Runs(arguments) => runs::run(arguments),
             Verb::Records(arguments) => records::run(arguments),
             Verb::Pids(arguments) => pids::run(arguments),

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::{Failure, Outcome, StoreArguments, runtime};
+use crate::store::QuarantineQuery;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -19,6 +20,12 @@ enum Verb {
         /// Only records of this source
         #[arg(long, value_name = "NAME")]
         source: Option<String>,
+        /// Only records that stopped at this stage
+        #[arg(long, value_name = "STAGE")]
+        stage: Option<String>,
+        /// Only records that stopped for this reason
+        #[arg(long, value_name = "CODE")]
+        code: Option<String>,
         /// At most so many
         #[arg(long, value_name = "N", default_value_t = 1000)]
         limit: u32,
@@ -36,10 +43,16 @@ pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     runtime()?.block_on(async {
         let mut out = std::io::stdout();
         match arguments.verb {
-            Verb::List { store, source, limit } => {
+            Verb::List { store, source, stage, code, limit } => {
                 let store = store.open_existing().await?;
                 let one_more = limit.saturating_add(1);
-                let mut entries = store.quarantine(source.as_deref(), one_more).await?;
+                let wanted = QuarantineQuery {
+                    source_name: source,
+                    stage,
+                    code,
+                    ..QuarantineQuery::first(one_more)
+                };
+                let mut entries = store.quarantine(&wanted).await?;
                 if entries.len() > limit as usize {
                     entries.truncate(limit as usize);
                     super::talk(format_args!("there are more than {limit}; --limit N shows more"));

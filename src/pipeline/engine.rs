@@ -255,6 +255,7 @@ impl Engine {
             progress: Arc::clone(&self.progress),
             stop: Arc::clone(&stop),
             halt: self.halt.clone(),
+            clock: self.loading.clock,
             runtime: tokio::runtime::Handle::current(),
             sender,
         };
@@ -309,6 +310,9 @@ impl Engine {
                 findings.account.add(std::mem::take(&mut worked.account));
                 findings.skip(&delivery.skipped);
                 findings.kinds.add(&worked.kinds);
+                for (outcome, count) in std::mem::take(&mut worked.access) {
+                    *findings.access.entry(outcome.to_owned()).or_default() += count;
+                }
                 for quarantined in &worked.quarantined {
                     findings.reject(&quarantined.rejection);
                 }
@@ -401,6 +405,7 @@ struct Reader {
     progress: Arc<Progress>,
     stop: Arc<AtomicBool>,
     halt: Halt,
+    clock: Clock,
     runtime: tokio::runtime::Handle,
     sender: mpsc::UnboundedSender<Message>,
 }
@@ -464,12 +469,13 @@ impl Reader {
     ) {
         let definition = Arc::clone(&self.definition);
         let sender = self.sender.clone();
+        let now = self.clock.now();
         let progress = Arc::clone(&self.progress);
         rayon::spawn(move || {
             let attempt = std::panic::AssertUnwindSafe(|| {
                 let is_known = progress.is_known.load(Ordering::Relaxed);
                 let packing = if is_known { Packing::InStore } else { Packing::Here };
-                work(&definition, format, &batch, packing)
+                work(&definition, format, &batch, packing, now)
             });
             let worked = std::panic::catch_unwind(attempt).unwrap_or_else(|_| {
                 let first = batch.records.first().map(|raw| batch.locator(raw).to_string());

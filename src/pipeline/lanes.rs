@@ -125,6 +125,7 @@ impl Split {
 
 /// A lane's part of a batch.
 struct Share {
+    format: Option<&'static str>,
     records: Vec<LoadRecord>,
     quarantined: Vec<Quarantined>,
     /// Records of the split up to the end of the batch.
@@ -176,6 +177,7 @@ impl Lanes {
             .senders
             .iter()
             .map(|_| Share {
+                format: worked.format,
                 records: Vec::new(),
                 quarantined: Vec::new(),
                 position,
@@ -246,7 +248,7 @@ impl Lane {
 
     /// Brings a share and the checkpoint behind it into the store, in one transaction.
     async fn load(&mut self, share: Share) -> Result<(), RunError> {
-        let Share { records, quarantined, position, done, findings, _permit } = share;
+        let Share { format, records, quarantined, position, done, findings, _permit } = share;
         let (passed, held) = (records.len() as u64, quarantined.len() as u64);
         self.progressed.records = position;
         self.progressed.done = done;
@@ -257,6 +259,7 @@ impl Lane {
                     source_name: self.loading.definition.source_name.clone(),
                     now: self.loading.clock.now(),
                     keep_source: self.loading.definition.keep_source,
+                    format,
                     records,
                     quarantined,
                     checkpoint: Checkpoint {

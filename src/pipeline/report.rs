@@ -34,6 +34,9 @@ pub struct Report {
     /// The fates of what records consist of, by kind: revisions, files. They balance, too.
     #[serde(default, skip_serializing_if = "Kinds::is_empty")]
     pub kinds: Kinds,
+    /// Rules that say who may see records and files, by what became of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub access: BTreeMap<String, u64>,
     /// What became of every value of the source. Records that the crosswalk held are not in it;
     /// of records held later it tells what the crosswalk had made of their values.
     pub account: AccountReport,
@@ -89,6 +92,9 @@ pub struct Findings {
     /// Parts of records that were read, and what became of those that never came to the store.
     #[serde(skip_serializing_if = "Kinds::is_empty")]
     pub kinds: Kinds,
+    /// Rules of access by what became of them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub access: BTreeMap<String, u64>,
 }
 
 /// So many rejections are told in full, and so many skipped members and redirects.
@@ -134,6 +140,9 @@ impl Findings {
     pub fn add(&mut self, later: Findings) {
         self.account.add(later.account);
         self.kinds.add(&later.kinds);
+        for (outcome, count) in later.access {
+            *self.access.entry(outcome).or_default() += count;
+        }
         let room = SHOWN.saturating_sub(self.rejections.len());
         self.rejections.extend(later.rejections.into_iter().take(room));
         let room = SHOWN.saturating_sub(self.skipped_members.len());
@@ -171,6 +180,7 @@ impl Report {
             reasons: std::mem::take(&mut self.reasons),
             skipped_members: std::mem::take(&mut self.skipped_members),
             kinds: std::mem::take(&mut self.kinds),
+            access: std::mem::take(&mut self.access),
         };
         all.add(findings);
         self.account = all.account;
@@ -178,5 +188,6 @@ impl Report {
         self.reasons = all.reasons;
         self.skipped_members = all.skipped_members;
         self.kinds = all.kinds;
+        self.access = all.access;
     }
 }

@@ -1,6 +1,7 @@
 //! What is done to one batch: decode, crosswalk, validate; pure, in parallel with other batches.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -31,6 +32,8 @@ use crate::xml::tree::Tree;
 /// A batch that has been worked on.
 #[derive(Default)]
 pub(super) struct Worked {
+    /// The format of its records; none when it has none.
+    pub format: Option<&'static str>,
     /// Raw records it had.
     pub read: u64,
     /// Records that passed every stage, in source order.
@@ -41,8 +44,16 @@ pub(super) struct Worked {
     pub account: AccountReport,
     /// Parts of these records, and what became of those that the store never gets.
     pub kinds: Kinds,
+    /// Rules of access by what became of them.
+    pub access: BTreeMap<&'static str, u64>,
     /// A policy said `fail`: the run stops before this batch.
     pub failure: Option<String>,
+}
+
+impl Worked {
+    fn new(format: &'static Format) -> Worked {
+        Worked { format: Some(format.name), ..Worked::default() }
+    }
 }
 
 /// The namespace of the UUIDs that are made of a source's name and a record's identifier.
@@ -69,6 +80,8 @@ pub(super) struct Keys<'j> {
 pub(super) struct Bench<'d> {
     pub(super) definition: &'d Definition,
     pub(super) format: &'static Format,
+    /// The moment of the load, on which rules of access depend.
+    pub(super) now: Timestamp,
     runner: Runner<'d>,
     /// The record at hand, decoded.
     pub(super) source: SourceRecord,
@@ -97,9 +110,10 @@ pub(super) fn work(
     format: &'static Format,
     batch: &RawBatch,
     packing: Packing,
+    now: Timestamp,
 ) -> Result<Worked, String> {
-    let mut bench = Bench::new(definition, format, packing)?;
-    let mut worked = Worked { read: batch.records.len() as u64, ..Worked::default() };
+    let mut bench = Bench::new(definition, format, packing, now)?;
+    let mut worked = Worked { read: batch.records.len() as u64, ..Worked::new(format) };
     let mut warnings = Vec::new();
     for (number, raw) in batch.records.iter().enumerate() {
         let bytes = batch.bytes(raw);
@@ -163,12 +177,14 @@ impl<'d> Bench<'d> {
         definition: &'d Definition,
         format: &'static Format,
         packing: Packing,
+        now: Timestamp,
     ) -> Result<Bench<'d>, String> {
         let compressor = zstd::bulk::Compressor::new(ZSTD_LEVEL)
             .map_err(|error| format!("cannot compress: {error}"))?;
         Ok(Bench {
             definition,
             format,
+            now,
             runner: Runner::new(definition.crosswalk.plan()),
             source: SourceRecord::default(),
             json: Vec::with_capacity(4096),
@@ -216,6 +232,7 @@ impl<'d> Bench<'d> {
             stamps,
             history: None,
             files: Vec::new(),
+            access: Vec::new(),
             held: Vec::new(),
             raw: None,
             brings: Brings::Revision,
@@ -298,6 +315,7 @@ impl<'d> Bench<'d> {
             stamps: None,
             history: None,
             files: Vec::new(),
+            access: Vec::new(),
             held: Vec::new(),
             raw: None,
             brings: Brings::Revision,

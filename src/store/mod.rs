@@ -5,6 +5,7 @@
 
 mod types;
 mod parts;
+mod access;
 mod kinds;
 mod extension;
 mod claims;
@@ -14,6 +15,7 @@ mod change;
 mod history;
 mod lookup;
 mod plan;
+mod quarantine;
 mod redirects;
 mod follow;
 mod listing;
@@ -30,17 +32,18 @@ use jiff::Timestamp;
 use thiserror::Error;
 use uuid::Uuid;
 
+pub use access::{AccessNote, AccessOutcome, AccessQuery, AccessRow};
 pub use change::{Change, RecordState, Revision, SourceChange};
 pub use extension::{Draft, Event, Extension, Refusal, Transaction, standard};
 pub use follow::Followed;
 pub use kinds::{FILES, KindCounts, Kinds, REDIRECTS, RESERVED, REVISIONS};
 pub use parts::{Brings, EarlierRevision, Redirect, StoredThing, Thing};
+pub use quarantine::{QuarantineEntry, QuarantineQuery, Quarantined};
 pub use redirects::make_redirects;
 pub use types::{
     Checkpoint, CopyBytes, Counts, Item, ItemContent, ItemHeader, ItemQuery, LoadBatch,
-    LoadOutcome, LoadRecord, Membership, NewRecord, OutboxRow, QuarantineEntry, Quarantined,
-    RecordChange, Run, RunState, RunSummary, ScheduleEntry, Set, SourceBytes, SourceCopy,
-    SplitState, StoredRecord, ZSTD_LEVEL,
+    LoadOutcome, LoadRecord, Membership, NewRecord, OutboxRow, RecordChange, Run, RunState,
+    RunSummary, ScheduleEntry, Set, SourceBytes, SourceCopy, SplitState, StoredRecord, ZSTD_LEVEL,
 };
 
 use crate::record::{Datestamp, Pid, PidChange, PidError, PidName};
@@ -292,15 +295,18 @@ pub trait Store: Send + Sync {
     /// Runs, newest first.
     async fn runs(&self, limit: u32) -> Result<Vec<RunSummary>, StoreError>;
 
-    /// Quarantined records, oldest first, of one source or of all.
-    async fn quarantine(
-        &self,
-        source_name: Option<&str>,
-        limit: u32,
-    ) -> Result<Vec<QuarantineEntry>, StoreError>;
+    /// Quarantined records, oldest first.
+    async fn quarantine(&self, query: &QuarantineQuery)
+    -> Result<Vec<QuarantineEntry>, StoreError>;
 
     /// One quarantined record.
     async fn quarantine_entry(&self, id: i64) -> Result<QuarantineEntry, StoreError>;
+
+    /// Takes records out of quarantine by their numbers there; how many were in it.
+    async fn dismiss(&self, ids: &[i64]) -> Result<u64, StoreError>;
+
+    /// What sources said of who may see their records, in the order in which it was written.
+    async fn access(&self, query: &AccessQuery) -> Result<Vec<AccessRow>, StoreError>;
 
     /// Identifiers of the records that are live and come from this source, in the keeper's order,
     /// behind `after` (the empty text is before all of them).

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::access::RecordAccess;
 use super::change::{Change, SourceChange, event};
 use super::extension::{Draft, Extension, Refusal, refusal};
 use super::history::{Arrival, Arrivals, arrivals};
@@ -40,6 +41,8 @@ pub(super) struct Plan {
     /// PIDs of other types to mint.
     pub(super) further_pids: Vec<(PidName, usize)>,
     pub(super) ledger: Vec<LedgerRow>,
+    /// What sources say of who may see the records that are written.
+    pub(super) access: Vec<RecordAccess>,
     /// setSpec to name, of all sets that the changes name.
     pub(super) set_names: HashMap<String, String>,
     /// Records that are refused.
@@ -384,7 +387,10 @@ impl Planner<'_> {
             known.push(floor(updated));
             self.plan.kinds.of(REVISIONS).loaded += 1;
         }
-        let LoadRecord { source_id, record, source, .. } = record;
+        let LoadRecord { source_id, record, source, history, access: notes, .. } = record;
+        if history.is_some() {
+            self.plan.access.push(RecordAccess { source_id: source_id.clone(), notes });
+        }
         for pid in record.pids {
             let owner = PidOwner::Record(id, Some(record.pid_value.clone()));
             let before = self.lookup.further_pids.insert(pid.clone(), owner);

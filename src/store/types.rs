@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Brings, EarlierRevision, Kinds, StoreError, Thing};
+use super::{AccessNote, Brings, EarlierRevision, Kinds, Quarantined, StoreError, Thing};
 use crate::record::{ContentHash, Datestamp, FileOrder, Origin, PidName, Rejection, SetSpec};
 
 /// An item as OAI-PMH lists it: the header's content.
@@ -219,6 +219,8 @@ pub struct LoadRecord {
     pub history: Option<Vec<EarlierRevision>>,
     /// The versions of its files that the source tells of.
     pub files: Vec<FileOrder>,
+    /// What its source says of who may see it and its files; kept when it has a history.
+    pub access: Vec<AccessNote>,
     /// Parts of it that were held on the way here; they are no records in the counts.
     pub held: Vec<Quarantined>,
     /// Its raw bytes, one zstd frame, where they are more than its source bytes: what quarantine
@@ -238,15 +240,6 @@ impl LoadRecord {
         let raw = self.raw.clone().map(CopyBytes::Zstd);
         raw.unwrap_or_else(|| self.source.bytes.clone())
     }
-}
-
-/// A record in quarantine.
-#[derive(Debug, Clone)]
-pub struct Quarantined {
-    /// Why, and which record.
-    pub rejection: Rejection,
-    /// Its raw bytes.
-    pub bytes: CopyBytes,
 }
 
 /// How far a split has come: what is committed together with the batch that brought it there.
@@ -304,6 +297,8 @@ pub struct LoadBatch {
     pub now: Timestamp,
     /// Whether `windrow_source` keeps the bytes.
     pub keep_source: bool,
+    /// The format of all its records, a name in `formats::FORMATS`; none when it has none.
+    pub format: Option<&'static str>,
     /// Records that passed every stage, in source order. The same record may come more than once.
     pub records: Vec<LoadRecord>,
     /// Records that did not.
@@ -431,29 +426,4 @@ pub struct LoadOutcome {
     pub rejections: Vec<Rejection>,
     /// What became of the parts of these records.
     pub kinds: Kinds,
-}
-
-/// A quarantined record as it is listed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QuarantineEntry {
-    /// Its number in the quarantine.
-    pub id: i64,
-    /// The pipeline's source name.
-    pub source_name: String,
-    /// The run that saw it last.
-    pub run_id: i64,
-    /// decode, crosswalk, validate or load.
-    pub stage: String,
-    /// The rule that stopped it.
-    pub rule: Option<String>,
-    /// The code of the reason.
-    pub code: String,
-    /// The reason.
-    pub message: String,
-    /// Its place, as [`crate::record::Locator`] prints it.
-    pub locator: String,
-    /// The part of the record that is held; none for all of it.
-    pub part: Option<String>,
-    /// Its raw bytes, uncompressed.
-    pub bytes: Vec<u8>,
 }

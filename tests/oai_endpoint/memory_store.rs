@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use uuid::Uuid;
 use windrow::record::{Datestamp, Pid, PidChange, PidName, SetSpec};
 use windrow::store::{
-    Followed, Item, ItemContent, ItemHeader, ItemQuery, LoadBatch, LoadOutcome, NewRecord,
-    OutboxRow, QuarantineEntry, RecordChange, Redirect, Run, RunState, RunSummary, ScheduleEntry,
-    Set, SourceBytes, SplitState, Store, StoreError, StoredRecord, StoredThing,
+    AccessQuery, AccessRow, Followed, Item, ItemContent, ItemHeader, ItemQuery, LoadBatch,
+    LoadOutcome, NewRecord, OutboxRow, QuarantineEntry, QuarantineQuery, RecordChange, Redirect,
+    Run, RunState, RunSummary, ScheduleEntry, Set, SourceBytes, SplitState, Store, StoreError,
+    StoredRecord, StoredThing,
 };
 
 /// Second 0 of the items' datestamps: 2020-01-01T00:00:00Z.
@@ -127,11 +128,13 @@ impl Store for MemoryStore {
     async fn runs(&self, _: u32) -> Result<Vec<RunSummary>, StoreError> {
         read_only()
     }
-    async fn quarantine(
-        &self,
-        _: Option<&str>,
-        _: u32,
-    ) -> Result<Vec<QuarantineEntry>, StoreError> {
+    async fn quarantine(&self, _: &QuarantineQuery) -> Result<Vec<QuarantineEntry>, StoreError> {
+        read_only()
+    }
+    async fn dismiss(&self, _: &[i64]) -> Result<u64, StoreError> {
+        read_only()
+    }
+    async fn access(&self, _: &AccessQuery) -> Result<Vec<AccessRow>, StoreError> {
         read_only()
     }
     async fn quarantine_entry(&self, _: i64) -> Result<QuarantineEntry, StoreError> {

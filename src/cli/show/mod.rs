@@ -2,6 +2,7 @@
 
 mod sheet;
 
+use std::collections::BTreeMap;
 use std::io::Result;
 
 use crate::crosswalk::account::{AccountReport, State};
@@ -86,12 +87,43 @@ pub fn report(report: &Report, sheet: &mut Sheet<'_>) -> Result<()> {
         reasons: report.reasons.clone(),
         skipped_members: report.skipped_members.clone(),
         kinds: report.kinds.clone(),
+        access: report.access.clone(),
     };
     account(&findings.account, LINES, sheet)?;
     warnings(&findings.account, sheet)?;
     skipped_members(&findings, sheet)?;
+    access(&findings.access, sheet)?;
+    reasons(&findings, sheet)?;
     rejections("quarantined", &findings, sheet)?;
     list("redirects that are open", &report.open_redirects, report.open_redirects_count, sheet)
+}
+
+// What became of rules of access, and the command that lists them.
+fn access(access: &BTreeMap<String, u64>, sheet: &mut Sheet<'_>) -> Result<()> {
+    if access.is_empty() {
+        return Ok(());
+    }
+    sheet.section("rules of access")?;
+    let row = |(outcome, count): (&String, &u64)| {
+        vec![outcome.clone(), count.to_string(), format!("windrow access --outcome {outcome}")]
+    };
+    let rows: Vec<Vec<String>> = access.iter().map(row).collect();
+    sheet.table(&["outcome", "rules", "all of them"], &rows)
+}
+
+// Reasons for quarantine, and the command that lists the records.
+fn reasons(findings: &Findings, sheet: &mut Sheet<'_>) -> Result<()> {
+    if findings.reasons.is_empty() {
+        return Ok(());
+    }
+    sheet.section("reasons for quarantine")?;
+    let row = |(reason, count): (&String, &u64)| {
+        let (stage, code) = reason.split_once(' ').unwrap_or((reason, ""));
+        let command = format!("windrow quarantine list --stage {stage} --code {code}");
+        vec![stage.to_owned(), code.to_owned(), count.to_string(), command]
+    };
+    let rows: Vec<Vec<String>> = findings.reasons.iter().map(row).collect();
+    sheet.table(&["stage", "code", "times", "all of them"], &rows)
 }
 
 // The balance of each kind of parts.

@@ -4,6 +4,7 @@
 //! to those whom the rules surely let in. What cannot be said by rights is told, not guessed.
 
 use jiff::civil::Date;
+use serde_json::{Map, Value as Json};
 
 use super::firerole::{self, Value, Whom};
 
@@ -66,6 +67,69 @@ pub fn of_status(status: &str, today: Date) -> Access {
         }
     }
     Access::Restricted(restriction)
+}
+
+/// What a record may be seen by that is in these restricted collections, by name: who may see all
+/// of them. Each has `fireroles`, of which one is enough, and the addresses of `users`.
+#[must_use]
+pub fn of_collections(restricted: &Map<String, Json>, today: Date) -> Access {
+    let collections = restricted.iter().map(|(name, said)| of_collection(name, said, today));
+    collections.reduce(both).unwrap_or(Access::Open)
+}
+
+fn of_collection(name: &str, said: &Json, today: Date) -> Access {
+    let list = |key: &str| said.get(key).and_then(Json::as_array).into_iter().flatten();
+    let mut given = Restriction::default();
+    for user in list("users") {
+        match user.as_str() {
+            Some(address) => given.emails.push(address.to_lowercase()),
+            None => given.lost.push(format!("user {user} of collection {name}")),
+        }
+    }
+    let mut access = Access::Restricted(given);
+    for firerole in list("fireroles") {
+        let other = match firerole.as_str() {
+            Some(text) => of_firerole(text, today),
+            None => {
+                let mistake = format!("firerole of collection {name} is {firerole}, expected text");
+                Access::Restricted(Restriction { mistake: Some(mistake), ..Restriction::default() })
+            }
+        };
+        access = either(access, other);
+    }
+    access
+}
+
+/// Who may see it by one or the other.
+fn either(one: Access, other: Access) -> Access {
+    let (Access::Restricted(mut one), Access::Restricted(other)) = (one, other) else {
+        // Neither is deleted: no firerole says so.
+        return Access::Open;
+    };
+    one.emails.extend(other.emails);
+    one.groups.extend(other.groups);
+    one.roles.extend(other.roles);
+    one.users.extend(other.users);
+    one.lost.extend(other.lost);
+    one.until = one.until.into_iter().chain(other.until).min();
+    one.mistake = one.mistake.or(other.mistake);
+    Access::Restricted(one)
+}
+
+/// Who may see it only by one and the other.
+fn both(one: Access, other: Access) -> Access {
+    let (mut one, other) = match (one, other) {
+        (Access::Restricted(one), Access::Restricted(other)) => (one, other),
+        (Access::Open, access) | (access, _) => return access,
+    };
+    one.emails.retain(|value| other.emails.contains(value));
+    one.groups.retain(|value| other.groups.contains(value));
+    one.roles.retain(|value| other.roles.contains(value));
+    one.users.retain(|value| other.users.contains(value));
+    one.lost.extend(other.lost);
+    one.until = one.until.zip(other.until).map(|(one, other)| one.max(other));
+    one.mistake = one.mistake.or(other.mistake);
+    Access::Restricted(one)
 }
 
 fn is_name(value: &str) -> bool {
@@ -173,12 +237,17 @@ impl Walk {
 mod tests {
     use super::*;
     use jiff::civil::date;
+    use serde_json::json;
 
     const TODAY: Date = date(2026, 6, 1);
 
     // What a status says, in a line.
     fn told(status: &str) -> String {
-        match of_status(status, TODAY) {
+        line(of_status(status, TODAY))
+    }
+
+    fn line(access: Access) -> String {
+        match access {
             Access::Open => "open".to_owned(),
             Access::Deleted => "deleted".to_owned(),
             Access::Restricted(restriction) => {
@@ -232,6 +301,41 @@ mod tests {
             "restricted, firerole: line 1 is `allow everybody`, expected values in quotation marks \
              or slashes, with commas between"
         );
+    }
+
+    #[test]
+    fn a_record_in_restricted_collections_is_for_those_who_may_see_all_of_them() {
+        let told =
+            |collections: Json| line(of_collections(collections.as_object().unwrap(), TODAY));
+        let board = json!({ "fireroles": ["allow group 'board'", "allow email 'B@b.org'"],
+                            "users": ["Ada@example.org"] });
+        let staff = json!({ "fireroles": ["allow group 'staff', 'board'\ndeny any"], "users": [] });
+        let later = json!({ "fireroles": ["deny until '2030-01-01'\nallow any"] });
+        let never = json!({ "fireroles": [["compiled", 1]], "users": [7] });
+        let open = json!({ "fireroles": ["allow any"], "users": [] });
+        assert_eq!(told(json!({})), "open");
+        assert_eq!(
+            told(json!({ "Board": board })),
+            "restricted, email ada@example.org, email b@b.org, group board"
+        );
+        assert_eq!(told(json!({ "Board": board, "Staff": staff })), "restricted, group board");
+        assert_eq!(told(json!({ "Later": later })), "restricted, until 2030-01-01");
+        assert_eq!(told(json!({ "Board": board, "Later": later })), "restricted");
+        assert_eq!(
+            told(json!({ "Never": never })),
+            "restricted, lost `user 7 of collection Never`, firerole of collection Never is \
+             [\"compiled\",1], expected text"
+        );
+        assert_eq!(told(json!({ "Open": open })), "open");
+        assert_eq!(
+            told(json!({ "Open": open, "Staff": staff })),
+            "restricted, group staff, group board"
+        );
+        assert_eq!(
+            told(json!({ "Staff": staff, "Open": open })),
+            "restricted, group staff, group board"
+        );
+        assert_eq!(told(json!({ "Nobody's": {} })), "restricted");
     }
 
     #[test]

@@ -2,8 +2,12 @@
 
 use unicode_normalization::UnicodeNormalization;
 
+use jiff::civil::Date;
+
 use super::Parts;
+use super::access::{is_hidden, of_file};
 use super::times::Times;
+use crate::formats::invenio_v1::access::Access;
 use crate::formats::invenio_v1::{Dump, File};
 use crate::pipeline::worker::{Bench, Stop, rejected};
 use crate::record::{FileOrder, FilePlace, Locator, Stage, Warning};
@@ -16,14 +20,14 @@ const LONGEST: usize = 255;
 pub(super) fn orders(
     bench: &mut Bench<'_>,
     dump: &Dump<'_>,
+    today: Date,
     locator: &Locator,
-    times: &mut Times,
-    parts: &mut Parts,
+    (times, parts): (&mut Times, &mut Parts),
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<FileOrder>, Stop> {
     let mut orders: Vec<FileOrder> = Vec::with_capacity(dump.files.len());
     for file in &dump.files {
-        match order(file, times, warnings) {
+        match order(file, today, times, warnings) {
             // Who joins documents and records in SQL gets the same row again.
             Ok(order) if orders.contains(&order) => {
                 parts.skipped_files += 1;
@@ -51,6 +55,7 @@ pub(super) fn orders(
 
 fn order(
     file: &File<'_>,
+    today: Date,
     times: &mut Times,
     warnings: &mut Vec<Warning>,
 ) -> Result<FileOrder, (&'static str, String)> {
@@ -83,7 +88,6 @@ fn order(
     };
     let status = file.status.trim();
     let flags = texts(file, "flags");
-    let hidden = file.hidden || flags.iter().any(|flag| flag.eq_ignore_ascii_case("hidden"));
     let mut tags = Vec::new();
     let mut tag = |key: &str, value: &str| {
         if value.is_empty() {
@@ -101,7 +105,7 @@ fn order(
     for key in ["subformat", "description", "comment"] {
         tag(key, text(key).unwrap_or_default());
     }
-    if hidden {
+    if is_hidden(file) {
         tag("hidden", "true");
     }
     tag("flags", &flags.join(" "));
@@ -122,7 +126,7 @@ fn order(
         mimetype: text("mime").filter(|mime| !mime.is_empty()).map(str::to_owned),
         version: file.version,
         created,
-        restricted: !status.is_empty() || hidden,
+        restricted: !matches!(of_file(file, today), None | Some((_, Access::Open))),
         deleted: status.eq_ignore_ascii_case("deleted"),
         tags,
     })
@@ -146,7 +150,7 @@ fn clip(text: &str) -> (String, bool) {
 
 /// A key that is one name on every system: composed, without separators and control characters,
 /// cut before its extension.
-fn key(full_name: &str, bibdocid: u64) -> String {
+pub(super) fn key(full_name: &str, bibdocid: u64) -> String {
     let plain = |c: char| if c.is_control() || matches!(c, '/' | '\\') { '_' } else { c };
     let name: String = full_name.nfc().map(plain).collect();
     let name = name.trim();
@@ -177,6 +181,7 @@ fn md5(text: &str) -> Option<[u8; 16]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::civil::date;
 
     #[test]
     fn a_key_is_one_name_whatever_the_file_was_called() {
@@ -200,7 +205,7 @@ mod tests {
         let read = |dump: &serde_json::Value| {
             let dump = Dump::read(dump, &mut Vec::new()).unwrap();
             let (mut times, mut warnings) = (Times::new(None), Vec::new());
-            let order = order(&dump.files[0], &mut times, &mut warnings).unwrap();
+            let order = order(&dump.files[0], date(2026, 6, 1), &mut times, &mut warnings).unwrap();
             let codes: Vec<_> = warnings.iter().map(|warning| warning.code).collect();
             (order, codes)
         };
@@ -221,7 +226,8 @@ mod tests {
         };
         assert_eq!(status(""), (false, false, "license".to_owned()));
         assert_eq!(status("DELETED"), (true, true, "status".to_owned()));
-        assert_eq!(status("firerole: allow all"), (true, false, "status".to_owned()));
+        assert_eq!(status("firerole: allow all"), (false, false, "status".to_owned()));
+        assert_eq!(status("firerole: allow"), (true, false, "status".to_owned()));
         assert_eq!(status(&"deny all\n".repeat(40)), (true, false, "license".to_owned()));
     }
 

@@ -1,5 +1,6 @@
 //! Records of Invenio v1 on their way: all revisions mapped, each with its date, and their files.
 
+mod access;
 mod files;
 mod keys;
 mod revisions;
@@ -8,6 +9,8 @@ mod times;
 
 pub(super) use keys::{KEYS, read};
 pub use keys::{Mark, Migration, Revisions};
+
+use jiff::tz::TimeZone;
 
 use super::worker::{Bench, Stop, Worked, record_uuid, rejected};
 use serde_json::Value;
@@ -83,6 +86,9 @@ pub(super) fn record(
     };
     let made = load_record(bench, &dump, bytes, locator, &mut parts, warnings);
     let is_held = made.is_err();
+    for note in made.iter().flat_map(|record| &record.access) {
+        *worked.access.entry(note.outcome.as_str()).or_default() += 1;
+    }
     if parts.revisions > 0 {
         let counts = worked.kinds.of(REVISIONS);
         counts.read += parts.revisions;
@@ -141,18 +147,29 @@ fn load_record(
     warnings: &mut Vec<Warning>,
 ) -> Result<LoadRecord, Stop> {
     let zone = bench.definition.migration.as_ref().and_then(|migration| migration.zone.clone());
+    let today = bench.now.to_zoned(zone.clone().unwrap_or(TimeZone::UTC)).date();
+    let rights = access::rights(dump, today);
     let mut times = Times::new(zone);
     let source_id = dump.recid.to_string();
     let id = record_uuid(&bench.definition.source_name, &source_id);
-    let made = if dump.revisions.is_empty() {
+    let mut made = if dump.revisions.is_empty() {
         bare(bench, dump, bytes, locator, id)?
     } else {
         with_revisions(bench, dump, bytes, locator, &mut times, parts, warnings)?
     };
-    let files = files::orders(bench, dump, locator, &mut times, parts, warnings)?;
+    // Of all revisions: whoever goes back to an old one must not open it.
+    let earlier = made.history.iter_mut().flatten();
+    let jsons = earlier.filter_map(|revision| revision.json.as_mut());
+    for json in jsons.chain(&mut made.record.json) {
+        rights.set(json);
+    }
+    if let Some(json) = &made.record.json {
+        made.hash = content_hash(json);
+    }
+    let files = files::orders(bench, dump, today, locator, (&mut times, parts), warnings)?;
     warnings.append(&mut times.warnings);
     let record = NewRecord { id, ..made.record };
-    Ok(LoadRecord { source_id, record, files, ..made })
+    Ok(LoadRecord { source_id, record, files, access: rights.notes, ..made })
 }
 
 /// A record with its past; its source bytes are its last revision.
@@ -180,6 +197,7 @@ fn with_revisions(
         source_id: String::new(),
         record: history.record,
         files: Vec::new(),
+        access: Vec::new(),
         held: Vec::new(),
     })
 }
@@ -207,6 +225,7 @@ fn bare(
         source_id: String::new(),
         record: NewRecord { id, pid_value, pids, memberships, json: None },
         files: Vec::new(),
+        access: Vec::new(),
         held: Vec::new(),
     })
 }

@@ -45,6 +45,7 @@ pub(super) fn load(
         merged_into: None,
         brings: Brings::Things,
         files: Vec::new(),
+        access: Vec::new(),
         held: Vec::new(),
         things,
     }))

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::patience::Patience;
 use super::sets::SetNumbers;
-use super::{PostgresStore, lookup, projection, redirects, settling, things, write};
+use super::{PostgresStore, access, lookup, projection, redirects, settling, things, write};
 use crate::record::{Locator, PidName, Rejection, Stage};
 use crate::store::change::Change;
 use crate::store::columns::{kinds_text, part, signed};
@@ -44,14 +44,15 @@ const CHECKPOINT: &str = "\
 
 const QUARANTINE: &str = "\
     insert into windrow_quarantine (source_name, file, number, run_id, stage, rule, code, message, \
-        locator, zstd, part) \
-    select $1, file, number, $2, stage, rule, code, message, locator, zstd, part \
+        locator, zstd, part, byte, format) \
+    select $1, file, number, $2, stage, rule, code, message, locator, zstd, part, byte, $13 \
     from unnest($3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], \
-        $9::text[], $10::bytea[], $11::text[]) \
-        as u (file, number, stage, rule, code, message, locator, zstd, part) \
+        $9::text[], $10::bytea[], $11::text[], $12::bigint[]) \
+        as u (file, number, stage, rule, code, message, locator, zstd, part, byte) \
     on conflict (source_name, file, number, part) do update set run_id = excluded.run_id, \
         stage = excluded.stage, rule = excluded.rule, code = excluded.code, \
-        message = excluded.message, locator = excluded.locator, zstd = excluded.zstd";
+        message = excluded.message, locator = excluded.locator, zstd = excluded.zstd, \
+        byte = excluded.byte, format = excluded.format";
 
 /// Loads a batch in one transaction; after an error nothing of it remains.
 pub(super) async fn load(
@@ -140,6 +141,7 @@ async fn attempt(
     let mut plan = plan_with(records, lookup, batch.keep_source, now, &store.extensions);
     write::current(&mut transaction, &store.tables, &plan.changes).await?;
     write::ledger(&mut transaction, &store.tables, &batch.source_name, &plan.ledger).await?;
+    access::write(&mut transaction, &batch.source_name, &plan.access).await?;
     let refused_records = refused.map(|refused| refused.records.as_slice()).unwrap_or_default();
     let refused_parts = refused.map(|refused| refused.parts.as_slice()).unwrap_or_default();
     if let Some(refused) = refused {
@@ -158,7 +160,7 @@ async fn attempt(
         + counts.skipped
         + counts.quarantined;
     release(&mut transaction, batch, &quarantined).await?;
-    quarantine(&mut transaction, batch.run_id, &batch.source_name, &quarantined).await?;
+    quarantine(&mut transaction, batch, &quarantined).await?;
     // Last: who is stamped holds settled moments back, and soon commits.
     redirects::reserve(&mut transaction, &plan.reserved, now).await?;
     let noted = redirects::note(&mut transaction, &batch.source_name, &plan.redirects).await?;
@@ -339,8 +341,7 @@ async fn release(
 
 async fn quarantine(
     connection: &mut PgConnection,
-    run_id: i64,
-    source_name: &str,
+    batch: &LoadBatch,
     quarantined: &[&Quarantined],
 ) -> Result<(), StoreError> {
     // One row for each place: the last reason counts.
@@ -365,9 +366,10 @@ async fn quarantine(
         rows.iter().map(|row| row.rejection.rule.as_deref().map(text)).collect();
     let numbers: Vec<i64> = rows.iter().map(|row| signed(row.rejection.locator.number)).collect();
     let zstd = rows.iter().map(|row| row.bytes.zstd()).collect::<Result<Vec<_>, _>>()?;
+    let bytes: Vec<i64> = rows.iter().map(|row| signed(row.rejection.locator.byte)).collect();
     query(QUARANTINE)
-        .bind(source_name)
-        .bind(run_id)
+        .bind(&batch.source_name)
+        .bind(batch.run_id)
         .bind(texts(&|rejection| rejection.locator.file.to_string()))
         .bind(numbers)
         .bind(texts(&|rejection| rejection.stage.as_str().to_owned()))
@@ -377,6 +379,8 @@ async fn quarantine(
         .bind(texts(&|rejection| rejection.locator.to_string()))
         .bind(zstd.iter().map(AsRef::as_ref).collect::<Vec<&[u8]>>())
         .bind(texts(&|rejection| part(&rejection.locator)))
+        .bind(bytes)
+        .bind(batch.format)
         .execute(connection)
         .await?;
     Ok(())

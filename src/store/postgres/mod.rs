@@ -22,6 +22,8 @@ mod redirects;
 mod records;
 mod pids;
 mod runs;
+mod quarantine;
+mod access;
 mod schedule;
 mod items;
 
@@ -36,9 +38,10 @@ use sqlx::{ConnectOptions, Connection, Executor};
 use uuid::Uuid;
 
 use super::{
-    Followed, Item, ItemContent, ItemQuery, LoadBatch, LoadOutcome, Missing, NO_STORE, NewRecord,
-    OutboxRow, QuarantineEntry, RecordChange, Redirect, Run, RunState, RunSummary, ScheduleEntry,
-    Set, SplitState, Store, StoreError, StoredRecord, StoredThing, without_secrets,
+    AccessQuery, AccessRow, Followed, Item, ItemContent, ItemQuery, LoadBatch, LoadOutcome,
+    Missing, NO_STORE, NewRecord, OutboxRow, QuarantineEntry, QuarantineQuery, RecordChange,
+    Redirect, Run, RunState, RunSummary, ScheduleEntry, Set, SplitState, Store, StoreError,
+    StoredRecord, StoredThing, without_secrets,
 };
 use crate::record::{Datestamp, Pid, PidChange, PidName};
 use crate::store::extension::Extensions;
@@ -273,16 +276,25 @@ impl Store for PostgresStore {
 
     async fn quarantine(
         &self,
-        source_name: Option<&str>,
-        limit: u32,
+        query: &QuarantineQuery,
     ) -> Result<Vec<QuarantineEntry>, StoreError> {
         let mut reader = self.readers.acquire().await?;
-        runs::quarantine(&mut reader, source_name, limit).await
+        quarantine::list(&mut reader, query).await
     }
 
     async fn quarantine_entry(&self, id: i64) -> Result<QuarantineEntry, StoreError> {
         let mut reader = self.readers.acquire().await?;
-        runs::quarantine_entry(&mut reader, id).await
+        quarantine::entry(&mut reader, id).await
+    }
+
+    async fn dismiss(&self, ids: &[i64]) -> Result<u64, StoreError> {
+        let mut writer = self.writers.acquire().await?;
+        quarantine::dismiss(&mut writer, ids).await
+    }
+
+    async fn access(&self, query: &AccessQuery) -> Result<Vec<AccessRow>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        access::list(&mut reader, query).await
     }
 
     async fn live_source_ids(

@@ -5,10 +5,8 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Row, query, query_as, query_scalar};
 
 use super::moment::Moment;
-use crate::store::columns::{decompress, kinds, unsigned};
-use crate::store::{
-    Checkpoint, Counts, QuarantineEntry, Run, RunState, RunSummary, SplitState, StoreError,
-};
+use crate::store::columns::{kinds, unsigned};
+use crate::store::{Checkpoint, Counts, Run, RunState, RunSummary, SplitState, StoreError};
 
 /// Begins a run or goes on with an interrupted one; see `Store::begin_run`.
 pub(super) async fn begin(
@@ -154,38 +152,6 @@ pub(super) async fn live_source_ids(
     Ok(ids)
 }
 
-/// Quarantined records, oldest first.
-pub(super) async fn quarantine(
-    connection: &mut PgConnection,
-    source_name: Option<&str>,
-    limit: u32,
-) -> Result<Vec<QuarantineEntry>, StoreError> {
-    let rows = query(
-        "select id, source_name, run_id, stage, rule, code, message, locator, part, zstd \
-         from windrow_quarantine where $1 is null or source_name = $1 order by id limit $2",
-    )
-    .bind(source_name)
-    .bind(i64::from(limit))
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(entry).collect()
-}
-
-/// One quarantined record.
-pub(super) async fn quarantine_entry(
-    connection: &mut PgConnection,
-    id: i64,
-) -> Result<QuarantineEntry, StoreError> {
-    let row = query(
-        "select id, source_name, run_id, stage, rule, code, message, locator, part, zstd \
-         from windrow_quarantine where id = $1",
-    )
-    .bind(id)
-    .fetch_optional(connection)
-    .await?;
-    entry(&row.ok_or_else(|| StoreError::NotFound(format!("{id} in quarantine")))?)
-}
-
 fn split(row: &PgRow) -> Result<SplitState, StoreError> {
     let number = |column: &str| row.try_get(column).map(unsigned);
     Ok(SplitState {
@@ -208,20 +174,5 @@ fn split(row: &PgRow) -> Result<SplitState, StoreError> {
             skipped: number("skipped")?,
             quarantined: number("quarantined")?,
         },
-    })
-}
-
-fn entry(row: &PgRow) -> Result<QuarantineEntry, StoreError> {
-    Ok(QuarantineEntry {
-        id: row.try_get(0)?,
-        source_name: row.try_get(1)?,
-        run_id: row.try_get(2)?,
-        stage: row.try_get(3)?,
-        rule: row.try_get(4)?,
-        code: row.try_get(5)?,
-        message: row.try_get(6)?,
-        locator: row.try_get(7)?,
-        part: row.try_get::<Option<String>, _>(8)?.filter(|part| !part.is_empty()),
-        bytes: decompress(row.try_get(9)?)?,
     })
 }

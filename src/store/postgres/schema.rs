@@ -26,7 +26,7 @@ const LZ4: &str = "\
     alter table records_metadata_version alter column json set compression lz4";
 
 // Step n brings windrow's tables from version n to n + 1.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
     include_str!("../migrations/postgres/0001_windrow.sql"),
     include_str!("../migrations/postgres/0002_outbox.sql"),
     include_str!("../migrations/postgres/0003_follow.sql"),
@@ -35,6 +35,7 @@ const STEPS: [&str; 8] = [
     include_str!("../migrations/postgres/0006_redirects.sql"),
     include_str!("../migrations/postgres/0007_origin.sql"),
     include_str!("../migrations/postgres/0008_things.sql"),
+    include_str!("../migrations/postgres/0009_access.sql"),
 ];
 
 const KNOWN: i64 = STEPS.len() as i64;

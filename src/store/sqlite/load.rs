@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Arguments, Connection, query, query_scalar};
 
 use super::sql::{Insert, Text, json_array, timestamp_text};
-use super::{Knowledge, Writer, lookup, projection, redirects, settling, things, write};
+use super::{Knowledge, Writer, access, lookup, projection, redirects, settling, things, write};
 use crate::store::change::Change;
 use crate::store::columns::{kinds_text, part, signed};
 use crate::store::extension::{self, Transaction};
@@ -19,11 +19,12 @@ use crate::store::{
 
 const QUARANTINE: Insert = Insert {
     head: "insert into windrow_quarantine (source_name, file, number, run_id, stage, rule, code, \
-           message, locator, zstd, part) values ",
-    row: "(?,?,?,?,?,?,?,?,?,?,?)",
+           message, locator, zstd, part, format, byte) values ",
+    row: "(?,?,?,?,?,?,?,?,?,?,?,?,?)",
     tail: " on conflict (source_name, file, number, part) do update set run_id = excluded.run_id, \
            stage = excluded.stage, rule = excluded.rule, code = excluded.code, \
-           message = excluded.message, locator = excluded.locator, zstd = excluded.zstd",
+           message = excluded.message, locator = excluded.locator, zstd = excluded.zstd, \
+           format = excluded.format, byte = excluded.byte",
 };
 
 const CHECKPOINT: &str = "\
@@ -40,8 +41,16 @@ const CHECKPOINT: &str = "\
 
 /// Loads a batch in one transaction; after an error nothing of it remains.
 pub(super) async fn load(writer: &mut Writer, batch: LoadBatch) -> Result<LoadOutcome, StoreError> {
-    let LoadBatch { run_id, source_name, now, keep_source, records, quarantined, checkpoint } =
-        batch;
+    let LoadBatch {
+        run_id,
+        source_name,
+        now,
+        keep_source,
+        format,
+        records,
+        quarantined,
+        checkpoint,
+    } = batch;
     let mut transaction = writer.connection.begin_with("begin immediate").await?;
     let lookup = lookup::of_batch(&mut transaction, &source_name, &records, keep_source).await?;
     let places = Places::of(&records, &quarantined);
@@ -54,6 +63,7 @@ pub(super) async fn load(writer: &mut Writer, batch: LoadBatch) -> Result<LoadOu
     let noted = redirects::note(&mut transaction, &source_name, &plan.redirects).await?;
     count_redirects(&mut plan, noted);
     things::keep(&mut transaction, &source_name, &plan.things, now, &mut plan.kinds).await?;
+    access::write(&mut transaction, &source_name, std::mem::take(&mut plan.access)).await?;
     let by_store = plan.rejected.iter().chain(&plan.refused);
     let rejections: Vec<_> = by_store.map(|rejected| rejected.rejection.clone()).collect();
     let mut counts = plan.counts;
@@ -68,7 +78,7 @@ pub(super) async fn load(writer: &mut Writer, batch: LoadBatch) -> Result<LoadOu
     let parts = plan.refused.into_iter().chain(plan.held);
     let quarantined: Vec<_> = quarantined.into_iter().chain(plan.rejected).chain(parts).collect();
     places.release(&mut transaction, &source_name, &quarantined).await?;
-    quarantine(&mut transaction, run_id, &source_name, quarantined).await?;
+    quarantine(&mut transaction, (run_id, format), &source_name, quarantined).await?;
     write_checkpoint(&mut transaction, run_id, checkpoint, &counts, &plan.kinds).await?;
     transaction.commit().await?;
     writer.knowledge = knowledge;
@@ -164,7 +174,7 @@ impl Places {
 
 async fn quarantine(
     connection: &mut SqliteConnection,
-    run_id: i64,
+    (run_id, format): (i64, Option<&str>),
     source_name: &str,
     rows: Vec<Quarantined>,
 ) -> Result<(), StoreError> {
@@ -183,7 +193,9 @@ async fn quarantine(
             arguments.add(rejection.message)?;
             arguments.add(rejection.locator.to_string())?;
             arguments.add(zstd)?;
-            arguments.add(part(&rejection.locator))
+            arguments.add(part(&rejection.locator))?;
+            arguments.add(format)?;
+            arguments.add(signed(rejection.locator.byte))
         })
         .await
 }

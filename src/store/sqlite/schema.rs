@@ -20,7 +20,7 @@ const INVENIO: [(&str, &str); 7] = [
 ];
 
 // Step n brings windrow's tables from version n to n + 1.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
     include_str!("../migrations/sqlite/0001_windrow.sql"),
     include_str!("../migrations/sqlite/0002_outbox.sql"),
     include_str!("../migrations/sqlite/0003_follow.sql"),
@@ -29,6 +29,7 @@ const STEPS: [&str; 8] = [
     include_str!("../migrations/sqlite/0006_redirects.sql"),
     include_str!("../migrations/sqlite/0007_origin.sql"),
     include_str!("../migrations/sqlite/0008_things.sql"),
+    include_str!("../migrations/sqlite/0009_access.sql"),
 ];
 
 const KNOWN: i64 = STEPS.len() as i64;

@@ -1,0 +1,71 @@
+//! Records that are held: why, where they stood, and which of them to list.
+
+use super::CopyBytes;
+use crate::record::Rejection;
+
+/// A record in quarantine.
+#[derive(Debug, Clone)]
+pub struct Quarantined {
+    /// Why, and which record.
+    pub rejection: Rejection,
+    /// Its raw bytes.
+    pub bytes: CopyBytes,
+}
+
+/// Which quarantined records to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QuarantineQuery {
+    /// Only of this source.
+    pub source_name: Option<String>,
+    /// Only those that stopped at this stage.
+    pub stage: Option<String>,
+    /// Only those that stopped for this reason.
+    pub code: Option<String>,
+    /// Only those of this file.
+    pub file: Option<String>,
+    /// Only those behind the one of this number.
+    pub after: i64,
+    /// At most so many.
+    pub limit: u32,
+}
+
+impl QuarantineQuery {
+    /// The first `limit` of all.
+    #[must_use]
+    pub fn first(limit: u32) -> QuarantineQuery {
+        QuarantineQuery { limit, ..QuarantineQuery::default() }
+    }
+}
+
+/// A quarantined record as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantineEntry {
+    /// Its number in the quarantine.
+    pub id: i64,
+    /// The pipeline's source name.
+    pub source_name: String,
+    /// The run that saw it last.
+    pub run_id: i64,
+    /// decode, crosswalk, validate or load.
+    pub stage: String,
+    /// The rule that stopped it.
+    pub rule: Option<String>,
+    /// The code of the reason.
+    pub code: String,
+    /// The reason.
+    pub message: String,
+    /// Its place, as [`crate::record::Locator`] prints it.
+    pub locator: String,
+    /// The file's path as the pipeline named it.
+    pub file: String,
+    /// The record's number in the file, from 1.
+    pub number: u64,
+    /// The offset of its first byte; 0 in a row of an earlier windrow.
+    pub byte: u64,
+    /// Its format; none in a row of an earlier windrow.
+    pub format: Option<String>,
+    /// The part of the record that is held; none for all of it.
+    pub part: Option<String>,
+    /// Its raw bytes, uncompressed.
+    pub bytes: Vec<u8>,
+}

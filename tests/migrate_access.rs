@@ -1,0 +1,81 @@
+//! Who may see what: rules of Invenio v1 through the real command, closed wherever there is doubt.
+
+use serde_json::{Value, json};
+
+use crate::migrate::{dump, file, on_every_keeper, pipeline, record, revision, run};
+use crate::support::{Folder, end};
+
+const NIGHT: &str = "2014-10-13T08:27:47+00:00";
+
+fn with_status(mut file: Value, status: &str) -> Value {
+    file["status"] = status.into();
+    file
+}
+
+fn folder_of(folder: &Folder) {
+    let plain = |recid: u64, files: &[Value]| {
+        let past = revision("2012-01-01T00:00:00+00:00", recid, "Before", "");
+        record(recid, &[past, revision(NIGHT, recid, "Now", "")], files)
+    };
+    let board = "firerole: allow group \"board\"\r\nallow email \"Ada@example.org\"";
+    let mut minutes = plain(4, &[]);
+    minutes["collections"] = json!({
+        "all": ["Minutes"],
+        "restricted": { "Minutes": { "fireroles": ["allow group 'board'"], "users": [] } },
+    });
+    let records = [
+        plain(1, &[file(1, 11, 1, "open.txt")]),
+        plain(2, &[with_status(file(2, 12, 1, "a.txt"), board), file(2, 13, 1, "b.txt")]),
+        plain(3, &[with_status(file(3, 14, 1, "c.txt"), "firerole: let them in")]),
+        minutes,
+    ];
+    folder.write("records_dump_0.json", dump(&records));
+    pipeline(folder, ", timezone: UTC");
+}
+
+#[test]
+fn what_is_restricted_or_not_understood_is_closed_in_all_revisions_and_listed() {
+    on_every_keeper(|folder| {
+        folder_of(&folder);
+        let report = run(&folder, 0);
+        let expected = json!({ "not_understood": 1, "restricted": 2 });
+        assert_eq!(report["access"], expected, "{report}");
+        let of = |recid: u64, member: &str| {
+            let shown =
+                end(&mut folder.windrow(&["records", "get", &recid.to_string(), "--content"]))
+                    .stdout;
+            let record: Value = serde_json::from_str(&shown).unwrap();
+            record[member].clone()
+        };
+        assert_eq!((of(1, "access"), of(1, "_access")), (Value::Null, Value::Null));
+        assert_eq!(of(2, "access"), json!({ "record": "public", "files": "restricted" }));
+        assert_eq!(of(2, "_access"), json!({ "files": { "a.txt": ["ada@example.org", "board"] } }));
+        assert_eq!(of(3, "_access"), json!({ "files": { "c.txt": [] } }));
+        assert_eq!(of(4, "access"), json!({ "record": "restricted", "files": "restricted" }));
+        assert_eq!(of(4, "_access"), json!({ "read": ["board"] }));
+        // Whoever goes back to the first revision opens nothing.
+        let reverted = end(&mut folder.windrow(&["records", "revert", "4", "0"]));
+        assert_eq!(reverted.status, Some(0), "{}", reverted.stderr);
+        assert_eq!(of(4, "access"), json!({ "record": "restricted", "files": "restricted" }));
+
+        let listed = end(&mut folder.windrow(&["access", "--outcome", "not_understood", "--json"]));
+        let line: Value = serde_json::from_str(&listed.stdout).unwrap();
+        assert_eq!((&line["record"], &line["part"]), (&json!("3"), &json!("file c.txt version 1")));
+        assert_eq!(line["said"], "firerole: let them in");
+        let mistake = line["rights"]["mistake"].as_str().unwrap();
+        assert!(mistake.contains("expected `allow` or `deny`"), "{mistake}");
+        let all = end(&mut folder.windrow(&["access"])).stdout;
+        assert_eq!(all.lines().count(), 4, "{all}");
+    });
+}
+
+#[test]
+fn a_restricted_record_is_given_to_no_harvester() {
+    let folder = Folder::new();
+    folder_of(&folder);
+    run(&folder, 0);
+    let listed = folder.text(
+        "select group_concat(pid_value, ' ') from windrow_oai where deleted = 0 order by pid_value",
+    );
+    assert_eq!(listed, "1 2 3");
+}
