@@ -50,7 +50,8 @@ const STATE: &[(&str, &str)] = &[
     ),
     (
         "source bytes of nobody",
-        "select id::text from windrow_source where id not in (select source from windrow_oai)",
+        "select locator from windrow_source s \
+         where not exists (select from windrow_oai o where o.source = s.id) order by locator",
     ),
     (
         "members",
