@@ -17,7 +17,15 @@ fn load(pipeline: &str, store: &Folder, files: &[&str]) -> (Option<i32>, Value) 
 #[test]
 fn the_shipped_pipelines_load_what_they_name() {
     let store = Folder::new();
+    let mut command = windrow();
+    let ended =
+        end(command.arg("run").arg(project("pipelines/cds-v1.yaml")).args(["--dry-run", "--json"]));
+    let dry = ended.report(0);
     let (status, report) = load("pipelines/cds-v1.yaml", &store, &[]);
+    assert_eq!(dry["counts"], report["counts"], "a dry run tells what a first run does");
+    for kind in ["revisions", "redirects", "reserved", "users", "communities"] {
+        assert_eq!(dry["kinds"][kind], report["kinds"][kind], "{kind}");
+    }
     assert_eq!(report["rejections"], serde_json::json!([]));
     assert_eq!(status, Some(0), "{report}");
     let fates = ["created", "deleted", "skipped"].map(|fate| count(&report, fate));

@@ -279,11 +279,11 @@ impl Lane {
                 }
                 (outcome.counts, outcome.kinds)
             }
-            // A dry run takes every record that passes as one that would be created.
+            // A dry run takes every record that passes as one that is not there yet.
             None => {
-                let kinds = would_load(&records);
-                let (read, created, quarantined) = (passed + held, passed, held);
-                (Counts { read, created, quarantined, ..Counts::default() }, kinds)
+                let (read, quarantined) = (passed + held, held);
+                let counts = Counts { read, quarantined, ..would_be(&records) };
+                (counts, would_load(&records))
             }
         };
         if counts.read != passed + held || !counts.balance() {
@@ -297,6 +297,23 @@ impl Lane {
         self.progressed.kinds.add(&kinds);
         Ok(())
     }
+}
+
+// What becomes of records that pass a dry run, if none of them is there.
+fn would_be(records: &[LoadRecord]) -> Counts {
+    let mut counts = Counts::default();
+    for record in records {
+        match record.brings {
+            Brings::Number | Brings::Things => counts.skipped += 1,
+            Brings::Files => counts.unchanged += 1,
+            // With its past, a deleted record is written.
+            Brings::Revision if record.history.is_some() && record.record.json.is_none() => {
+                counts.deleted += 1;
+            }
+            Brings::Revision => counts.created += 1,
+        }
+    }
+    counts
 }
 
 // The parts of records that pass a dry run.
