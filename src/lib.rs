@@ -15,6 +15,7 @@ pub mod oai;
 pub mod crosswalk;
 pub mod validate;
 pub mod store;
+pub mod files;
 // floor 3: where raw records come from, how records leave, what is done with single ones
 pub mod source;
 pub mod serializers;

@@ -96,6 +96,7 @@ pub fn load_record(number: u64, name: &str, title: Option<&str>, sets: &[&str]) 
         brings: Brings::Revision,
         merged_into: None,
         things: Vec::new(),
+        copies: Vec::new(),
     }
 }
 
@@ -106,6 +107,7 @@ pub fn batch(run_id: i64, second: i64, records: Vec<LoadRecord>) -> LoadBatch {
         now: at(second),
         keep_source: true,
         format: Some("marc21"),
+        location: None,
         checkpoint: Checkpoint {
             split: "dump.mrc".to_owned(),
             lane: 0,

@@ -191,7 +191,7 @@ async fn what_an_earlier_windrow_has_listed_is_never_dated_back() {
         .execute_batch(
             "drop table windrow_schedule; drop table windrow_origin; \
              alter table windrow_split drop column kinds; \
-             drop table windrow_redirect; drop table windrow_thing; \
+             drop table windrow_redirect; drop table windrow_thing; drop table windrow_file; \
              drop table windrow_access; \
              alter table windrow_quarantine drop column format; \
              alter table windrow_quarantine drop column byte; \
@@ -219,7 +219,7 @@ async fn a_store_of_a_newer_windrow_is_refused() {
         .execute("update windrow_setting set value = 99 where name = 'schema_version'", [])
         .unwrap();
     let refused = windrow::store::open(&folder.url()).await;
-    assert!(matches!(refused.err(), Some(StoreError::NewerSchema { found: 99, known: 9 })));
+    assert!(matches!(refused.err(), Some(StoreError::NewerSchema { found: 99, known: 10 })));
 }
 
 #[tokio::test]

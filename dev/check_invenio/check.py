@@ -20,6 +20,7 @@ from datetime import datetime
 
 import catalog
 import dumps
+import files
 import invenio
 
 OAI = "{http://www.openarchives.org/OAI/2.0/}"
@@ -179,6 +180,7 @@ def check(windrow, base, say):
     load(3, generations[3])
     say(f"Invenio reads {invenio.read(model)} after the last run")
     say(f"windrow reads {check_records(windrow, model)}")
+    files.check(windrow, say)
 
 
 def main():

@@ -7,6 +7,7 @@ mod batch;
 mod convert;
 mod crosswalk;
 mod doctor;
+mod files;
 mod harvest;
 mod log;
 mod pids;
@@ -70,6 +71,8 @@ enum Verb {
     Pids(pids::Arguments),
     /// List and export what dumps had beside records: users, communities and the like
     Things(things::Arguments),
+    /// List, get and put files of records; verify and sweep what keeps them
+    Files(files::Arguments),
 }
 
 /// How a command ended when it did not fail.
@@ -184,6 +187,7 @@ impl Cli {
             Verb::Records(arguments) => records::run(arguments),
             Verb::Pids(arguments) => pids::run(arguments),
             Verb::Things(arguments) => things::run(arguments),
+            Verb::Files(arguments) => files::run(arguments),
         }
     }
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::files::{self, FileRules};
 use super::harvest::{self, HarvestSource, format_of_prefix};
 use super::limits::{Limits, percent};
 use super::migrate::{self, Migration, Revisions};
+use super::names::short_name;
 use super::schedule::{self, Schedule};
 use crate::crosswalk::{Crosswalk, CrosswalkError};
 use crate::formats::{Encoding, FORMATS, Format, Model, Policy, ReadOptions, invenio_v1};
@@ -39,6 +41,8 @@ pub struct Definition {
     pub migration: Option<Migration>,
     /// The files, each with the name that messages and checkpoints use.
     pub files: Vec<(PathBuf, String)>,
+    /// `files`: where the files of records go, and how.
+    pub file_rules: Option<FileRules>,
     /// `source.format`; `None` tells it from the first bytes.
     pub format: Option<&'static Format>,
     /// `source.policy`: how hard reading tries with what breaks its standard; `source.encoding`.
@@ -139,6 +143,7 @@ const KEYS: &[&str] = &[
     "crosswalk",
     "validate",
     "load",
+    "files",
     "limits",
     "schedule",
     "timezone",
@@ -166,6 +171,7 @@ struct Written {
     keep_source: bool,
     pids: PidRules,
     lanes: Option<usize>,
+    file_rules: Option<FileRules>,
     limits: Limits,
     schedule: Option<Schedule>,
     batch: BatchLimit,
@@ -259,6 +265,7 @@ impl Definition {
             keep_source: written.keep_source,
             pids: written.pids,
             lanes: written.lanes,
+            file_rules: written.file_rules,
             limits: written.limits,
             schedule: written.schedule,
             batch: written.batch,
@@ -284,21 +291,6 @@ impl Definition {
             }
         }
     }
-}
-
-/// The path as messages show it: without `folder/..` detours.
-fn short_name(path: &Path) -> String {
-    let mut parts: Vec<std::path::Component<'_>> = Vec::new();
-    for part in path.components() {
-        let detour = matches!(part, std::path::Component::ParentDir)
-            && matches!(parts.last(), Some(std::path::Component::Normal(_)));
-        if detour {
-            parts.pop();
-        } else {
-            parts.push(part);
-        }
-    }
-    parts.iter().collect::<PathBuf>().display().to_string()
 }
 
 fn read(source: &Arc<SourceText>, folder: &Path) -> Result<Written, Diagnostics> {
@@ -364,6 +356,7 @@ fn read(source: &Arc<SourceText>, folder: &Path) -> Result<Written, Diagnostics>
             PidRules::read(&mut check, node, true)
         }),
         lanes: load.get("lanes").map(|_| number(&mut check, load, "lanes", 1)),
+        file_rules: fields.get("files").map(|node| files::read(&mut check, node, folder)),
         limits: limits(&mut check, fields),
         schedule: schedule::read(&mut check, fields),
         batch: BatchLimit {

@@ -10,12 +10,14 @@ use jiff::Timestamp;
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use super::copying::Copier;
 use super::definition::Definition;
 use super::lanes::{self, Lanes, Loading, Split};
 use super::limits::Overstepped;
 use super::reconcile::Reconciled;
 use super::report::{Findings, Report, SHOWN, SplitReport};
 use super::worker::{Packing, Worked, work};
+use crate::files::FilesError;
 use crate::record::{Clock, RawBatch};
 use crate::source::oai_pmh;
 use crate::source::{BatchLimit, Halt, SkippedMember, SourceError, fingerprint};
@@ -84,6 +86,9 @@ pub enum RunError {
     /// The store failed.
     #[error("{0}")]
     Store(#[from] StoreError),
+    /// The location of files does not take any.
+    #[error("{0}")]
+    Files(#[from] FilesError),
     /// A crosswalk's policy said `fail`.
     #[error("{0}")]
     Policy(String),
@@ -137,6 +142,8 @@ pub async fn run(
             Some(store.begin_run(&definition.name, &definition.hash, fresh, now).await?)
         }
     };
+    let now = options.clock.now();
+    let copier = Copier::start(&definition, options.store.as_ref(), now).await?;
     let mut engine = Engine {
         report: Report {
             pipeline: definition.name.clone(),
@@ -154,10 +161,12 @@ pub async fn run(
         loading: Arc::new(Loading {
             definition: Arc::clone(&definition),
             into: options.store.clone().zip(run.as_ref().map(|run| run.id)),
+            location: copier.as_ref().and_then(|copier| copier.location),
             clock: options.clock,
             progress: Arc::clone(&progress),
         }),
         lanes,
+        copier,
         known: run.map(|run| run.splits).unwrap_or_default(),
         progress,
     };
@@ -178,6 +187,7 @@ struct Engine {
     loading: Arc<Loading>,
     progress: Arc<Progress>,
     lanes: usize,
+    copier: Option<Arc<Copier>>,
     /// What an interrupted run has noted about splits.
     known: Vec<SplitState>,
     report: Report,
@@ -306,6 +316,9 @@ impl Engine {
                 let mut worked = delivery.worked.map_err(RunError::Broken)?;
                 if let Some(message) = worked.failure {
                     return Err(RunError::Policy(message));
+                }
+                if let Some(copier) = &self.copier {
+                    copier.copy(&mut worked).await?;
                 }
                 findings.account.add(std::mem::take(&mut worked.account));
                 findings.skip(&delivery.skipped);

@@ -16,7 +16,7 @@ use super::report::Findings;
 use super::worker::Worked;
 use crate::record::Clock;
 use crate::store::{
-    Brings, Checkpoint, Counts, FILES, Kinds, LoadBatch, LoadRecord, Quarantined, REDIRECTS,
+    BYTES, Brings, Checkpoint, Counts, FILES, Kinds, LoadBatch, LoadRecord, Quarantined, REDIRECTS,
     RESERVED, REVISIONS, SplitState, Store, StoreError,
 };
 
@@ -44,6 +44,8 @@ pub(super) struct Loading {
     pub(super) definition: Arc<Definition>,
     /// The store and the run in it; `None` is a dry run.
     pub(super) into: Option<(Arc<dyn Store>, i64)>,
+    /// Where the files of records go.
+    pub(super) location: Option<i64>,
     pub(super) clock: Clock,
     pub(super) progress: Arc<Progress>,
 }
@@ -260,6 +262,7 @@ impl Lane {
                     now: self.loading.clock.now(),
                     keep_source: self.loading.definition.keep_source,
                     format,
+                    location: self.loading.location,
                     records,
                     quarantined,
                     checkpoint: Checkpoint {
@@ -334,6 +337,10 @@ fn would_load(records: &[LoadRecord]) -> Kinds {
         }
         if !record.files.is_empty() {
             kinds.of(FILES).skipped += record.files.len() as u64;
+        }
+        for copy in &record.copies {
+            kinds.of(FILES).loaded += 1;
+            kinds.of(BYTES).loaded += copy.instance.as_ref().map_or(0, |file| file.size);
         }
     }
     kinds

@@ -4,13 +4,16 @@
 //! memory is bounded by the bytes in flight. A pipeline knows no terminal and no socket.
 
 mod convert;
+mod copying;
 mod definition;
 mod engine;
+mod files;
 mod harvest;
 mod intake;
 mod lanes;
 mod limits;
 mod migrate;
+mod names;
 mod output;
 mod period;
 mod reconcile;
@@ -24,6 +27,7 @@ mod worker;
 pub use convert::{Conversion, ConvertError, Converted, Inputs, convert};
 pub use definition::{Datestamps, Definition, DefinitionError};
 pub use engine::{Options, Progress, RunError, run};
+pub use files::{FileRules, Missing, Mode};
 pub use harvest::{HarvestSource, Harvests, format_of_prefix};
 pub use intake::{IntakeError, Order, Short, Taken, take_in};
 pub use limits::{Limits, Overstepped};

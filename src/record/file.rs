@@ -1,6 +1,8 @@
-//! A file of a record on its way into the store: what its source says of one version of it.
+//! A file of a record on its way into the store: what its source says of one version of it, and
+//! the copy that was made of it.
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 /// One version of one file, as its source describes it; the bytes are still where they were.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,4 +39,69 @@ pub enum FilePlace {
     Path(String),
     /// An `http:` or `https:` URL.
     Url(String),
+}
+
+/// The bytes of a file where they are kept; several object versions may share them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileInstance {
+    /// Its UUID, of which a location makes the place of the bytes.
+    pub id: Uuid,
+    /// Where the bytes are: an absolute path, or `s3://BUCKET/KEY`.
+    pub uri: String,
+    /// In bytes.
+    pub size: u64,
+    /// MD5 of the bytes; `None` when they were never read, as the pipeline has wished.
+    pub md5: Option<[u8; 16]>,
+    /// SHA-256 of the bytes, where they were read.
+    pub sha256: Option<[u8; 32]>,
+}
+
+impl FileInstance {
+    /// The checksum in Invenio's words: `md5:` and 32 digits.
+    #[must_use]
+    pub fn checksum(&self) -> Option<String> {
+        self.md5.map(|md5| format!("md5:{}", hex(&md5)))
+    }
+}
+
+/// An order that was dealt with: its bytes are there, or none are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileCopy {
+    /// What the source said.
+    pub order: FileOrder,
+    /// The bytes; `None` of a version that was deleted in the source.
+    pub instance: Option<FileInstance>,
+}
+
+/// Bytes as lower-case hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What [`hex`] has written, of so many bytes.
+#[must_use]
+pub fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    if text.len() != 2 * N {
+        return None;
+    }
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_read_back() {
+        assert_eq!(hex(&[0, 171]), "00ab");
+        assert_eq!(from_hex::<2>("00ab"), Some([0, 171]));
+        assert_eq!(from_hex::<2>("00AB"), Some([0, 171]));
+        assert_eq!(from_hex::<2>("00a"), None);
+        assert_eq!(from_hex::<2>("00ax"), None);
+    }
 }

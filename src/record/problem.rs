@@ -29,6 +29,8 @@ pub enum Stage {
     Crosswalk,
     /// Record against its JSON Schema.
     Validate,
+    /// Bytes of a record's files into their location.
+    Files,
     /// Record into the store.
     Load,
     /// Record to the bytes of another format.
@@ -43,6 +45,7 @@ impl Stage {
             Stage::Decode => "decode",
             Stage::Crosswalk => "crosswalk",
             Stage::Validate => "validate",
+            Stage::Files => "files",
             Stage::Load => "load",
             Stage::Encode => "encode",
         }

@@ -3,6 +3,7 @@
 mod budget;
 mod codec;
 mod dump;
+pub mod fetch;
 mod files;
 mod halt;
 mod members;

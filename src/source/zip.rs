@@ -35,7 +35,7 @@ pub(super) struct ZipEntries {
 }
 
 /// What the directory says of an entry.
-struct Listed {
+pub(super) struct Listed {
     name: String,
     kind: EntryKind,
     header: u64,
@@ -74,37 +74,70 @@ impl ZipEntries {
     }
 
     fn open(&mut self, listed: &Listed) -> io::Result<Bytes> {
-        if listed.encrypted {
-            return Err(invalid(format!("{:?} is encrypted", listed.name)));
-        }
-        // The names in front of the bytes need not be as long as those of the directory.
-        let mut header = [0; 30];
-        self.file.seek(SeekFrom::Start(listed.header))?;
-        self.file.read_exact(&mut header)?;
-        let length = |at: usize| {
-            let bytes = [header.get(at), header.get(at + 1)].map(|byte| byte.copied().unwrap_or(0));
-            u64::from(u16::from_le_bytes(bytes))
-        };
-        if !header.starts_with(b"PK\x03\x04") {
-            return Err(invalid(format!("{:?} is not where the zip archive has it", listed.name)));
-        }
-        self.file.seek(SeekFrom::Start(listed.header + 30 + length(26) + length(28)))?;
-        let packed = self.file.clone().take(listed.packed);
-        let bytes: Bytes = match listed.method {
-            CompressionMethod::Stored => Box::new(packed),
-            CompressionMethod::Deflated => {
-                let packed = BufReader::with_capacity(64 * 1024, packed);
-                let unpacked = Steps(flate2::bufread::DeflateDecoder::new(packed));
-                Box::new(Unpacked(unpacked, self.budget.clone()))
-            }
-            other => {
-                let message = format!("{:?} is packed by {other}, expected Deflate", listed.name);
-                return Err(invalid(message));
-            }
-        };
-        let (name, expected) = (listed.name.clone(), (listed.size, listed.crc));
-        Ok(Box::new(Checked { bytes, crc: Crc::new(), size: 0, expected, name }))
+        member(self.file.clone(), listed, self.budget.clone())
     }
+}
+
+impl Listed {
+    /// The entry's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its bytes, unpacked.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+}
+
+/// The files among the entries of an archive.
+pub(super) fn members(file: impl Seekable) -> io::Result<Vec<Listed>> {
+    let directory = ZipArchive::new(file)?;
+    if directory.has_duplicate_names() {
+        return Err(invalid("two entries of a zip archive have the same name".to_owned()));
+    }
+    let listed = (0..directory.len()).map(|index| listed(&directory.by_index_data(index)?));
+    let mut listed: Vec<Listed> = listed.collect::<io::Result<_>>()?;
+    listed.retain(|listed| matches!(listed.kind, EntryKind::File));
+    Ok(listed)
+}
+
+/// The bytes of an entry; `file` is read at no other place meanwhile.
+pub(super) fn member(
+    mut file: impl Seekable + 'static,
+    listed: &Listed,
+    budget: Budget,
+) -> io::Result<Bytes> {
+    if listed.encrypted {
+        return Err(invalid(format!("{:?} is encrypted", listed.name)));
+    }
+    // The names in front of the bytes need not be as long as those of the directory.
+    let mut header = [0; 30];
+    file.seek(SeekFrom::Start(listed.header))?;
+    file.read_exact(&mut header)?;
+    let length = |at: usize| {
+        let bytes = [header.get(at), header.get(at + 1)].map(|byte| byte.copied().unwrap_or(0));
+        u64::from(u16::from_le_bytes(bytes))
+    };
+    if !header.starts_with(b"PK\x03\x04") {
+        return Err(invalid(format!("{:?} is not where the zip archive has it", listed.name)));
+    }
+    file.seek(SeekFrom::Start(listed.header + 30 + length(26) + length(28)))?;
+    let packed = file.take(listed.packed);
+    let bytes: Bytes = match listed.method {
+        CompressionMethod::Stored => Box::new(packed),
+        CompressionMethod::Deflated => {
+            let packed = BufReader::with_capacity(64 * 1024, packed);
+            let unpacked = Steps(flate2::bufread::DeflateDecoder::new(packed));
+            Box::new(Unpacked(unpacked, budget))
+        }
+        other => {
+            let message = format!("{:?} is packed by {other}, expected Deflate", listed.name);
+            return Err(invalid(message));
+        }
+    };
+    let (name, expected) = (listed.name.clone(), (listed.size, listed.crc));
+    Ok(Box::new(Checked { bytes, crc: Crc::new(), size: 0, expected, name }))
 }
 
 fn listed(entry: &ZipFileEntry<'_>) -> io::Result<Listed> {

@@ -12,6 +12,8 @@ pub const REDIRECTS: &str = "redirects";
 pub const RESERVED: &str = "reserved";
 /// The kind of versions of files.
 pub const FILES: &str = "files";
+/// The kind of bytes of files.
+pub const BYTES: &str = "bytes";
 
 /// The fates of one kind of parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,6 +14,9 @@ mod failure;
 mod change;
 mod history;
 mod lookup;
+mod files;
+mod filing;
+mod shelf;
 mod plan;
 mod quarantine;
 mod redirects;
@@ -35,8 +38,9 @@ use uuid::Uuid;
 pub use access::{AccessNote, AccessOutcome, AccessQuery, AccessRow};
 pub use change::{Change, RecordState, Revision, SourceChange};
 pub use extension::{Draft, Event, Extension, Refusal, Transaction, standard};
+pub use files::{Bucket, DueQuery, FileStore, Location, ObjectVersion, StoredInstance};
 pub use follow::Followed;
-pub use kinds::{FILES, KindCounts, Kinds, REDIRECTS, RESERVED, REVISIONS};
+pub use kinds::{BYTES, FILES, KindCounts, Kinds, REDIRECTS, RESERVED, REVISIONS};
 pub use parts::{Brings, EarlierRevision, Redirect, StoredThing, Thing};
 pub use quarantine::{QuarantineEntry, QuarantineQuery, Quarantined};
 pub use redirects::make_redirects;
@@ -254,7 +258,7 @@ pub fn without_secrets(url: &str) -> String {
 
 /// A keeper of records. Reads see committed data only; every write is one transaction.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: FileStore {
     // --- what a pipeline writes ------------------------------------------------------------
 
     /// Begins a run of `pipeline`, or goes on with its last one if that was interrupted and had

@@ -12,12 +12,13 @@ use uuid::Uuid;
 use super::access::RecordAccess;
 use super::change::{Change, SourceChange, event};
 use super::extension::{Draft, Extension, Refusal, refusal};
+use super::filing::FilePlan;
 use super::history::{Arrival, Arrivals, arrivals};
 use super::lookup::{LedgerEntry, Lookup, PidOwner, fingerprint};
 use super::single::floor;
 use super::{
-    Brings, Counts, EarlierRevision, FILES, Kinds, LoadRecord, Membership, NewRecord, Quarantined,
-    REDIRECTS, RESERVED, REVISIONS, Redirect, Thing,
+    BYTES, Brings, Counts, EarlierRevision, FILES, Kinds, LoadRecord, Membership, NewRecord,
+    Quarantined, REDIRECTS, RESERVED, REVISIONS, Redirect, Thing,
 };
 use crate::record::{ContentHash, Datestamp, PidName, Rejection, Stage};
 
@@ -59,6 +60,7 @@ pub(super) struct Plan {
     pub(super) held: Vec<Quarantined>,
     pub(super) counts: Counts,
     pub(super) kinds: Kinds,
+    pub(super) files: FilePlan,
 }
 
 impl Plan {
@@ -458,6 +460,10 @@ pub(super) fn count_with_record(kinds: &mut Kinds, record: &LoadRecord) {
     }
     if !record.files.is_empty() {
         kinds.of(FILES).quarantined += record.files.len() as u64;
+    }
+    for copy in &record.copies {
+        kinds.of(FILES).quarantined += 1;
+        kinds.of(BYTES).quarantined += copy.instance.as_ref().map_or(0, |file| file.size);
     }
     if record.merged_into.is_some() {
         kinds.of(REDIRECTS).quarantined += 1;

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{AccessNote, Brings, EarlierRevision, Kinds, Quarantined, StoreError, Thing};
-use crate::record::{ContentHash, Datestamp, FileOrder, Origin, PidName, Rejection, SetSpec};
+use crate::record::{
+    ContentHash, Datestamp, FileCopy, FileOrder, Origin, PidName, Rejection, SetSpec,
+};
 
 /// An item as OAI-PMH lists it: the header's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -217,10 +219,13 @@ pub struct LoadRecord {
     /// The revisions before this one, oldest first; `None` when its source keeps no history. With
     /// it, those that the store has by their dates are not written again.
     pub history: Option<Vec<EarlierRevision>>,
-    /// The versions of its files that the source tells of.
+    /// The versions of its files that the source tells of, and that nobody has copied.
     pub files: Vec<FileOrder>,
     /// What its source says of who may see it and its files; kept when it has a history.
     pub access: Vec<AccessNote>,
+    /// The versions of its files that are copied; those that are stored already are no news,
+    /// others are added.
+    pub copies: Vec<FileCopy>,
     /// Parts of it that were held on the way here; they are no records in the counts.
     pub held: Vec<Quarantined>,
     /// Its raw bytes, one zstd frame, where they are more than its source bytes: what quarantine
@@ -236,7 +241,8 @@ pub struct LoadRecord {
 
 impl LoadRecord {
     /// What quarantine keeps of it.
-    pub(super) fn raw_bytes(&self) -> CopyBytes {
+    #[must_use]
+    pub fn raw_bytes(&self) -> CopyBytes {
         let raw = self.raw.clone().map(CopyBytes::Zstd);
         raw.unwrap_or_else(|| self.source.bytes.clone())
     }
@@ -299,6 +305,8 @@ pub struct LoadBatch {
     pub keep_source: bool,
     /// The format of all its records, a name in `formats::FORMATS`; none when it has none.
     pub format: Option<&'static str>,
+    /// The location of new buckets; without one no files are taken.
+    pub location: Option<i64>,
     /// Records that passed every stage, in source order. The same record may come more than once.
     pub records: Vec<LoadRecord>,
     /// Records that did not.

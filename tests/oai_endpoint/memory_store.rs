@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
+use windrow::record::FileCopy;
 use windrow::record::{Datestamp, Pid, PidChange, PidName, SetSpec};
 use windrow::store::{
     AccessQuery, AccessRow, Followed, Item, ItemContent, ItemHeader, ItemQuery, LoadBatch,
@@ -12,6 +13,7 @@ use windrow::store::{
     Run, RunState, RunSummary, ScheduleEntry, Set, SourceBytes, SplitState, Store, StoreError,
     StoredRecord, StoredThing,
 };
+use windrow::store::{Bucket, DueQuery, FileStore, Location, ObjectVersion, StoredInstance};
 
 /// Second 0 of the items' datestamps: 2020-01-01T00:00:00Z.
 pub const FIRST_SECOND: i64 = 1_577_836_800;
@@ -106,6 +108,59 @@ fn cut(item: &Item, content: ItemContent) -> Item {
 
 fn read_only<T>() -> Result<T, StoreError> {
     Err(StoreError::Failed("this store can only be read".to_owned()))
+}
+
+#[async_trait]
+impl FileStore for MemoryStore {
+    async fn locations(&self) -> Result<Vec<Location>, StoreError> {
+        read_only()
+    }
+    async fn make_location(
+        &self,
+        _: &str,
+        _: &str,
+        _: bool,
+        _: Timestamp,
+    ) -> Result<Location, StoreError> {
+        read_only()
+    }
+    async fn set_default_location(&self, _: &str, _: Timestamp) -> Result<(), StoreError> {
+        read_only()
+    }
+    async fn bucket(&self, _: Uuid) -> Result<Option<Bucket>, StoreError> {
+        read_only()
+    }
+    async fn objects(&self, _: Uuid) -> Result<Vec<ObjectVersion>, StoreError> {
+        read_only()
+    }
+    async fn put_files(
+        &self,
+        _: Uuid,
+        _: i64,
+        _: Vec<FileCopy>,
+        _: Timestamp,
+    ) -> Result<StoredRecord, StoreError> {
+        read_only()
+    }
+    async fn due_instances(&self, _: &DueQuery) -> Result<Vec<StoredInstance>, StoreError> {
+        read_only()
+    }
+    async fn count_instances(&self) -> Result<(u64, u64), StoreError> {
+        read_only()
+    }
+    async fn note_checks(
+        &self,
+        _: &[(Uuid, Option<bool>)],
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        read_only()
+    }
+    async fn instances_at(&self, _: &[String]) -> Result<Vec<StoredInstance>, StoreError> {
+        read_only()
+    }
+    async fn users_of(&self, _: Uuid) -> Result<Vec<(String, String)>, StoreError> {
+        read_only()
+    }
 }
 
 #[async_trait]

@@ -12,6 +12,7 @@ pub use keys::{Mark, Migration, Revisions};
 
 use jiff::tz::TimeZone;
 
+use super::definition::Datestamps;
 use super::worker::{Bench, Stop, Worked, record_uuid, rejected};
 use serde_json::Value;
 
@@ -169,7 +170,10 @@ fn load_record(
     let files = files::orders(bench, dump, today, locator, (&mut times, parts), warnings)?;
     warnings.append(&mut times.warnings);
     let record = NewRecord { id, ..made.record };
-    Ok(LoadRecord { source_id, record, files, access: rights.notes, ..made })
+    let newest = files.iter().map(|order| order.created).max();
+    let newest = newest.filter(|_| bench.definition.datestamps == Datestamps::Preserve);
+    let stamps = made.stamps.or(newest.map(|newest| (newest, newest)));
+    Ok(LoadRecord { source_id, record, files, stamps, access: rights.notes, ..made })
 }
 
 /// A record with its past; its source bytes are its last revision.
@@ -198,6 +202,7 @@ fn with_revisions(
         record: history.record,
         files: Vec::new(),
         access: Vec::new(),
+        copies: Vec::new(),
         held: Vec::new(),
     })
 }
@@ -226,6 +231,7 @@ fn bare(
         record: NewRecord { id, pid_value, pids, memberships, json: None },
         files: Vec::new(),
         access: Vec::new(),
+        copies: Vec::new(),
         held: Vec::new(),
     })
 }

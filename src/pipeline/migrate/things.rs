@@ -46,6 +46,7 @@ pub(super) fn load(
         brings: Brings::Things,
         files: Vec::new(),
         access: Vec::new(),
+        copies: Vec::new(),
         held: Vec::new(),
         things,
     }))

@@ -14,11 +14,14 @@ use uuid::Uuid;
 
 use super::patience::Patience;
 use super::sets::SetNumbers;
-use super::{PostgresStore, access, lookup, projection, redirects, settling, things, write};
+use super::{
+    PostgresStore, access, file_rows, files, lookup, projection, redirects, settling, things, write,
+};
 use crate::record::{Locator, PidName, Rejection, Stage};
 use crate::store::change::Change;
 use crate::store::columns::{kinds_text, part, signed};
 use crate::store::extension::{self, Transaction};
+use crate::store::filing::Filing;
 use crate::store::plan::{Plan, count_redirects, count_with_record, plan_with};
 use crate::store::{
     Checkpoint, Counts, Kinds, LoadBatch, LoadOutcome, LoadRecord, Quarantined, REVISIONS,
@@ -137,9 +140,13 @@ async fn attempt(
         lookup::of_batch(&mut transaction, &batch.source_name, &batch.records, batch.keep_source)
             .await?;
     let now = single::floor(batch.now);
-    let records = batch.records.clone();
+    let mut records = batch.records.clone();
+    let mut filing = Filing::of(&mut records, batch.location, now);
+    filing.resolve(&lookup);
     let mut plan = plan_with(records, lookup, batch.keep_source, now, &store.extensions);
+    files::plan(&mut transaction, &mut plan, filing, &store.extensions).await?;
     write::current(&mut transaction, &store.tables, &plan.changes).await?;
+    file_rows::write(&mut transaction, &plan.files, now).await?;
     write::ledger(&mut transaction, &store.tables, &batch.source_name, &plan.ledger).await?;
     access::write(&mut transaction, &batch.source_name, &plan.access).await?;
     let refused_records = refused.map(|refused| refused.records.as_slice()).unwrap_or_default();
@@ -219,6 +226,10 @@ async fn sieve(store: &PostgresStore, records: &[LoadRecord]) -> Result<Sieved, 
         texts.extend(record.record.pids.iter().map(PidName::pid_value));
         for membership in &record.record.memberships {
             texts.extend([membership.spec.as_str(), membership.name.as_str()]);
+        }
+        for order in record.copies.iter().map(|copy| &copy.order) {
+            texts.extend([order.key.as_str(), order.mimetype.as_deref().unwrap_or_default()]);
+            texts.extend(order.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]));
         }
         let tried = query("select $1::text::jsonb is null, $2::text[]").bind(json).bind(texts);
         match tried.execute(&mut *connection).await.map_err(StoreError::from) {

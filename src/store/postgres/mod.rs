@@ -16,6 +16,8 @@ mod lookup;
 mod write;
 mod settling;
 mod load;
+mod file_rows;
+mod files;
 mod follow;
 mod projection;
 mod redirects;

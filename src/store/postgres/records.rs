@@ -31,7 +31,7 @@ const REVISIONS: &str = "\
     select id, version_id::bigint, json::text, created, updated from records_metadata_version \
     where id = $1 order by version_id, transaction_id";
 
-const LISTED_AS: &str = "\
+pub(super) const LISTED_AS: &str = "\
     select coalesce( \
         (select pid_value from windrow_oai where id = $1), \
         (select min(pid_value) from pidstore_pid \

@@ -6,8 +6,23 @@ use sqlx::{Connection, query, query_scalar, raw_sql};
 use super::copy::{Kind, Target};
 use crate::store::StoreError;
 
-// A table that is there already is Invenio's: neither it nor its indexes are touched.
-const INVENIO: [(&str, &str); 7] = [
+// A table that is there already is Invenio's: neither it nor its indexes are touched. In an order in
+// which each table is there before others refer to it.
+const INVENIO: [(&str, &str); 16] = [
+    ("files_location", include_str!("../migrations/postgres/invenio/files_location.sql")),
+    ("files_bucket", include_str!("../migrations/postgres/invenio/files_bucket.sql")),
+    ("files_buckettags", include_str!("../migrations/postgres/invenio/files_buckettags.sql")),
+    ("files_files", include_str!("../migrations/postgres/invenio/files_files.sql")),
+    ("files_object", include_str!("../migrations/postgres/invenio/files_object.sql")),
+    ("files_objecttags", include_str!("../migrations/postgres/invenio/files_objecttags.sql")),
+    (
+        "files_multipartobject",
+        include_str!("../migrations/postgres/invenio/files_multipartobject.sql"),
+    ),
+    (
+        "files_multipartobject_part",
+        include_str!("../migrations/postgres/invenio/files_multipartobject_part.sql"),
+    ),
     ("oaiserver_set", include_str!("../migrations/postgres/invenio/oaiserver_set.sql")),
     ("pidstore_pid", include_str!("../migrations/postgres/invenio/pidstore_pid.sql")),
     ("pidstore_recid", include_str!("../migrations/postgres/invenio/pidstore_recid.sql")),
@@ -18,6 +33,7 @@ const INVENIO: [(&str, &str); 7] = [
         include_str!("../migrations/postgres/invenio/records_metadata_version.sql"),
     ),
     ("\"transaction\"", include_str!("../migrations/postgres/invenio/transaction.sql")),
+    ("records_buckets", include_str!("../migrations/postgres/invenio/records_buckets.sql")),
 ];
 
 // lz4 makes a load of JSON nearly twice as fast as the default; a server may be built without it.
@@ -26,7 +42,7 @@ const LZ4: &str = "\
     alter table records_metadata_version alter column json set compression lz4";
 
 // Step n brings windrow's tables from version n to n + 1.
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 10] = [
     include_str!("../migrations/postgres/0001_windrow.sql"),
     include_str!("../migrations/postgres/0002_outbox.sql"),
     include_str!("../migrations/postgres/0003_follow.sql"),
@@ -36,6 +52,7 @@ const STEPS: [&str; 9] = [
     include_str!("../migrations/postgres/0007_origin.sql"),
     include_str!("../migrations/postgres/0008_things.sql"),
     include_str!("../migrations/postgres/0009_access.sql"),
+    include_str!("../migrations/postgres/0010_files.sql"),
 ];
 
 const KNOWN: i64 = STEPS.len() as i64;

@@ -8,10 +8,14 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Arguments, Connection, query, query_scalar};
 
 use super::sql::{Insert, Text, json_array, timestamp_text};
-use super::{Knowledge, Writer, access, lookup, projection, redirects, settling, things, write};
+use super::{
+    Knowledge, Writer, access, file_rows, files, lookup, projection, redirects, settling, things,
+    write,
+};
 use crate::store::change::Change;
 use crate::store::columns::{kinds_text, part, signed};
 use crate::store::extension::{self, Transaction};
+use crate::store::filing::Filing;
 use crate::store::plan::{Plan, count_redirects, plan_with};
 use crate::store::{
     Checkpoint, Counts, Kinds, LoadBatch, LoadOutcome, LoadRecord, Quarantined, StoreError,
@@ -41,22 +45,18 @@ const CHECKPOINT: &str = "\
 
 /// Loads a batch in one transaction; after an error nothing of it remains.
 pub(super) async fn load(writer: &mut Writer, batch: LoadBatch) -> Result<LoadOutcome, StoreError> {
-    let LoadBatch {
-        run_id,
-        source_name,
-        now,
-        keep_source,
-        format,
-        records,
-        quarantined,
-        checkpoint,
-    } = batch;
+    let LoadBatch { run_id, source_name, now, keep_source, format, location, .. } = batch;
+    let LoadBatch { mut records, quarantined, checkpoint, .. } = batch;
     let mut transaction = writer.connection.begin_with("begin immediate").await?;
     let lookup = lookup::of_batch(&mut transaction, &source_name, &records, keep_source).await?;
     let places = Places::of(&records, &quarantined);
+    let mut filing = Filing::of(&mut records, location, now);
+    filing.resolve(&lookup);
     let mut knowledge = writer.knowledge.take();
     let mut plan = plan_with(records, lookup, keep_source, now, &knowledge.extensions);
+    files::plan(&mut transaction, &mut plan, filing, &knowledge.extensions).await?;
     write::current(&mut transaction, &plan.changes).await?;
+    file_rows::write(&mut transaction, &plan.files, now).await?;
     write_behind(&mut transaction, &mut plan, &mut knowledge, now).await?;
     write::ledger(&mut transaction, &source_name, std::mem::take(&mut plan.ledger)).await?;
     redirects::reserve(&mut transaction, &plan.reserved, now).await?;

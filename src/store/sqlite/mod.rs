@@ -14,6 +14,8 @@ mod projection;
 mod redirects;
 mod settling;
 mod load;
+mod file_rows;
+mod files;
 mod follow;
 mod records;
 mod pids;

@@ -5,8 +5,23 @@ use sqlx::{Connection, query, query_scalar, raw_sql};
 
 use crate::store::StoreError;
 
-// A table that is there already is Invenio's: neither it nor its indexes are touched.
-const INVENIO: [(&str, &str); 7] = [
+// A table that is there already is Invenio's: neither it nor its indexes are touched. In an order in
+// which each table is there before others refer to it.
+const INVENIO: [(&str, &str); 16] = [
+    ("files_location", include_str!("../migrations/sqlite/invenio/files_location.sql")),
+    ("files_bucket", include_str!("../migrations/sqlite/invenio/files_bucket.sql")),
+    ("files_buckettags", include_str!("../migrations/sqlite/invenio/files_buckettags.sql")),
+    ("files_files", include_str!("../migrations/sqlite/invenio/files_files.sql")),
+    ("files_object", include_str!("../migrations/sqlite/invenio/files_object.sql")),
+    ("files_objecttags", include_str!("../migrations/sqlite/invenio/files_objecttags.sql")),
+    (
+        "files_multipartobject",
+        include_str!("../migrations/sqlite/invenio/files_multipartobject.sql"),
+    ),
+    (
+        "files_multipartobject_part",
+        include_str!("../migrations/sqlite/invenio/files_multipartobject_part.sql"),
+    ),
     ("oaiserver_set", include_str!("../migrations/sqlite/invenio/oaiserver_set.sql")),
     ("pidstore_pid", include_str!("../migrations/sqlite/invenio/pidstore_pid.sql")),
     ("pidstore_recid", include_str!("../migrations/sqlite/invenio/pidstore_recid.sql")),
@@ -17,10 +32,11 @@ const INVENIO: [(&str, &str); 7] = [
         include_str!("../migrations/sqlite/invenio/records_metadata_version.sql"),
     ),
     ("transaction", include_str!("../migrations/sqlite/invenio/transaction.sql")),
+    ("records_buckets", include_str!("../migrations/sqlite/invenio/records_buckets.sql")),
 ];
 
 // Step n brings windrow's tables from version n to n + 1.
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 10] = [
     include_str!("../migrations/sqlite/0001_windrow.sql"),
     include_str!("../migrations/sqlite/0002_outbox.sql"),
     include_str!("../migrations/sqlite/0003_follow.sql"),
@@ -30,6 +46,7 @@ const STEPS: [&str; 9] = [
     include_str!("../migrations/sqlite/0007_origin.sql"),
     include_str!("../migrations/sqlite/0008_things.sql"),
     include_str!("../migrations/sqlite/0009_access.sql"),
+    include_str!("../migrations/sqlite/0010_files.sql"),
 ];
 
 const KNOWN: i64 = STEPS.len() as i64;

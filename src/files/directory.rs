@@ -1,0 +1,236 @@
+//! A location that is a folder.
+//!
+//! Bytes are written to a file beside their place, synced, and renamed: a name in the location is
+//! a whole, verified file, also after a loss of power.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use uuid::Uuid;
+
+use super::sum::{Expected, Sum, broken, pass, write};
+use super::{Bytes, FilesError, Found, fan_out, local};
+
+/// The names of what is not finished: `data.` and letters and this.
+const PART: &str = ".part";
+/// So many are seen at once.
+const PAGE: usize = 500;
+
+/// A folder that keeps bytes.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    root: PathBuf,
+}
+
+impl Directory {
+    pub(super) fn open(uri: &str) -> Result<Directory, FilesError> {
+        let wrong = |message: String| FilesError::Location { uri: uri.to_owned(), message };
+        let root = local(uri);
+        if !root.is_absolute() {
+            return Err(wrong("expected an absolute path or s3://BUCKET/PREFIX".to_owned()));
+        }
+        match fs::metadata(&root) {
+            Ok(metadata) if metadata.is_dir() => Ok(Directory { root }),
+            Ok(_) => Err(wrong("is no folder".to_owned())),
+            Err(error) => Err(wrong(format!("cannot be opened: {error}"))),
+        }
+    }
+
+    pub(super) fn path_of(&self, id: Uuid) -> PathBuf {
+        self.root.join(fan_out(id))
+    }
+
+    pub(super) fn size_of(&self, id: Uuid) -> Result<Option<u64>, FilesError> {
+        let path = self.path_of(id);
+        match fs::metadata(&path) {
+            Ok(metadata) => Ok(Some(metadata.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(broken(&path.display().to_string(), &error)),
+        }
+    }
+
+    pub(super) fn put(
+        &self,
+        id: Uuid,
+        from: &mut dyn io::Read,
+        expected: (&str, &Expected),
+    ) -> Result<Sum, FilesError> {
+        let failed = |error: &io::Error| self.failed(error);
+        let path = self.path_of(id);
+        let (folder, mut part) = self.begin(&path).map_err(|error| failed(&error))?;
+        let sum = pass(from, expected, |bytes| write(part.as_file_mut(), bytes, failed))?;
+        readable(part.as_file()).map_err(|error| failed(&error))?;
+        part.as_file().sync_all().map_err(|error| failed(&error))?;
+        part.persist(&path).map_err(|error| failed(&error.error))?;
+        sync(&folder).map_err(|error| failed(&error))?;
+        Ok(sum)
+    }
+
+    pub(super) fn link(&self, id: Uuid, from: &Path) -> Result<(), FilesError> {
+        let path = self.path_of(id);
+        let folder = self.folder_of(&path).map_err(|error| self.failed(&error))?;
+        match fs::hard_link(from, &path) {
+            Ok(()) => sync(&folder).map_err(|error| self.failed(&error)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) if is_full(&error) => Err(self.failed(&error)),
+            Err(error) => Err(FilesError::Link {
+                path: from.display().to_string(),
+                uri: self.root.display().to_string(),
+                message: error.to_string(),
+            }),
+        }
+    }
+
+    // A part beside its place; it is removed when it is dropped, unless it got its name.
+    fn begin(&self, path: &Path) -> io::Result<(PathBuf, tempfile::NamedTempFile)> {
+        let mut tries = 0;
+        loop {
+            let begun = self.folder_of(path).and_then(|folder| {
+                let builder = &mut tempfile::Builder::new();
+                let part = builder.prefix("data.").suffix(PART).tempfile_in(&folder)?;
+                Ok((folder, part))
+            });
+            match begun {
+                // Somebody has swept the empty folders away.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && tries < 3 => tries += 1,
+                begun => return begun,
+            }
+        }
+    }
+
+    // The folder of a file, made with those above it; who makes one syncs what has its name.
+    fn folder_of(&self, path: &Path) -> io::Result<PathBuf> {
+        let folder = path.parent().unwrap_or(&self.root).to_owned();
+        if folder.is_dir() {
+            return Ok(folder);
+        }
+        let inner = folder.strip_prefix(&self.root).unwrap_or(Path::new(""));
+        let mut above = self.root.clone();
+        for part in inner.components() {
+            let next = above.join(part);
+            match fs::create_dir(&next) {
+                Ok(()) => sync(&above)?,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+            above = next;
+        }
+        Ok(folder)
+    }
+
+    fn failed(&self, error: &io::Error) -> FilesError {
+        let (uri, message) = (self.root.display().to_string(), error.to_string());
+        match is_full(error) {
+            true => FilesError::Full { uri, message },
+            false => FilesError::Write { uri, message },
+        }
+    }
+
+    pub(super) fn walk<E: From<FilesError>>(
+        &self,
+        mut see: impl FnMut(Vec<Found>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut page = Vec::new();
+        let mut folders = vec![(self.root.clone(), 0)];
+        while let Some((folder, depth)) = folders.pop() {
+            let unreadable = |error: io::Error| broken(&folder.display().to_string(), &error);
+            let entries = match fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                // Gone since it was seen.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(unreadable(error).into()),
+            };
+            for entry in entries {
+                let entry = entry.map_err(unreadable)?;
+                let name = entry.file_name();
+                let name = name.to_string_lossy();
+                let kind = entry.file_type().map_err(unreadable)?;
+                // What does not look like windrow's or Invenio's is nobody's business here.
+                if kind.is_dir() && depth < 3 && is_fan(&name, depth) {
+                    folders.push((entry.path(), depth + 1));
+                } else if kind.is_file() && depth == 3 {
+                    let is_part = name.starts_with("data.") && name.ends_with(PART);
+                    if is_part || name == "data" {
+                        page.extend(found(&entry.path(), is_part));
+                    }
+                }
+            }
+            if page.len() >= PAGE {
+                see(std::mem::take(&mut page))?;
+            }
+        }
+        see(page)
+    }
+
+    pub(super) fn remove(&self, found: &Found) -> Result<(), FilesError> {
+        let path = local(&found.uri);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(self.failed(&error));
+            }
+            _ => {}
+        }
+        // Folders that are empty now; one that is not stays.
+        let mut folder = path.parent();
+        while let Some(empty) = folder.filter(|folder| *folder != self.root) {
+            if fs::remove_dir(empty).is_err() {
+                break;
+            }
+            folder = empty.parent();
+        }
+        Ok(())
+    }
+}
+
+/// Opens a file that is kept.
+pub(super) fn read(path: &Path) -> Result<Bytes, FilesError> {
+    let name = path.display().to_string();
+    match File::open(path) {
+        Ok(file) => Ok(Box::new(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(FilesError::Missing(name)),
+        Err(error) => Err(broken(&name, &error)),
+    }
+}
+
+fn found(path: &Path, is_part: bool) -> Option<Found> {
+    // Gone since it was listed, then.
+    let metadata = fs::metadata(path).ok()?;
+    let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+    Some(Found { uri: path.display().to_string(), size: metadata.len(), modified, is_part })
+}
+
+/// Two characters of a UUID twice, then the rest of it.
+fn is_fan(name: &str, depth: usize) -> bool {
+    let length = if depth < 2 { 2 } else { 32 };
+    let is_hex = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+    name.len() == length && name.bytes().all(is_hex)
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Invenio may run as somebody else: what only its maker may read is of no use to it.
+#[cfg(unix)]
+fn readable(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn readable(_: &File) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+// Elsewhere folders cannot be opened to be synced.
+#[cfg(not(unix))]
+fn sync(_: &Path) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,11 @@
+-- where bytes of files are kept: a folder or a bucket of an S3
+create table files_location (
+    id integer not null,
+    name varchar(20) not null,
+    uri varchar(255) not null,
+    "default" boolean not null,
+    created datetime not null,
+    updated datetime not null,
+    constraint pk_files_location primary key (id),
+    constraint uq_files_location_name unique (name)
+);
