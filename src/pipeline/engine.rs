@@ -142,8 +142,7 @@ pub async fn run(
             Some(store.begin_run(&definition.name, &definition.hash, fresh, now).await?)
         }
     };
-    let now = options.clock.now();
-    let copier = Copier::start(&definition, options.store.as_ref(), now).await?;
+    let copier = Copier::start(&definition, options.store.as_ref(), options.clock.now()).await?;
     let mut engine = Engine {
         report: Report {
             pipeline: definition.name.clone(),
@@ -161,12 +160,11 @@ pub async fn run(
         loading: Arc::new(Loading {
             definition: Arc::clone(&definition),
             into: options.store.clone().zip(run.as_ref().map(|run| run.id)),
-            location: copier.as_ref().and_then(|copier| copier.location),
+            copier,
             clock: options.clock,
             progress: Arc::clone(&progress),
         }),
         lanes,
-        copier,
         known: run.map(|run| run.splits).unwrap_or_default(),
         progress,
     };
@@ -187,7 +185,6 @@ struct Engine {
     loading: Arc<Loading>,
     progress: Arc<Progress>,
     lanes: usize,
-    copier: Option<Arc<Copier>>,
     /// What an interrupted run has noted about splits.
     known: Vec<SplitState>,
     report: Report,
@@ -317,7 +314,7 @@ impl Engine {
                 if let Some(message) = worked.failure {
                     return Err(RunError::Policy(message));
                 }
-                if let Some(copier) = &self.copier {
+                if let Some(copier) = &self.loading.copier {
                     copier.copy(&mut worked).await?;
                 }
                 findings.account.add(std::mem::take(&mut worked.account));

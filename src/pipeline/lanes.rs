@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 
+use super::copying::Copier;
 use super::definition::Definition;
 use super::engine::{Progress, RunError};
 use super::report::Findings;
@@ -44,8 +45,8 @@ pub(super) struct Loading {
     pub(super) definition: Arc<Definition>,
     /// The store and the run in it; `None` is a dry run.
     pub(super) into: Option<(Arc<dyn Store>, i64)>,
-    /// Where the files of records go.
-    pub(super) location: Option<i64>,
+    /// Who copies the files of records, and where to.
+    pub(super) copier: Option<Arc<Copier>>,
     pub(super) clock: Clock,
     pub(super) progress: Arc<Progress>,
 }
@@ -262,7 +263,7 @@ impl Lane {
                     now: self.loading.clock.now(),
                     keep_source: self.loading.definition.keep_source,
                     format,
-                    location: self.loading.location,
+                    location: self.loading.copier.as_ref().and_then(|copier| copier.location),
                     records,
                     quarantined,
                     checkpoint: Checkpoint {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::json::canonical;
 use super::moment::Moment;
-use super::patience::Patience;
+use super::patience::{Patience, while_contended};
 use super::records::LISTED_AS;
 use super::{PostgresStore, file_rows, load, lookup, write};
 use crate::record::FileCopy;
@@ -266,19 +266,6 @@ async fn make(
     let made = query(find()).bind(name).fetch_one(&mut *transaction).await?;
     transaction.commit().await?;
     location(&made)
-}
-
-/// Repeats what failed because others were faster, as long as patience lasts.
-macro_rules! while_contended {
-    ($attempt:expr) => {{
-        let mut patience = Patience::default();
-        loop {
-            match $attempt.await {
-                Err(error @ StoreError::Contended(_)) => patience.wait(error).await?,
-                result => break result,
-            }
-        }
-    }};
 }
 
 #[async_trait]

@@ -49,7 +49,7 @@ use crate::record::{Datestamp, Pid, PidChange, PidName};
 use crate::store::extension::Extensions;
 use crate::store::listing::Patterns;
 use crate::store::settled::Settled;
-use patience::Patience;
+use patience::{Patience, while_contended};
 pub use projection::Transaction;
 use running::Running;
 use schema::Tables;
@@ -192,19 +192,6 @@ impl PostgresStore {
         attempts.insert(run.id, run.attempt);
         Ok(run)
     }
-}
-
-/// Repeats what failed because others were faster, as long as patience lasts.
-macro_rules! while_contended {
-    ($attempt:expr) => {{
-        let mut patience = Patience::default();
-        loop {
-            match $attempt.await {
-                Err(error @ StoreError::Contended(_)) => patience.wait(error).await?,
-                result => break result,
-            }
-        }
-    }};
 }
 
 /// Repeats what may be done twice, until the server is back.

@@ -54,3 +54,17 @@ impl Patience {
         longest.mul_f64(0.5 + chance / 2.0)
     }
 }
+
+/// Repeats what failed because others were faster, as long as patience lasts.
+macro_rules! while_contended {
+    ($attempt:expr) => {{
+        let mut patience = Patience::default();
+        loop {
+            match $attempt.await {
+                Err(error @ StoreError::Contended(_)) => patience.wait(error).await?,
+                result => break result,
+            }
+        }
+    }};
+}
+pub(super) use while_contended;
