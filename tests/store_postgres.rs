@@ -62,9 +62,11 @@ const OLDER: &str = r#"
 async fn an_older_invenio_database_gets_windrow_tables_only_and_is_written_in_its_own_types() {
     let Some(database) = database() else { return };
     database.execute(OLDER);
-    let before = catalog(&database, "not like 'windrow%'");
+    // It had no files; what it had stays as it was.
+    let had = "!~ '^(windrow_|files_|records_buckets)'";
+    let before = catalog(&database, had);
     let store = open(&database).await;
-    assert_eq!(catalog(&database, "not like 'windrow%'"), before);
+    assert_eq!(catalog(&database, had), before);
     assert!(!catalog(&database, "like 'windrow%'").is_empty());
     let theirs = store.record("recid", "1").await.unwrap();
     assert_eq!(theirs.created.to_string(), "2020-01-01T00:00:00.25Z");
@@ -87,7 +89,7 @@ async fn an_older_invenio_database_gets_windrow_tables_only_and_is_written_in_it
                  order by transaction_id) from records_metadata_version where version_id > 0 \
                  and id <> '00000000-0000-0000-0000-000000000001'";
     assert_eq!(database.text(chain), "2-3 3-");
-    assert_eq!(catalog(&database, "not like 'windrow%'"), before);
+    assert_eq!(catalog(&database, had), before);
 }
 
 #[tokio::test]
