@@ -49,6 +49,7 @@ mod real_formats;
 mod real_marc;
 mod real_xml;
 mod records_verbs;
+mod redrive;
 mod reference;
 mod run_limits;
 mod s3_double;

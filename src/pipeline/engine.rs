@@ -1,7 +1,6 @@
 //! The engine: one reader, many workers, a few loaders; batches in order, bytes in flight bounded.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
@@ -12,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::copying::Copier;
 use super::definition::Definition;
+use super::input::Input;
 use super::lanes::{self, Lanes, Loading, Split};
 use super::limits::Overstepped;
 use super::reconcile::Reconciled;
@@ -20,7 +20,7 @@ use super::worker::{Packing, Worked, work};
 use crate::files::FilesError;
 use crate::record::{Clock, RawBatch};
 use crate::source::oai_pmh;
-use crate::source::{BatchLimit, Halt, SkippedMember, SourceError, fingerprint};
+use crate::source::{BatchLimit, Halt, HeldFile, SkippedMember, SourceError};
 use crate::store::{
     Counts, KindCounts, REDIRECTS, RunState, SplitState, Store, StoreError, make_redirects,
 };
@@ -43,6 +43,8 @@ pub struct Options {
     pub scheduled: Option<Timestamp>,
     /// Stop at the next batch when it says so.
     pub halt: Halt,
+    /// Records that are held, to be read in place of the pipeline's files.
+    pub held: Option<Vec<HeldFile>>,
 }
 
 impl Options {
@@ -58,6 +60,7 @@ impl Options {
             reconciled: None,
             scheduled: None,
             halt: Halt::never(),
+            held: None,
         }
     }
 }
@@ -137,9 +140,14 @@ pub async fn run(
     let run = match &options.store {
         None => None,
         Some(store) => {
-            let fresh = options.fresh || options.limit.is_some();
+            let fresh = options.fresh || options.limit.is_some() || options.held.is_some();
             let now = options.clock.now();
-            Some(store.begin_run(&definition.name, &definition.hash, fresh, now).await?)
+            // An interrupted run of the pipeline itself is still to be gone on with.
+            let name = match &options.held {
+                None => definition.name.clone(),
+                Some(_) => format!("{} (redrive)", definition.name),
+            };
+            Some(store.begin_run(&name, &definition.hash, fresh, now).await?)
         }
     };
     let copier = Copier::start(&definition, options.store.as_ref(), options.clock.now()).await?;
@@ -168,14 +176,19 @@ pub async fn run(
         known: run.map(|run| run.splits).unwrap_or_default(),
         progress,
     };
-    for (path, name) in &definition.files {
+    let files = || definition.files.iter().cloned().map(|(path, name)| Input::File(path, name));
+    let inputs: Vec<Input> = match options.held {
+        None => files().collect(),
+        Some(held) => held.into_iter().map(Input::Held).collect(),
+    };
+    for input in inputs {
         if engine.left == Some(0) {
             break;
         }
         if engine.halt.is_asked() {
             return Err(RunError::Halted);
         }
-        engine.split(path.clone(), name).await?;
+        engine.split(input).await?;
     }
     engine.redirect().await?;
     engine.finish(begun).await
@@ -211,11 +224,11 @@ enum Message {
 
 impl Engine {
     /// A split at its beginning, or where an interrupted run left it.
-    async fn open(&mut self, path: &std::path::Path, name: &str) -> Result<Split, RunError> {
-        let fingerprint = fingerprint(path)?;
+    async fn open(&mut self, input: &Input) -> Result<Split, RunError> {
+        let (name, fingerprint) = (&input.name(), input.fingerprint()?);
         let mut split = Split::new(name, fingerprint.clone(), self.lanes);
         let known: Vec<SplitState> =
-            self.known.iter().filter(|known| known.checkpoint.split == name).cloned().collect();
+            self.known.iter().filter(|known| known.checkpoint.split == *name).cloned().collect();
         if !split.resume(&known)? {
             if let Some((store, run_id)) = &self.loading.into {
                 store.reset_split(*run_id, name).await?;
@@ -225,8 +238,9 @@ impl Engine {
         Ok(split)
     }
 
-    async fn split(&mut self, path: PathBuf, name: &str) -> Result<(), RunError> {
-        let mut split = self.open(&path, name).await?;
+    async fn split(&mut self, input: Input) -> Result<(), RunError> {
+        let size = input.size();
+        let mut split = self.open(&input).await?;
         let counts = split.counts();
         self.progress.records.fetch_add(counts.read, Ordering::Relaxed);
         self.progress.quarantined.fetch_add(counts.quarantined, Ordering::Relaxed);
@@ -234,9 +248,8 @@ impl Engine {
         let is_done = split.is_done();
         let (position, mut findings) = split.begin();
         if !is_done {
-            self.read_split(&path, &mut split, position, &mut findings).await?;
+            self.read_split(input, &mut split, position, &mut findings).await?;
         }
-        let size = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
         self.progress.bytes.store(before + size, Ordering::Relaxed);
         self.report.add(findings);
         self.report.add(split.by_store());
@@ -246,7 +259,7 @@ impl Engine {
 
     async fn read_split(
         &mut self,
-        path: &std::path::Path,
+        input: Input,
         split: &mut Split,
         position: u64,
         findings: &mut Findings,
@@ -255,8 +268,8 @@ impl Engine {
         let stop = Arc::new(AtomicBool::new(false));
         let reader = Reader {
             definition: Arc::clone(&self.loading.definition),
-            path: path.to_owned(),
-            name: split.name.clone(),
+            input,
+            store: self.loading.into.as_ref().map(|(store, _)| Arc::clone(store)),
             skip: position,
             left: self.left,
             progress: Arc::clone(&self.progress),
@@ -408,8 +421,8 @@ impl Engine {
 /// Reads one file and hands its batches to the workers.
 struct Reader {
     definition: Arc<Definition>,
-    path: PathBuf,
-    name: String,
+    input: Input,
+    store: Option<Arc<dyn Store>>,
     skip: u64,
     left: Option<u64>,
     progress: Arc<Progress>,
@@ -433,7 +446,8 @@ impl Reader {
         sequence: &mut u64,
         skipped: &mut Vec<SkippedMember>,
     ) -> Result<(), RunError> {
-        let mut dump = self.definition.open(&self.path, &self.name)?;
+        let store = self.store.as_ref();
+        let mut dump = self.input.open(&self.definition, store, &self.runtime)?;
         if self.skip > 0 {
             dump.skip(self.skip)?;
             // The checkpoint knows of those before its last batch.

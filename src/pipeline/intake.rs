@@ -131,6 +131,7 @@ async fn work(
         reconciled,
         scheduled: order.scheduled,
         halt: order.halt,
+        held: None,
     };
     let report = engine::run(Arc::clone(&definition), options, progress).await?;
     if let Some(source) = definition.harvest.as_ref().filter(|_| is_for_good) {

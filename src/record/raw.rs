@@ -72,6 +72,8 @@ pub struct RawRecord {
     pub byte: u64,
     /// Set when the cutter already knows that this is no whole record.
     pub damage: Option<Damage>,
+    /// The part of the record that these bytes are, when they are taken out of quarantine.
+    pub part: Option<Box<str>>,
 }
 
 /// What an OAI-PMH endpoint says of a record beside it.
@@ -105,7 +107,7 @@ impl RawBatch {
         self.block.get(record.start..record.end).unwrap_or_default()
     }
 
-    /// The place of `record`, without a control number.
+    /// The place of `record` or of the part that it is, without a control number.
     #[must_use]
     pub fn locator(&self, record: &RawRecord) -> Locator {
         Locator {
@@ -113,7 +115,7 @@ impl RawBatch {
             number: record.number,
             byte: record.byte,
             control_number: None,
-            part: None,
+            part: record.part.as_deref().map(str::to_owned),
         }
     }
 }

@@ -9,6 +9,7 @@ mod halt;
 mod members;
 pub mod oai_pmh;
 mod parts;
+mod quarantine;
 mod reader;
 mod stream;
 mod tar;
@@ -26,6 +27,7 @@ pub use dump::{BatchLimit, DumpReader};
 pub use files::{expand, fingerprint};
 pub use halt::{Halt, Switch};
 pub use members::SkippedMember;
+pub use quarantine::{HeldFile, QuarantineReader, held_files, is_readable_alone};
 pub use reader::RecordReader;
 
 /// Why a source cannot be read, or not any further.
@@ -73,6 +75,14 @@ pub enum SourceError {
         /// The names of all formats.
         expected: String,
     },
+    /// The quarantine cannot be read.
+    #[error("quarantine of {file}: {message}")]
+    Quarantine {
+        /// The file that its records came from.
+        file: String,
+        /// The keeper's reason.
+        message: String,
+    },
     /// An archive without records.
     #[error("{file} holds no member of a known format{}{members}", if members.is_empty() { "" } else { ", but " })]
     NoMember {
@@ -110,6 +120,7 @@ impl SourceError {
             SourceError::Read { .. } => "source.read",
             SourceError::UnknownFormat { .. } => "source.unknown_format",
             SourceError::NoMember { .. } => "source.no_member",
+            SourceError::Quarantine { .. } => "source.quarantine",
             SourceError::WriteOnly { .. } => "source.write_only",
             SourceError::Shorter { .. } => "source.shorter",
         }

@@ -1,5 +1,6 @@
-//! What a pipeline reads from: a dump, or the journal of a harvest.
+//! What a pipeline reads from: a dump, the journal of a harvest, or the quarantine.
 
+use super::QuarantineReader;
 use super::oai_pmh::JournalReader;
 use super::{BatchLimit, DumpReader, SkippedMember, SourceError};
 use crate::formats::Format;
@@ -11,6 +12,8 @@ pub enum RecordReader {
     Dump(Box<DumpReader>),
     /// Of harvested pages.
     Journal(Box<JournalReader>),
+    /// Of what was held.
+    Quarantine(Box<QuarantineReader>),
 }
 
 impl RecordReader {
@@ -20,6 +23,7 @@ impl RecordReader {
         match self {
             RecordReader::Dump(dump) => dump.format(),
             RecordReader::Journal(journal) => journal.format(),
+            RecordReader::Quarantine(held) => held.format(),
         }
     }
 
@@ -29,6 +33,7 @@ impl RecordReader {
         match self {
             RecordReader::Dump(dump) => dump.bytes_read(),
             RecordReader::Journal(journal) => journal.bytes_read(),
+            RecordReader::Quarantine(_) => 0,
         }
     }
 
@@ -36,7 +41,7 @@ impl RecordReader {
     pub fn take_skipped(&mut self) -> Vec<SkippedMember> {
         match self {
             RecordReader::Dump(dump) => dump.take_skipped(),
-            RecordReader::Journal(_) => Vec::new(),
+            RecordReader::Journal(_) | RecordReader::Quarantine(_) => Vec::new(),
         }
     }
 
@@ -48,6 +53,8 @@ impl RecordReader {
         match self {
             RecordReader::Dump(dump) => dump.skip(records),
             RecordReader::Journal(journal) => journal.skip(records),
+            // Each time it is read from its beginning.
+            RecordReader::Quarantine(_) => Ok(()),
         }
     }
 
@@ -59,6 +66,7 @@ impl RecordReader {
         match self {
             RecordReader::Dump(dump) => dump.read_batch(limit),
             RecordReader::Journal(journal) => journal.read_batch(limit),
+            RecordReader::Quarantine(held) => held.read_batch(limit),
         }
     }
 }

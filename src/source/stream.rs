@@ -86,6 +86,7 @@ impl Stream {
             number,
             byte: self.offset + piece.start as u64,
             damage: piece.damage,
+            part: None,
         });
         self.consume(piece.next);
     }

@@ -79,6 +79,7 @@ impl JournalReader {
                 number: self.number,
                 byte: self.records.bytes_read(),
                 damage: record.damage.map(|(code, message)| Damage { code, message }),
+                part: None,
             });
             let (identifier, deleted) = (record.identifier, record.deleted);
             let harvested = self.records.harvested();

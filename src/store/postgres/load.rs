@@ -310,13 +310,16 @@ async fn release(
     batch: &LoadBatch,
     quarantined: &[&Quarantined],
 ) -> Result<(), StoreError> {
-    let mut places: HashMap<&Arc<str>, Vec<i64>> = HashMap::new();
+    // A record whose place names a part is that part alone, taken out of quarantine.
+    let mut places: HashMap<&Arc<str>, Vec<(i64, Option<String>)>> = HashMap::new();
     let loaded = batch.records.iter().map(|record| &record.locator);
     let held = quarantined.iter().map(|held| &held.rejection.locator);
     for locator in loaded.chain(held) {
-        places.entry(&locator.file).or_default().push(signed(locator.number));
+        let part = locator.part.as_deref().map(text);
+        places.entry(&locator.file).or_default().push((signed(locator.number), part));
     }
-    for (file, numbers) in places {
+    for (file, places) in places {
+        let (numbers, released): (Vec<i64>, Vec<Option<String>>) = places.into_iter().unzip();
         let waiting: bool = query_scalar(
             "select exists(select 1 from windrow_quarantine where source_name = $1 and file = $2)",
         )
@@ -334,7 +337,11 @@ async fn release(
             .unzip();
         query(
             "delete from windrow_quarantine \
-             where source_name = $1 and file = $2 and number = any($3) and not exists ( \
+             where source_name = $1 and file = $2 and exists ( \
+                 select 1 from unnest($3::bigint[], $6::text[]) as r (number, part) \
+                 where r.number = windrow_quarantine.number \
+                     and coalesce(r.part, windrow_quarantine.part) = windrow_quarantine.part) \
+             and not exists ( \
                  select 1 from unnest($4::bigint[], $5::text[]) as u (number, part) \
                  where u.number = windrow_quarantine.number \
                      and u.part = windrow_quarantine.part)",
@@ -344,6 +351,7 @@ async fn release(
         .bind(numbers)
         .bind(stopped)
         .bind(parts)
+        .bind(released)
         .execute(&mut *connection)
         .await?;
     }

@@ -12,6 +12,7 @@ use super::{
     Knowledge, Writer, access, file_rows, files, lookup, projection, redirects, settling, things,
     write,
 };
+use crate::record::Locator;
 use crate::store::change::Change;
 use crate::store::columns::{kinds_text, part, signed};
 use crate::store::extension::{self, Transaction};
@@ -115,16 +116,31 @@ pub(super) async fn tell(
 }
 
 /// Where the records of a batch came from: file and numbers.
-struct Places(Vec<(Arc<str>, Vec<u64>)>);
+///
+/// A record whose place names a part is that part alone, taken out of quarantine: the others stay.
+struct Places(Vec<(Arc<str>, Place)>);
+
+#[derive(Default)]
+struct Place {
+    records: Vec<u64>,
+    /// Number and part.
+    parts: Vec<String>,
+}
 
 impl Places {
     fn of(records: &[LoadRecord], quarantined: &[Quarantined]) -> Places {
-        let mut places: Vec<(Arc<str>, Vec<u64>)> = Vec::new();
+        let mut places: Vec<(Arc<str>, Place)> = Vec::new();
         let held = quarantined.iter().map(|held| &held.rejection.locator);
         for locator in records.iter().map(|record| &record.locator).chain(held) {
-            match places.iter_mut().find(|(file, _)| *file == locator.file) {
-                Some((_, numbers)) => numbers.push(locator.number),
-                None => places.push((Arc::clone(&locator.file), vec![locator.number])),
+            let at = places.iter().position(|(file, _)| *file == locator.file);
+            let at = at.unwrap_or_else(|| {
+                places.push((Arc::clone(&locator.file), Place::default()));
+                places.len() - 1
+            });
+            let Some((_, place)) = places.get_mut(at) else { continue };
+            match locator.part {
+                None => place.records.push(locator.number),
+                Some(_) => place.parts.push(numbered_part(locator)),
             }
         }
         Places(places)
@@ -137,7 +153,7 @@ impl Places {
         source_name: &str,
         quarantined: &[Quarantined],
     ) -> Result<(), StoreError> {
-        for (file, numbers) in self.0 {
+        for (file, Place { records, parts }) in self.0 {
             let waiting: bool = query_scalar(
                 "select exists(select 1 from windrow_quarantine \
                  where source_name = ?1 and file = ?2)",
@@ -153,23 +169,29 @@ impl Places {
                 .iter()
                 .map(|quarantined| &quarantined.rejection.locator)
                 .filter(|locator| locator.file == file)
-                .map(|locator| format!("{} {}", locator.number, part(locator)))
+                .map(numbered_part)
                 .collect();
-            let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
+            let numbers: Vec<String> = records.iter().map(u64::to_string).collect();
             query(
                 "delete from windrow_quarantine where source_name = ?1 and file = ?2 \
-                 and number in (select cast(value as integer) from json_each(?3)) \
+                 and (number in (select cast(value as integer) from json_each(?3)) \
+                     or number || ' ' || part in (select value from json_each(?5))) \
                  and number || ' ' || part not in (select value from json_each(?4))",
             )
             .bind(source_name)
             .bind(&*file)
             .bind(json_array(numbers.iter().map(String::as_str))?)
             .bind(json_array(stopped.iter().map(String::as_str))?)
+            .bind(json_array(parts.iter().map(String::as_str))?)
             .execute(&mut *connection)
             .await?;
         }
         Ok(())
     }
+}
+
+fn numbered_part(locator: &Locator) -> String {
+    format!("{} {}", locator.number, part(locator))
 }
 
 async fn quarantine(
