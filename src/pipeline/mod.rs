@@ -8,6 +8,7 @@ mod copying;
 mod definition;
 mod engine;
 mod files;
+mod failure;
 mod harvest;
 mod input;
 mod intake;
