@@ -204,6 +204,9 @@ async fn a_merged_record_leads_to_the_one_that_stands_in_its_place(store: &dyn S
     assert_eq!(pid.target, PidTarget::Pid(PidName::recid("9").unwrap()));
     assert_eq!(store.record("recid", "7").await.unwrap().id, id("9"));
     assert_eq!(store.record_by_id(id("7")).await.unwrap().json, None);
+    // It is listed, and asked for, as deleted.
+    let item = store.item("7", ItemContent::Source).await.unwrap().unwrap();
+    assert_eq!((item.header.id, item.header.deleted, item.json), (id("7"), true, None));
     // Again: nothing is new.
     let outcome = load(store, 5000, vec![merged(1, "7", "9")]).await;
     assert_eq!((outcome.counts.unchanged, of_kind(&outcome, REDIRECTS)), (1, [0, 1, 0, 0]));

@@ -72,12 +72,24 @@ macro_rules! source_join {
     };
 }
 
+// The record that a PID names; that of a merged one has left its PID, which leads elsewhere, and is
+// still listed as deleted.
+macro_rules! named {
+    () => {
+        "case p.status when 'M' then (select l.record_id from windrow_redirect d \
+         join windrow_ledger l on l.source_name = d.source_name and l.source_id = d.pid_value \
+         where d.pid_value = p.pid_value limit 1) else p.object_uuid end"
+    };
+}
+
 macro_rules! one {
     ($columns:expr, $join:expr, $end:literal) => {
         concat!(
             "select ",
             $columns,
-            " from pidstore_pid p join windrow_oai o on o.id = +p.object_uuid ",
+            " from pidstore_pid p join windrow_oai o on o.id = ",
+            named!(),
+            " ",
             $join,
             " where p.pid_type = 'recid' and p.pid_value = ?1",
             $end

@@ -36,7 +36,7 @@ const INVENIO: [(&str, &str); 16] = [
 ];
 
 // Step n brings windrow's tables from version n to n + 1.
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     include_str!("../migrations/sqlite/0001_windrow.sql"),
     include_str!("../migrations/sqlite/0002_outbox.sql"),
     include_str!("../migrations/sqlite/0003_follow.sql"),
@@ -47,6 +47,7 @@ const STEPS: [&str; 10] = [
     include_str!("../migrations/sqlite/0008_things.sql"),
     include_str!("../migrations/sqlite/0009_access.sql"),
     include_str!("../migrations/sqlite/0010_files.sql"),
+    include_str!("../migrations/sqlite/0011_merged.sql"),
 ];
 
 const KNOWN: i64 = STEPS.len() as i64;
