@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::migrate::{dump, file, on_every_keeper, pipeline, record, revision, run};
+use crate::migrate_files;
 use crate::support::{Folder, end};
 
 const NIGHT: &str = "2014-10-13T08:27:47+00:00";
@@ -78,4 +79,36 @@ fn a_restricted_record_is_given_to_no_harvester() {
         "select group_concat(pid_value, ' ') from windrow_oai where deleted = 0 order by pid_value",
     );
     assert_eq!(listed, "1 2 3");
+}
+
+#[test]
+fn a_file_that_comes_later_and_alone_closes_those_of_its_record() {
+    on_every_keeper(|folder| {
+        migrate_files::pipeline(&folder, "");
+        let first = migrate_files::stored(&folder, 7, 11, 1, "open");
+        migrate_files::load(&folder, &[migrate_files::one(7, std::slice::from_ref(&first))], 0);
+        let record_7 = || -> Value {
+            let shown = end(&mut folder.windrow(&["records", "get", "7", "--content"])).stdout;
+            serde_json::from_str(&shown).unwrap()
+        };
+        assert_eq!(record_7().get("access"), None);
+        let closed = json!({ "record": "public", "files": "restricted" });
+        let late = with_status(migrate_files::stored(&folder, 7, 12, 1, "late"), "restricted");
+        let report =
+            migrate_files::load(&folder, &[record(7, &[], std::slice::from_ref(&late))], 0);
+        assert_eq!(report["counts"]["updated"], 1, "{report}");
+        assert_eq!(record_7()["access"], closed);
+        assert_eq!(record_7()["_access"], json!({ "files": { "12.txt": [] } }));
+        let listed = end(&mut folder.windrow(&["access"])).stdout;
+        assert!(listed.contains("file 12.txt version 1"), "{listed}");
+        let again = migrate_files::load(&folder, &[record(7, &[], &[late])], 0);
+        assert_eq!(again["counts"]["unchanged"], 1, "{again}");
+        // A file that is there already and is restricted from now on.
+        let first = with_status(first, "role: staff");
+        migrate_files::load(&folder, &[record(7, &[], &[first])], 0);
+        let files = json!({ "files": { "11.txt": [], "12.txt": [] } });
+        assert_eq!(record_7()["_access"], files);
+        let listed = end(&mut folder.windrow(&["access"])).stdout;
+        assert_eq!(listed.lines().count(), 3, "{listed}");
+    });
 }

@@ -13,7 +13,7 @@ const NIGHT: &str = "2014-10-13T08:27:47+00:00";
 const OPT: &str = "/opt/legacy/var/data/files";
 
 /// A version of a file, and its bytes in the folder `legacy`.
-fn stored(folder: &Folder, recid: u64, bibdocid: u64, version: u64, text: &str) -> Value {
+pub fn stored(folder: &Folder, recid: u64, bibdocid: u64, version: u64, text: &str) -> Value {
     let mut file = file(recid, bibdocid, version, &format!("{bibdocid}.txt"));
     let relative = format!("g0/{bibdocid}/content.txt;{version}");
     file["full_path"] = format!("{OPT}/{relative}").into();
@@ -26,12 +26,12 @@ fn stored(folder: &Folder, recid: u64, bibdocid: u64, version: u64, text: &str) 
     file
 }
 
-fn one(recid: u64, files: &[Value]) -> Value {
+pub fn one(recid: u64, files: &[Value]) -> Value {
     record(recid, &[revision(NIGHT, recid, &format!("Meadow {recid}"), "")], files)
 }
 
 /// A pipeline that maps `legacy` and keeps files in `kept`.
-fn pipeline(folder: &Folder, more: &str) {
+pub fn pipeline(folder: &Folder, more: &str) {
     std::fs::create_dir_all(folder.path("kept")).unwrap();
     std::fs::create_dir_all(folder.path("legacy")).unwrap();
     folder.write(
@@ -46,7 +46,7 @@ fn pipeline(folder: &Folder, more: &str) {
     );
 }
 
-fn load(folder: &Folder, records: &[Value], status: i32) -> Value {
+pub fn load(folder: &Folder, records: &[Value], status: i32) -> Value {
     folder.write("records_dump_0.json", dump(records));
     folder.run(&[]).report(status)
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::access::{close_files, close_revisions};
 use super::change::{Change, RecordState};
 use super::extension::{Draft, Event, Extension, refusal};
 use super::lookup::Lookup;
@@ -224,6 +225,16 @@ impl Filing {
     }
 }
 
+/// The keys of files that come without their record and that not everybody may see.
+fn closed_keys(incoming: &Incoming) -> Vec<String> {
+    if incoming.brings != Brings::Files {
+        return Vec::new();
+    }
+    let orders = incoming.copies.iter().map(|copy| &copy.order);
+    let closed = orders.filter(|order| order.restricted && !order.deleted);
+    closed.map(|order| order.key.clone()).collect()
+}
+
 struct FilePlanner<'k> {
     location: Option<i64>,
     now: Timestamp,
@@ -257,7 +268,15 @@ impl FilePlanner<'_> {
         }
         let before = self.files.mark();
         let all = fates(&incoming.copies, |counts| &mut counts.quarantined);
-        if !self.add(id, incoming.copies) {
+        let closed = closed_keys(&incoming);
+        let is_changed = self.add(id, incoming.copies);
+        if let Some(change) = at.and_then(|at| plan.changes.get_mut(at)) {
+            close_revisions(change, &closed);
+        }
+        let change = at.and_then(|at| plan.changes.get(at));
+        let json = self.shelves.get(&id).and_then(|shelf| shelf.json.clone());
+        let is_to_close = json.is_some_and(|mut json| close_files(&mut json, &closed));
+        if !is_changed && !is_to_close {
             return;
         }
         let has_revision = change.is_some_and(|change| !change.revisions.is_empty());
@@ -273,6 +292,7 @@ impl FilePlanner<'_> {
         let Some(shelf) = self.shelves.get(&id) else { return };
         let Some(mut json) = shelf.json.clone() else { return };
         shelf.describe(&mut json);
+        let _closed = close_files(&mut json, &closed);
         let Ok(json) = String::from_utf8(json) else { return };
         let draft = Draft { id, event: Event::Update, json: Some(&json) };
         if let Some(refusal) = refusal(extensions, draft) {

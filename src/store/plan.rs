@@ -275,6 +275,10 @@ impl Planner<'_> {
         }
         self.plan.counts.unchanged += 1;
         self.plan.kinds.of(FILES).skipped += record.files.len() as u64;
+        if !record.access.is_empty() {
+            let LoadRecord { source_id, access: notes, .. } = record;
+            self.plan.access.push(RecordAccess { source_id, notes, of_parts: true });
+        }
     }
 
     /// Keeps a recid of which nothing is left but the number.
@@ -391,7 +395,11 @@ impl Planner<'_> {
         }
         let LoadRecord { source_id, record, source, history, access: notes, .. } = record;
         if history.is_some() {
-            self.plan.access.push(RecordAccess { source_id: source_id.clone(), notes });
+            self.plan.access.push(RecordAccess {
+                source_id: source_id.clone(),
+                notes,
+                of_parts: false,
+            });
         }
         for pid in record.pids {
             let owner = PidOwner::Record(id, Some(record.pid_value.clone()));

@@ -21,11 +21,24 @@ pub(super) async fn write(
     if records.is_empty() {
         return Ok(());
     }
+    let whole = records.iter().filter(|record| !record.of_parts);
     query("delete from windrow_access where source_name = $1 and source_id = any($2)")
         .bind(source_name)
-        .bind(records.iter().map(|record| record.source_id.as_str()).collect::<Vec<_>>())
+        .bind(whole.map(|record| record.source_id.as_str()).collect::<Vec<_>>())
         .execute(&mut *connection)
         .await?;
+    for record in records {
+        let Some(parts) = record.parts() else { continue };
+        query(
+            "delete from windrow_access where source_name = $1 and source_id = $2 \
+             and part = any($3)",
+        )
+        .bind(source_name)
+        .bind(&record.source_id)
+        .bind(parts)
+        .execute(&mut *connection)
+        .await?;
+    }
     let rows: Vec<(&str, &AccessNote)> = records
         .iter()
         .flat_map(|record| record.notes.iter().map(|note| (record.source_id.as_str(), note)))

@@ -23,14 +23,27 @@ pub(super) async fn write(
     if records.is_empty() {
         return Ok(());
     }
+    let whole = records.iter().filter(|record| !record.of_parts);
     query(
         "delete from windrow_access where source_name = ?1 \
          and source_id in (select value from json_each(?2))",
     )
     .bind(source_name)
-    .bind(json_array(records.iter().map(|record| record.source_id.as_str()))?)
+    .bind(json_array(whole.map(|record| record.source_id.as_str()))?)
     .execute(&mut *connection)
     .await?;
+    for record in &records {
+        let Some(parts) = record.parts() else { continue };
+        query(
+            "delete from windrow_access where source_name = ?1 and source_id = ?2 \
+             and part in (select value from json_each(?3))",
+        )
+        .bind(source_name)
+        .bind(record.source_id.as_str())
+        .bind(json_array(parts)?)
+        .execute(&mut *connection)
+        .await?;
+    }
     let mut rows = Vec::new();
     for record in records {
         let source_id = Text::from(record.source_id);
