@@ -59,7 +59,8 @@ impl Shortcut {
     pub fn compile(schema: &Value) -> Option<Shortcut> {
         let mut compiler = Compiler { schema, checks: Vec::new(), references: HashMap::new() };
         let root = compiler.check(schema)?;
-        Some(Shortcut { checks: compiler.checks, root })
+        let is_known = !matches!(compiler.checks.get(root)?, Check::Open);
+        is_known.then_some(Shortcut { checks: compiler.checks, root })
     }
 
     /// `true`: the text is JSON and valid. `false`: not known.
@@ -201,6 +202,8 @@ impl<'s> Compiler<'s> {
             return self.reference(reference.as_str()?);
         }
         let check = match node.get("type").map(Value::as_str) {
+            // An object that may have any members is too rare to be known here.
+            Some(Some("object")) if !is_closed(node) => Check::Open,
             Some(Some("object")) => Check::Object(self.object(node)?),
             Some(Some("array")) => {
                 only(node, &["type", "items", "uniqueItems"])?;
@@ -235,9 +238,6 @@ impl<'s> Compiler<'s> {
 
     fn object(&mut self, node: &'s Map<String, Value>) -> Option<Object> {
         only(node, &["type", "properties", "required", "additionalProperties", "minProperties"])?;
-        if node.get("additionalProperties") != Some(&Value::Bool(false)) {
-            return None;
-        }
         let mut properties: Vec<_> = node.get("properties")?.as_object()?.iter().collect();
         properties.sort_unstable_by_key(|(name, _)| name.as_str());
         let mut object = Object::default();
@@ -264,6 +264,10 @@ impl<'s> Compiler<'s> {
         };
         Some(object)
     }
+}
+
+fn is_closed(node: &Map<String, Value>) -> bool {
+    node.get("additionalProperties") == Some(&Value::Bool(false))
 }
 
 #[cfg(test)]
