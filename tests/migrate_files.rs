@@ -422,3 +422,17 @@ fn a_run_that_is_killed_while_files_are_copied_ends_as_an_undisturbed_one() {
     }
     assert!(killed > 5, "{killed} runs were killed");
 }
+
+#[test]
+fn two_documents_of_one_name_are_told_and_all_their_versions_kept() {
+    let folder = Folder::new();
+    pipeline(&folder, "");
+    let mut second = stored(&folder, 7, 12, 2, "second");
+    second["full_name"] = "11.txt".into();
+    let report = load(&folder, &[one(7, &[stored(&folder, 7, 11, 1, "first"), second])], 0);
+    assert_eq!(warnings(&report, "invenio_v1.same_name"), 1, "{report}");
+    assert_eq!(parts(&report, "files"), [2, 2, 0, 0, 0]);
+    assert_eq!(verb(&folder, &["files", "get", "7", "11.txt"], 0), "second");
+    let listed = verb(&folder, &["files", "list", "7", "--versions"], 0);
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+}

@@ -34,7 +34,14 @@ pub(super) fn orders(
                 let message = format!("{} is there twice", order.source_id);
                 warnings.push(Warning::new("invenio_v1.file_twice", message));
             }
-            Ok(order) => orders.push(order),
+            Ok(order) => {
+                if let Some(other) = namesake(&orders, &order) {
+                    let (key, one, two) = (&order.key, &other.source_id, &order.source_id);
+                    let message = format!("{key} is a file of two documents: {one} and {two}");
+                    warnings.push(Warning::new("invenio_v1.same_name", message));
+                }
+                orders.push(order);
+            }
             Err((code, message)) => {
                 let place = locator.part(format!("file {}", file.full_name));
                 let Stop::Rejected(rejection) =
@@ -51,6 +58,16 @@ pub(super) fn orders(
         }
     }
     Ok(orders)
+}
+
+/// The first version of another document that has the same key: in the bucket they are versions of
+/// one file, the highest number first.
+fn namesake<'o>(orders: &'o [FileOrder], order: &FileOrder) -> Option<&'o FileOrder> {
+    let document = |order: &FileOrder| order.source_id.split(':').next().map(str::to_owned);
+    let own = document(order);
+    let is_first = !orders.iter().any(|one| one.key == order.key && document(one) == own);
+    let mut others = orders.iter().filter(|one| one.key == order.key && document(one) != own);
+    others.next().filter(|_| is_first)
 }
 
 fn order(
