@@ -25,7 +25,7 @@ use crate::store::{
 };
 
 // `cross join` keeps SQLite from reading whole tables to find the few.
-const HELD: &str = "\
+pub(super) const HELD: &str = "\
     select m.id, m.json, m.updated, b.id, b.default_location, b.size, b.deleted, b.locked \
     from json_each(?1) j \
     cross join records_metadata m on m.id = unhex(j.value) \
@@ -33,35 +33,35 @@ const HELD: &str = "\
     left join files_bucket b on b.id = r.bucket_id \
     where b.id is not null or ?2";
 
-const OBJECTS: &str = "\
+pub(super) const OBJECTS: &str = "\
     select o.bucket_id, o.version_id, o.key, o.file_id, f.size, f.checksum, o._mimetype, \
         o.is_head, o.created, f.uri, f.last_check_at, f.last_check, w.sha256 \
     from json_each(?1) j \
     cross join files_object o on o.bucket_id = unhex(j.value) \
     left join files_files f on f.id = o.file_id \
-    left join windrow_file w on w.id = o.file_id \
+    left join windrow_file w on w.id = +o.file_id \
     order by o.key, o.created desc, o.is_head desc, o.version_id";
 
-const TAGS: &str = "\
+pub(super) const TAGS: &str = "\
     select t.version_id, t.key, t.value \
     from json_each(?1) j \
     cross join files_object o on o.bucket_id = unhex(j.value) \
     cross join files_objecttags t on t.version_id = o.version_id";
 
-const URIS: &str =
+pub(super) const URIS: &str =
     "select f.uri, f.id from json_each(?1) j cross join files_files f on f.uri = j.value";
 
 const DUE: &str = "\
     select f.id, f.uri, f.size, f.checksum, f.last_check_at, f.last_check, w.sha256 \
-    from files_files f left join windrow_file w on w.id = f.id \
+    from files_files f left join windrow_file w on w.id = +f.id \
     where f.uri is not null and (f.last_check_at is null or f.last_check_at < ?1) \
         and (?2 is null or (coalesce(f.last_check_at, ''), f.id) > (?3, ?2)) \
     order by coalesce(f.last_check_at, ''), f.id limit ?4";
 
-const AT: &str = "\
+pub(super) const AT: &str = "\
     select f.id, f.uri, f.size, f.checksum, f.last_check_at, f.last_check, w.sha256 \
     from json_each(?1) j cross join files_files f on f.uri = j.value \
-    left join windrow_file w on w.id = f.id";
+    left join windrow_file w on w.id = +f.id";
 
 const USERS: &str = "\
     select distinct coalesce(p.pid_value, ''), o.key from files_object o \

@@ -6,7 +6,7 @@
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row, query};
 
-use super::{follow, items, lookup, records, write};
+use super::{files, follow, items, lookup, records, write};
 use crate::store::{ItemContent, ItemQuery};
 
 async fn looks(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
@@ -32,6 +32,11 @@ async fn no_statement_goes_through_a_table() {
     let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
     // Not `write::REMOVE_PIDS`: Invenio has no index of redirects by where they lead.
     let mut statements: Vec<&str> = vec![
+        files::AT,
+        files::HELD,
+        files::OBJECTS,
+        files::TAGS,
+        files::URIS,
         follow::CURRENT,
         follow::GONE,
         follow::RECORDS,
