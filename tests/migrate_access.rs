@@ -103,6 +103,17 @@ fn a_file_that_comes_later_and_alone_closes_those_of_its_record() {
         assert!(listed.contains("file 12.txt version 1"), "{listed}");
         let again = migrate_files::load(&folder, &[record(7, &[], &[late])], 0);
         assert_eq!(again["counts"]["unchanged"], 1, "{again}");
+        // A dump of changes since a date has the record, and of its files none or one that is open.
+        for (date, files) in [
+            ("2015-01-01T00:00:00+00:00", vec![]),
+            ("2016-01-01T00:00:00+00:00", vec![first.clone()]),
+        ] {
+            let newer = record(7, &[revision(date, 7, "Newer", "")], &files);
+            migrate_files::load(&folder, &[newer], 0);
+            assert_eq!(record_7()["title"], "Newer");
+            assert_eq!(record_7()["access"], closed, "{date}");
+            assert_eq!(record_7()["_access"], json!({ "files": { "12.txt": [] } }), "{date}");
+        }
         // A file that is there already and is restricted from now on.
         let first = with_status(first, "role: staff");
         migrate_files::load(&folder, &[record(7, &[], &[first])], 0);
@@ -110,5 +121,34 @@ fn a_file_that_comes_later_and_alone_closes_those_of_its_record() {
         assert_eq!(record_7()["_access"], files);
         let listed = end(&mut folder.windrow(&["access"])).stdout;
         assert_eq!(listed.lines().count(), 3, "{listed}");
+    });
+}
+
+#[test]
+fn who_may_read_a_file_may_do_so_when_a_later_dump_has_the_record_without_it() {
+    on_every_keeper(|folder| {
+        migrate_files::pipeline(&folder, "");
+        let file =
+            |status: &str| with_status(migrate_files::stored(&folder, 7, 11, 1, "it"), status);
+        let dumped = |date: &str, files: &[Value]| {
+            let records = [record(7, &[revision(date, 7, date, "")], files)];
+            migrate_files::load(&folder, &records, 0);
+            let shown = end(&mut folder.windrow(&["records", "get", "7", "--content"])).stdout;
+            let record: Value = serde_json::from_str(&shown).unwrap();
+            (record["access"].clone(), record["_access"].clone())
+        };
+        let restricted = json!({ "record": "public", "files": "restricted" });
+        let readers = json!({ "files": { "11.txt": ["board"] } });
+        let until = "firerole: deny until '2999-01-01'\nallow any";
+        assert_eq!(dumped(NIGHT, &[file("group: board")]), (restricted.clone(), readers.clone()));
+        assert_eq!(dumped("2015-01-01T00:00:00+00:00", &[]), (restricted.clone(), readers));
+        let (embargo, _) = dumped("2016-01-01T00:00:00+00:00", &[file(until)]);
+        assert_eq!(embargo["embargo"], json!({ "active": true, "until": "2999-01-01" }));
+        // Nothing is said of the day any more: nothing opens by itself.
+        let nobody = json!({ "files": { "11.txt": [] } });
+        assert_eq!(dumped("2017-01-01T00:00:00+00:00", &[]), (restricted, nobody));
+        // What the source has opened is open.
+        let open = dumped("2018-01-01T00:00:00+00:00", &[file("")]);
+        assert_eq!(open, (Value::Null, Value::Null));
     });
 }

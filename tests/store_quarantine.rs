@@ -1,7 +1,9 @@
 //! What is held, and what was said of access: kept, listed, taken out.
 
 use windrow::record::Stage;
-use windrow::store::{AccessNote, AccessOutcome, AccessQuery, QuarantineQuery, Store, StoreError};
+use windrow::store::{
+    AccessNote, AccessOutcome, AccessQuery, AccessTold, QuarantineQuery, Store, StoreError,
+};
 
 use crate::store_records::{batch, load, load_record, on_every_keeper, rejected, run};
 
@@ -68,10 +70,11 @@ async fn rules_of_access_are_kept_with_the_record_that_was_written(store: &dyn S
         outcome,
         rights: "{}".to_owned(),
     };
-    let with = |title: &str, notes: &[AccessNote]| {
+    let with = |title: &str, notes: &[AccessNote], silent: &[&str]| {
         let mut record = load_record(1, "7", Some(title), &[]);
         record.history = Some(Vec::new());
-        record.access = notes.to_vec();
+        let silent = silent.iter().map(|part| (*part).to_owned()).collect();
+        record.access = AccessTold { notes: notes.to_vec(), silent };
         record
     };
     let listed = async |outcome: Option<AccessOutcome>| -> Vec<(Option<String>, String)> {
@@ -82,13 +85,19 @@ async fn rules_of_access_are_kept_with_the_record_that_was_written(store: &dyn S
     };
     let (open, closed) = (AccessOutcome::Open, AccessOutcome::NotUnderstood);
     let notes = [note(None, open), note(Some("file a.pdf version 1"), closed)];
-    load(store, 10, vec![with("One", &notes)]).await;
+    load(store, 10, vec![with("One", &notes, &[])]).await;
     let file = (Some("file a.pdf version 1".to_owned()), "not_understood".to_owned());
     assert_eq!(listed(None).await, [(None, "open".to_owned()), file.clone()]);
     assert_eq!(listed(Some(closed)).await, [file]);
     // What is not written changes none; what is has its own in place of those before.
-    load(store, 20, vec![with("One", &[])]).await;
+    load(store, 20, vec![with("One", &[], &[])]).await;
     assert_eq!(listed(None).await.len(), 2);
-    load(store, 30, vec![with("Two", &notes[..1])]).await;
+    // A list of files need not be whole.
+    load(store, 30, vec![with("Two", &[], &[])]).await;
+    assert_eq!(
+        listed(None).await,
+        [(Some("file a.pdf version 1".to_owned()), "not_understood".to_owned())]
+    );
+    load(store, 40, vec![with("Three", &notes[..1], &["file a.pdf version 1"])]).await;
     assert_eq!(listed(None).await, [(None, "open".to_owned())]);
 }

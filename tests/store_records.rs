@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 use windrow::record::{Locator, Origin, Rejection, Stage, content_hash};
 use windrow::store::{
-    Brings, Checkpoint, CopyBytes, Kinds, LoadBatch, LoadOutcome, LoadRecord, Membership,
-    NewRecord, Quarantined, RecordChange, SourceCopy, Store, StoreError, StoredRecord,
+    AccessTold, Brings, Checkpoint, CopyBytes, Kinds, LoadBatch, LoadOutcome, LoadRecord,
+    Membership, NewRecord, Quarantined, RecordChange, SourceCopy, Store, StoreError, StoredRecord,
 };
 
 /// A folder for one test, gone with it.
@@ -90,7 +90,7 @@ pub fn load_record(number: u64, name: &str, title: Option<&str>, sets: &[&str]) 
         stamps: None,
         history: None,
         files: Vec::new(),
-        access: Vec::new(),
+        access: AccessTold::default(),
         held: Vec::new(),
         raw: None,
         brings: Brings::Revision,

@@ -24,7 +24,8 @@ use crate::record::{
 };
 use crate::records::memberships;
 use crate::store::{
-    Brings, CopyBytes, Kinds, LoadRecord, NewRecord, Quarantined, SourceCopy, ZSTD_LEVEL,
+    AccessTold, Brings, CopyBytes, Kinds, LoadRecord, NewRecord, Quarantined, SourceCopy,
+    ZSTD_LEVEL,
 };
 use crate::xml::Options;
 use crate::xml::tree::Tree;
@@ -232,7 +233,7 @@ impl<'d> Bench<'d> {
             stamps,
             history: None,
             files: Vec::new(),
-            access: Vec::new(),
+            access: AccessTold::default(),
             copies: Vec::new(),
             held: Vec::new(),
             raw: None,
@@ -316,7 +317,7 @@ impl<'d> Bench<'d> {
             stamps: None,
             history: None,
             files: Vec::new(),
-            access: Vec::new(),
+            access: AccessTold::default(),
             copies: Vec::new(),
             held: Vec::new(),
             raw: None,

@@ -1,10 +1,7 @@
 //! What a source said of who may see a record or a file, and what became of it.
 
-use std::sync::Arc;
-
 use serde_json::{Map, Value, json};
 
-use super::change::Change;
 use crate::record::{canonical_json, json_member, set_json_member};
 
 /// One rule of access, as it was translated.
@@ -95,62 +92,68 @@ pub struct AccessRow {
     pub rights: String,
 }
 
-/// The notes of a record that was written, in place of those it had.
+/// What a source says of who may see a record and its files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccessTold {
+    /// One for each rule.
+    pub notes: Vec<AccessNote>,
+    /// Parts of which it says nothing: what it said before holds no more.
+    pub silent: Vec<String>,
+}
+
+/// What was told of a record that was written, in place of what was told of the same before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RecordAccess {
     pub(super) source_id: String,
-    pub(super) notes: Vec<AccessNote>,
-    /// They are of some of its files: what was said of the others stands.
+    pub(super) told: AccessTold,
+    /// It is of some of its parts, and not of the record itself.
     pub(super) of_parts: bool,
 }
 
 impl RecordAccess {
-    /// The parts whose notes are replaced; `None` for all of the record.
-    pub(super) fn parts(&self) -> Option<Vec<&str>> {
-        self.of_parts.then(|| self.notes.iter().filter_map(|note| note.part.as_deref()).collect())
+    /// The parts that something is told of. A list of files need not be whole: of others, what was
+    /// told stands.
+    pub(super) fn parts(&self) -> Vec<&str> {
+        let noted = self.told.notes.iter().filter_map(|note| note.part.as_deref());
+        noted.chain(self.told.silent.iter().map(String::as_str)).collect()
     }
 }
 
-/// Closes the files of a record (canonical JSON) on which these keys came: whether that changed it.
+/// Closes the files of a record (canonical JSON), of which those of these keys are restricted: whether
+/// that changed it.
 ///
-/// Of files that come without their record no more is known than that not everybody may see them:
-/// nobody is given a right, and nothing opens by itself.
-pub(super) fn close_files(json: &mut Vec<u8>, keys: &[String]) -> bool {
-    if keys.is_empty() {
+/// A list of files need not be whole, and files may come without their record. So what it says of
+/// a key stands; of any other, what `before` said, the record as it was, or that nobody may read
+/// it; and then nothing opens by itself.
+pub(super) fn close_files(json: &mut Vec<u8>, keys: &[&str], before: Option<&[u8]>) -> bool {
+    let mut access = object(json, "access");
+    let mut explicit = object(json, "_access");
+    let mut files = object_of(explicit.remove("files"));
+    let unsaid: Vec<&str> = keys.iter().copied().filter(|key| !files.contains_key(*key)).collect();
+    let is_closed = access.get("files").is_some_and(|word| word == "restricted");
+    if keys.is_empty() || (is_closed && unsaid.is_empty()) {
         return false;
     }
-    let object = |json: &[u8], key: &str| -> Map<String, Value> {
-        let member = json_member(json, key).map(serde_json::from_slice);
-        member.and_then(Result::ok).unwrap_or_default()
-    };
-    let before = json.clone();
-    let mut access = object(json, "access");
     access.entry("record").or_insert_with(|| json!("public"));
     access.insert("files".to_owned(), json!("restricted"));
     access.remove("embargo");
-    let mut explicit = object(json, "_access");
-    let mut files = match explicit.remove("files") {
-        Some(Value::Object(files)) => files,
-        _ => Map::new(),
-    };
-    for key in keys {
-        files.entry(key.as_str()).or_insert_with(|| json!([]));
+    let said = object_of(before.and_then(|before| object(before, "_access").remove("files")));
+    for key in unsaid {
+        files.insert(key.to_owned(), said.get(key).cloned().unwrap_or_else(|| json!([])));
     }
     explicit.insert("files".to_owned(), Value::Object(files));
-    let _set = set_json_member(json, "access", &canonical_json(&Value::Object(access)));
-    let _set = set_json_member(json, "_access", &canonical_json(&Value::Object(explicit)));
-    *json != before
+    set_json_member(json, "access", &canonical_json(&Value::Object(access)))
+        && set_json_member(json, "_access", &canonical_json(&Value::Object(explicit)))
 }
 
-/// Closes the files in all revisions that are planned for a record.
-pub(super) fn close_revisions(change: &mut Change, keys: &[String]) {
-    for revision in &mut change.revisions {
-        let Some(text) = &revision.json else { continue };
-        let mut json = text.as_bytes().to_vec();
-        if close_files(&mut json, keys) {
-            // It was UTF-8, and so is what was put in.
-            revision.json = Some(Arc::from(String::from_utf8_lossy(&json)));
-        }
+fn object(json: &[u8], key: &str) -> Map<String, Value> {
+    object_of(json_member(json, key).and_then(|member| serde_json::from_slice(member).ok()))
+}
+
+fn object_of(value: Option<Value>) -> Map<String, Value> {
+    match value {
+        Some(Value::Object(object)) => object,
+        _ => Map::new(),
     }
 }
 
@@ -158,26 +161,37 @@ pub(super) fn close_revisions(change: &mut Change, keys: &[String]) {
 mod tests {
     use super::*;
 
+    // The record with `a.pdf` closed, and whether that changed it.
+    fn closed(record: &Value, before: Option<&Value>) -> (Value, bool) {
+        let (mut json, before) = (canonical_json(record), before.map(canonical_json));
+        let changed = close_files(&mut json, &["a.pdf"], before.as_deref());
+        (serde_json::from_slice(&json).unwrap(), changed)
+    }
+
     #[test]
-    fn files_that_come_alone_close_those_of_their_record() {
-        let closed = |before: Value| {
-            let mut json = canonical_json(&before);
-            let changed = close_files(&mut json, &["a.pdf".to_owned()]);
-            (serde_json::from_slice::<Value>(&json).unwrap(), changed)
-        };
-        let (record, changed) = closed(json!({ "id": "7" }));
+    fn a_restricted_file_of_which_nothing_is_said_is_nobodys() {
+        let (record, changed) = closed(&json!({ "id": "7" }), None);
         assert_eq!(record["access"], json!({ "record": "public", "files": "restricted" }));
         assert_eq!(record["_access"], json!({ "files": { "a.pdf": [] } }));
         assert!(changed);
-        assert_eq!(closed(record.clone()), (record, false));
-        let (record, _) = closed(json!({
-            "access": { "record": "restricted", "files": "restricted",
-                        "embargo": { "active": true, "until": "2031-01-01" } },
-            "_access": { "read": ["board"], "files": { "a.pdf": ["ada"], "b.pdf": ["bo"] } },
-        }));
-        assert_eq!(record["access"], json!({ "record": "restricted", "files": "restricted" }));
-        let files = json!({ "a.pdf": ["ada"], "b.pdf": ["bo"] });
-        assert_eq!(record["_access"], json!({ "read": ["board"], "files": files }));
-        assert!(!close_files(&mut b"{}".to_vec(), &[]));
+        assert_eq!(closed(&record, None), (record, false));
+        assert!(!close_files(&mut b"{}".to_vec(), &[], None));
+        assert!(!close_files(&mut b"[]".to_vec(), &["a.pdf"], None));
+    }
+
+    #[test]
+    fn what_is_said_stands_and_what_was_said_before_comes_back() {
+        let embargo = json!({ "active": true, "until": "2031-01-01" });
+        let said = json!({
+            "access": { "record": "public", "files": "restricted", "embargo": embargo },
+            "_access": { "read": ["board"], "files": { "a.pdf": ["ada"] } },
+        });
+        assert_eq!(closed(&said, None), (said.clone(), false));
+        let mut of_another = said.clone();
+        of_another["_access"] = json!({ "files": { "b.pdf": ["bo"] } });
+        let (record, _) = closed(&of_another, Some(&said));
+        assert_eq!(record["access"], json!({ "record": "public", "files": "restricted" }));
+        let files = json!({ "files": { "a.pdf": ["ada"], "b.pdf": ["bo"] } });
+        assert_eq!(record["_access"], files);
     }
 }

@@ -10,22 +10,21 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::access::{close_files, close_revisions};
 use super::change::{Change, RecordState};
 use super::extension::{Draft, Event, Extension, refusal};
 use super::lookup::Lookup;
 use super::plan::Plan;
 use super::shelf::{
-    Held, HeldBucket, HeldObject, Shelf, VERSION, bucket_uuid, describe_revisions, version_uuid,
+    Held, HeldBucket, HeldObject, RESTRICTED, Shelf, VERSION, bucket_uuid, describe_revisions,
+    version_uuid,
 };
 use super::{
     BYTES, Brings, CopyBytes, FILES, KindCounts, Kinds, LoadRecord, Quarantined, StoreError,
 };
 use crate::record::{FileCopy, FileInstance, Locator, Rejection, Stage, hex};
 
-/// The tags that windrow writes beside those of the source and the number of the version.
+/// A tag that windrow writes beside those of the source, as `RESTRICTED` and `VERSION` are.
 const SHA256: &str = "sha256";
-const RESTRICTED: &str = "restricted";
 
 /// Rows of files to write.
 #[derive(Debug, Default)]
@@ -225,16 +224,6 @@ impl Filing {
     }
 }
 
-/// The keys of files that come without their record and that not everybody may see.
-fn closed_keys(incoming: &Incoming) -> Vec<String> {
-    if incoming.brings != Brings::Files {
-        return Vec::new();
-    }
-    let orders = incoming.copies.iter().map(|copy| &copy.order);
-    let closed = orders.filter(|order| order.restricted && !order.deleted);
-    closed.map(|order| order.key.clone()).collect()
-}
-
 struct FilePlanner<'k> {
     location: Option<i64>,
     now: Timestamp,
@@ -268,15 +257,8 @@ impl FilePlanner<'_> {
         }
         let before = self.files.mark();
         let all = fates(&incoming.copies, |counts| &mut counts.quarantined);
-        let closed = closed_keys(&incoming);
-        let is_changed = self.add(id, incoming.copies);
-        if let Some(change) = at.and_then(|at| plan.changes.get_mut(at)) {
-            close_revisions(change, &closed);
-        }
-        let change = at.and_then(|at| plan.changes.get(at));
-        let json = self.shelves.get(&id).and_then(|shelf| shelf.json.clone());
-        let is_to_close = json.is_some_and(|mut json| close_files(&mut json, &closed));
-        if !is_changed && !is_to_close {
+        let has_news = self.add(id, incoming.copies);
+        if !has_news && !self.shelves.get(&id).is_some_and(Shelf::is_to_close) {
             return;
         }
         let has_revision = change.is_some_and(|change| !change.revisions.is_empty());
@@ -292,7 +274,6 @@ impl FilePlanner<'_> {
         let Some(shelf) = self.shelves.get(&id) else { return };
         let Some(mut json) = shelf.json.clone() else { return };
         shelf.describe(&mut json);
-        let _closed = close_files(&mut json, &closed);
         let Ok(json) = String::from_utf8(json) else { return };
         let draft = Draft { id, event: Event::Update, json: Some(&json) };
         if let Some(refusal) = refusal(extensions, draft) {
@@ -366,7 +347,10 @@ impl FilePlanner<'_> {
                 let size = copy.instance.as_ref().map_or(0, |instance| instance.size);
                 self.files.kinds.of(FILES).unchanged += 1;
                 self.files.kinds.of(BYTES).unchanged += size;
-                for (key, value) in tags {
+                // A restriction that is lifted: tags are not taken away.
+                let lifted = !copy.order.restricted && there.is_restricted();
+                let lifted = lifted.then(|| (RESTRICTED.to_owned(), "false".to_owned()));
+                for (key, value) in tags.into_iter().chain(lifted) {
                     if there.tags.get(&key) != Some(&value) {
                         self.files.tags.push((version_id, key.clone(), value.clone()));
                         there.tags.insert(key, value);

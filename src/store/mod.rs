@@ -35,7 +35,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 use uuid::Uuid;
 
-pub use access::{AccessNote, AccessOutcome, AccessQuery, AccessRow};
+pub use access::{AccessNote, AccessOutcome, AccessQuery, AccessRow, AccessTold};
 pub use change::{Change, RecordState, Revision, SourceChange};
 pub use extension::{Draft, Event, Extension, Refusal, Transaction, standard};
 pub use files::{Bucket, DueQuery, FileStore, Location, ObjectVersion, StoredInstance};

@@ -275,9 +275,9 @@ impl Planner<'_> {
         }
         self.plan.counts.unchanged += 1;
         self.plan.kinds.of(FILES).skipped += record.files.len() as u64;
-        if !record.access.is_empty() {
-            let LoadRecord { source_id, access: notes, .. } = record;
-            self.plan.access.push(RecordAccess { source_id, notes, of_parts: true });
+        let LoadRecord { source_id, access: told, .. } = record;
+        if !told.notes.is_empty() || !told.silent.is_empty() {
+            self.plan.access.push(RecordAccess { source_id, told, of_parts: true });
         }
     }
 
@@ -376,7 +376,8 @@ impl Planner<'_> {
         if !record.files.is_empty() {
             self.plan.kinds.of(FILES).skipped += record.files.len() as u64;
         }
-        match (self.exists(id), hash) {
+        let was_there = self.exists(id);
+        match (was_there, hash) {
             (_, None) => self.plan.counts.deleted += 1,
             (false, Some(_)) => self.plan.counts.created += 1,
             (true, Some(_)) => self.plan.counts.updated += 1,
@@ -393,13 +394,10 @@ impl Planner<'_> {
             known.push(floor(updated));
             self.plan.kinds.of(REVISIONS).loaded += 1;
         }
-        let LoadRecord { source_id, record, source, history, access: notes, .. } = record;
-        if history.is_some() {
-            self.plan.access.push(RecordAccess {
-                source_id: source_id.clone(),
-                notes,
-                of_parts: false,
-            });
+        let LoadRecord { source_id, record, source, history, access: told, .. } = record;
+        if history.is_some() && (was_there || !told.notes.is_empty()) {
+            let source_id = source_id.clone();
+            self.plan.access.push(RecordAccess { source_id, told, of_parts: false });
         }
         for pid in record.pids {
             let owner = PidOwner::Record(id, Some(record.pid_value.clone()));

@@ -8,12 +8,16 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::access::close_files;
 use super::change::Change;
 use super::files::{Bucket, ObjectVersion, StoredInstance};
 use crate::record::{FileCopy, canonical_json, json_member, set_json_member};
 
 /// The tag with the number of a version.
 pub(super) const VERSION: &str = "version";
+
+/// The tag of a version that not everybody may see: `true`.
+pub(super) const RESTRICTED: &str = "restricted";
 
 /// The namespace of the UUIDs of buckets and object versions.
 const NAMESPACE: Uuid = Uuid::from_u128(0x0c5e_9a41_7d20_5b6f_8e13_52a4_c7f0_1b98);
@@ -99,6 +103,11 @@ impl HeldObject {
         ObjectVersion { version_id, key, is_head, mimetype, created, instance, tags }
     }
 
+    /// Whether it has bytes that not everybody may see.
+    pub(super) fn is_restricted(&self) -> bool {
+        self.file.is_some() && self.tags.get(RESTRICTED).is_some_and(|word| word == "true")
+    }
+
     fn version(&self) -> Option<u64> {
         self.tags.get(VERSION).and_then(|version| version.parse().ok())
     }
@@ -177,6 +186,19 @@ impl Shelf {
         // What is no object cannot say it; a record is one.
         let _set = set_json_member(json, "_bucket", &id);
         let _set = set_json_member(json, "_files", &canonical_json(&Value::Array(entries)));
+        self.close(json);
+    }
+
+    /// Whether the record as it is does not say of some restricted file that it is.
+    pub(super) fn is_to_close(&self) -> bool {
+        self.json.clone().is_some_and(|mut json| self.close(&mut json))
+    }
+
+    // Whatever a revision says: what lies here and is restricted, is.
+    fn close(&self, json: &mut Vec<u8>) -> bool {
+        let restricted = self.objects.iter().filter(|object| object.is_restricted());
+        let keys: Vec<&str> = restricted.map(|object| object.key.as_str()).collect();
+        close_files(json, &keys, self.json.as_deref())
     }
 }
 
@@ -226,12 +248,13 @@ pub(super) fn describe_revisions(change: &mut Change, shelf: &Shelf) {
         let mut json = text.as_bytes().to_vec();
         if at == last {
             shelf.describe(&mut json);
-        } else if let Some(before) = &before {
-            for (key, value) in before {
+        } else {
+            for (key, value) in before.iter().flatten() {
                 if let Some(value) = value {
                     let _set = set_json_member(&mut json, key, value);
                 }
             }
+            shelf.close(&mut json);
         }
         // It was UTF-8, and so is what was put in.
         revision.json = Some(Arc::from(String::from_utf8_lossy(&json)));

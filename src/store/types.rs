@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{AccessNote, Brings, EarlierRevision, Kinds, Quarantined, StoreError, Thing};
+use super::{AccessTold, Brings, EarlierRevision, Kinds, Quarantined, StoreError, Thing};
 use crate::record::{
     ContentHash, Datestamp, FileCopy, FileOrder, Origin, PidName, Rejection, SetSpec,
 };
@@ -222,7 +222,7 @@ pub struct LoadRecord {
     /// The versions of its files that the source tells of, and that nobody has copied.
     pub files: Vec<FileOrder>,
     /// What its source says of who may see it and its files; kept when it has a history.
-    pub access: Vec<AccessNote>,
+    pub access: AccessTold,
     /// The versions of its files that are copied; those that are stored already are no news,
     /// others are added.
     pub copies: Vec<FileCopy>,

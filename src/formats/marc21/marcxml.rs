@@ -2,6 +2,7 @@
 //!
 //! <https://www.loc.gov/standards/marcxml/>
 
+mod harvested;
 mod plain;
 
 use crate::formats::{
@@ -85,29 +86,12 @@ fn decode(
     let options = xml::Options { repair: options.policy == Policy::Repair };
     let text = encoding::text(bytes, options, warnings)?;
     match read_with(&text, options, marc, warnings) {
-        Err(error) if error.code == "marcxml.element" => match harvested(&text) {
+        Err(error) if error.code == "marcxml.element" => match harvested::record(&text) {
             Some(inside) => read_with(&inside, options, marc, warnings),
             None => Err(error),
         },
         read => read,
     }
-}
-
-// The record in the metadata of an OAI-PMH record, which a harvest keeps whole.
-fn harvested(text: &str) -> Option<String> {
-    let cut = Cutter::new(NAMES).cut(text.as_bytes(), true);
-    let Cut::Record { start, end, insert, damage: None, .. } = cut else { return None };
-    let before = text.get(..start)?;
-    if !(before.contains("header>") && before.contains("metadata")) {
-        return None;
-    }
-    let record = text.get(start..end)?.as_bytes();
-    let mut inside = Vec::with_capacity(record.len() + 64);
-    match insert {
-        Some(insert) => insert.copy(record, &mut inside),
-        None => inside.extend_from_slice(record),
-    }
-    String::from_utf8(inside).ok()
 }
 
 fn encode(

@@ -11,13 +11,13 @@ use super::files::key;
 use crate::formats::invenio_v1::access::{Access, Restriction, of_collections, of_status};
 use crate::formats::invenio_v1::{Collections, Dump, File};
 use crate::record::{canonical_json, json_member, set_json_member};
-use crate::store::{AccessNote, AccessOutcome};
+use crate::store::{AccessNote, AccessOutcome, AccessTold};
 
 /// What the dump says of access, and how it is said in the record.
 #[derive(Debug, Default)]
 pub(super) struct Rights {
-    /// One for each rule.
-    pub(super) notes: Vec<AccessNote>,
+    /// One note for each rule, and of which files nothing is said.
+    pub(super) told: AccessTold,
     record: Option<Restriction>,
     /// By key; of the versions of a file one suffices.
     files: Vec<(String, Restriction)>,
@@ -31,19 +31,19 @@ pub(super) fn rights(dump: &Dump<'_>, today: Date) -> Rights {
     {
         let access = of_collections(restricted, today);
         let said = Value::Object((*restricted).clone()).to_string();
-        rights.notes.push(note(None, said, &access));
+        rights.told.notes.push(note(None, said, &access));
         if let Access::Restricted(restriction) = access {
             rights.record = Some(restriction);
         }
     }
     for file in &dump.files {
-        let Some((said, access)) = of_file(file, today) else { continue };
         let key = key(file.full_name, file.bibdocid);
-        rights.notes.push(note(
-            Some(format!("file {key} version {}", file.version)),
-            said,
-            &access,
-        ));
+        let part = format!("file {key} version {}", file.version);
+        let Some((said, access)) = of_file(file, today) else {
+            rights.told.silent.push(part);
+            continue;
+        };
+        rights.told.notes.push(note(Some(part), said, &access));
         if let Access::Restricted(restriction) = access {
             rights.files.push((key, restriction));
         }
@@ -127,10 +127,12 @@ impl Rights {
         self.record.is_none() && self.files.is_empty()
     }
 
-    /// Puts them into a record (canonical JSON). What the crosswalk has closed stays closed.
-    pub(super) fn set(&self, json: &mut Vec<u8>) {
+    /// Puts them into a record (canonical JSON); false when it is none that can have them. What the
+    /// crosswalk has closed stays closed.
+    #[must_use]
+    pub(super) fn set(&self, json: &mut Vec<u8>) -> bool {
         if self.are_open() {
-            return;
+            return true;
         }
         let before = json_member(json, "access").map(serde_json::from_slice::<Value>);
         let before = before.and_then(Result::ok).unwrap_or(Value::Null);
@@ -152,7 +154,6 @@ impl Rights {
                 access.insert("embargo".to_owned(), embargo);
             }
         }
-        let _is_object = set_json_member(json, "access", &canonical_json(&Value::Object(access)));
         let mut explicit = Map::new();
         if let Some(restriction) = &self.record {
             explicit.insert("read".to_owned(), json!(readers(restriction)));
@@ -169,8 +170,8 @@ impl Rights {
         if !by_file.is_empty() {
             explicit.insert("files".to_owned(), Value::Object(by_file));
         }
-        let _is_object =
-            set_json_member(json, "_access", &canonical_json(&Value::Object(explicit)));
+        set_json_member(json, "access", &canonical_json(&Value::Object(access)))
+            && set_json_member(json, "_access", &canonical_json(&Value::Object(explicit)))
     }
 }
 
@@ -186,8 +187,9 @@ mod tests {
         let dump = Dump::read(dump, &mut Vec::new()).unwrap();
         let rights = rights(&dump, TODAY);
         let mut json = canonical_json(before);
-        rights.set(&mut json);
-        let outcomes: Vec<&str> = rights.notes.iter().map(|note| note.outcome.as_str()).collect();
+        assert!(rights.set(&mut json));
+        let outcomes: Vec<&str> =
+            rights.told.notes.iter().map(|note| note.outcome.as_str()).collect();
         (serde_json::from_slice(&json).unwrap(), outcomes.join(" "))
     }
 

@@ -21,7 +21,7 @@ use crate::formats::marc21::marcxml;
 use crate::formats::{Policy, SourceRecord, json_lines};
 use crate::record::{ContentHash, Locator, RawRecord, Stage, Warning, content_hash};
 use crate::store::{
-    Brings, FILES, LoadRecord, NewRecord, Quarantined, REDIRECTS, RESERVED, REVISIONS,
+    AccessTold, Brings, FILES, LoadRecord, NewRecord, Quarantined, REDIRECTS, RESERVED, REVISIONS,
 };
 use times::Times;
 use uuid::Uuid;
@@ -87,7 +87,7 @@ pub(super) fn record(
     };
     let made = load_record(bench, &dump, bytes, locator, &mut parts, warnings);
     let is_held = made.is_err();
-    for note in made.iter().flat_map(|record| &record.access) {
+    for note in made.iter().flat_map(|record| &record.access.notes) {
         *worked.access.entry(note.outcome.as_str()).or_default() += 1;
     }
     if parts.revisions > 0 {
@@ -162,7 +162,10 @@ fn load_record(
     let earlier = made.history.iter_mut().flatten();
     let jsons = earlier.filter_map(|revision| revision.json.as_mut());
     for json in jsons.chain(&mut made.record.json) {
-        rights.set(json);
+        if !rights.set(json) {
+            let message = "the record is no object that could say who may see it";
+            return Err(rejected(Stage::Validate, None, "access", message, locator));
+        }
     }
     if let Some(json) = &made.record.json {
         made.hash = content_hash(json);
@@ -173,7 +176,7 @@ fn load_record(
     let newest = files.iter().map(|order| order.created).max();
     let newest = newest.filter(|_| bench.definition.datestamps == Datestamps::Preserve);
     let stamps = made.stamps.or(newest.map(|newest| (newest, newest)));
-    Ok(LoadRecord { source_id, record, files, stamps, access: rights.notes, ..made })
+    Ok(LoadRecord { source_id, record, files, stamps, access: rights.told, ..made })
 }
 
 /// A record with its past; its source bytes are its last revision.
@@ -201,7 +204,7 @@ fn with_revisions(
         source_id: String::new(),
         record: history.record,
         files: Vec::new(),
-        access: Vec::new(),
+        access: AccessTold::default(),
         copies: Vec::new(),
         held: Vec::new(),
     })
@@ -230,7 +233,7 @@ fn bare(
         source_id: String::new(),
         record: NewRecord { id, pid_value, pids, memberships, json: None },
         files: Vec::new(),
-        access: Vec::new(),
+        access: AccessTold::default(),
         copies: Vec::new(),
         held: Vec::new(),
     })

@@ -12,6 +12,11 @@ const NOTES: &str = "\
     from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) \
         as u (source_id, part, said, outcome, rights)";
 
+const FORGET: &str = "\
+    delete from windrow_access a \
+    using unnest($2::text[], $3::text[]) as u (source_id, part) \
+    where a.source_name = $1 and a.source_id = u.source_id and a.part is not distinct from u.part";
+
 /// Writes the notes of records that were written, in place of those they had.
 pub(super) async fn write(
     connection: &mut PgConnection,
@@ -21,30 +26,24 @@ pub(super) async fn write(
     if records.is_empty() {
         return Ok(());
     }
-    let whole = records.iter().filter(|record| !record.of_parts);
-    query("delete from windrow_access where source_name = $1 and source_id = any($2)")
-        .bind(source_name)
-        .bind(whole.map(|record| record.source_id.as_str()).collect::<Vec<_>>())
-        .execute(&mut *connection)
-        .await?;
-    for record in records {
-        let Some(parts) = record.parts() else { continue };
-        query(
-            "delete from windrow_access where source_name = $1 and source_id = $2 \
-             and part = any($3)",
-        )
-        .bind(source_name)
-        .bind(&record.source_id)
-        .bind(parts)
-        .execute(&mut *connection)
-        .await?;
-    }
-    let rows: Vec<(&str, &AccessNote)> = records
-        .iter()
-        .flat_map(|record| record.notes.iter().map(|note| (record.source_id.as_str(), note)))
-        .collect();
     // No text of PostgreSQL holds U+0000.
     let text = |text: &str| text.replace('\0', "\u{FFFD}");
+    // A part of null is the record itself.
+    let told = |record: &'_ RecordAccess| {
+        let itself = (!record.of_parts).then_some(None);
+        let parts: Vec<Option<String>> =
+            record.parts().into_iter().map(|part| Some(text(part))).chain(itself).collect();
+        parts
+    };
+    let pairs = records
+        .iter()
+        .flat_map(|record| told(record).into_iter().map(|part| (record.source_id.as_str(), part)));
+    let (source_ids, parts): (Vec<&str>, Vec<Option<String>>) = pairs.unzip();
+    query(FORGET).bind(source_name).bind(source_ids).bind(parts).execute(&mut *connection).await?;
+    let rows: Vec<(&str, &AccessNote)> = records
+        .iter()
+        .flat_map(|record| record.told.notes.iter().map(|note| (record.source_id.as_str(), note)))
+        .collect();
     let texts = |of: &dyn Fn(&AccessNote) -> &str| -> Vec<String> {
         rows.iter().map(|(_, note)| text(of(note))).collect()
     };

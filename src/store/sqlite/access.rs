@@ -23,31 +23,23 @@ pub(super) async fn write(
     if records.is_empty() {
         return Ok(());
     }
-    let whole = records.iter().filter(|record| !record.of_parts);
-    query(
-        "delete from windrow_access where source_name = ?1 \
-         and source_id in (select value from json_each(?2))",
-    )
-    .bind(source_name)
-    .bind(json_array(whole.map(|record| record.source_id.as_str()))?)
-    .execute(&mut *connection)
-    .await?;
     for record in &records {
-        let Some(parts) = record.parts() else { continue };
         query(
             "delete from windrow_access where source_name = ?1 and source_id = ?2 \
-             and part in (select value from json_each(?3))",
+             and case when part is null then ?3 \
+             else part in (select value from json_each(?4)) end",
         )
         .bind(source_name)
         .bind(record.source_id.as_str())
-        .bind(json_array(parts)?)
+        .bind(!record.of_parts)
+        .bind(json_array(record.parts())?)
         .execute(&mut *connection)
         .await?;
     }
     let mut rows = Vec::new();
     for record in records {
         let source_id = Text::from(record.source_id);
-        rows.extend(record.notes.into_iter().map(|note| (Text::clone(&source_id), note)));
+        rows.extend(record.told.notes.into_iter().map(|note| (Text::clone(&source_id), note)));
     }
     let source_name = Text::from(source_name);
     NOTE.all(connection, rows, |arguments, (source_id, note)| {
