@@ -162,7 +162,7 @@ async fn a_redirected_pid_names_nothing_else_until_it_is_unassigned(store: &dyn 
     // A source that does not know of the redirect brings the PID as that of another record.
     let mut unaware = load_record(1, "9", Some("Two"), &[]);
     unaware.record.pid_value = "7".to_owned();
-    assert_eq!(load(store, 30, vec![unaware]).await.rejections[0].code, "pid_taken");
+    assert_eq!(load(store, 30, vec![unaware]).await.rejections[0].code, "pid_redirected");
     turn(store, "recid:7", PidChange::Unassign).await.unwrap();
     turn(store, "recid:7", assign).await.unwrap();
     assert_eq!(store.record("recid", "7").await.unwrap().id, id("7"));

@@ -9,6 +9,7 @@ use crate::store_records::{batch, load, load_record, on_every_keeper, rejected, 
 
 on_every_keeper! {
     what_was_quarantined_is_updated_in_place_and_released_when_it_gets_through
+    what_is_held_is_not_released_by_another_record_at_its_place
     the_quarantine_is_listed_by_what_is_asked_for_and_dismissed_by_number
     rules_of_access_are_kept_with_the_record_that_was_written
 }
@@ -38,6 +39,46 @@ async fn what_was_quarantined_is_updated_in_place_and_released_when_it_gets_thro
     let place = (second.file.as_str(), second.number, second.byte, second.format.as_deref());
     assert_eq!(place, ("dump.mrc", 2, 200, Some("marc21")));
     assert!(matches!(store.quarantine_entry(1).await, Err(StoreError::NotFound(_))));
+}
+
+// A dump is written anew under its old name, and other records stand in it.
+async fn what_is_held_is_not_released_by_another_record_at_its_place(store: &dyn Store) {
+    let run_id = run(store).await;
+    let held = |number: u64, control_number: Option<&str>, part: Option<&str>| {
+        let mut held = rejected(number, "torn");
+        held.rejection.locator.control_number = control_number.map(str::to_owned);
+        held.rejection.locator.part = part.map(str::to_owned);
+        held
+    };
+    let listed = async || -> Vec<String> {
+        let entries = store.quarantine(&QuarantineQuery::first(10)).await.unwrap();
+        entries.into_iter().map(|entry| entry.locator.split_once(") ").unwrap().1.into()).collect()
+    };
+    let mut torn = batch(run_id, 10, Vec::new());
+    torn.quarantined = vec![
+        held(1, Some("7"), None),
+        held(1, Some("7"), Some("revision 1")),
+        held(2, Some("8"), None),
+    ];
+    store.load(torn).await.unwrap();
+    assert_eq!(listed().await, ["7", "7, revision 1", "8"]);
+
+    let loaded = |number: u64, control_number: &str| {
+        let mut record = load_record(number, control_number, Some("One"), &[]);
+        record.locator.control_number = Some(control_number.to_owned());
+        record
+    };
+    let mut other = batch(run_id, 20, vec![loaded(1, "9")]);
+    other.quarantined = vec![held(2, Some("10"), None)];
+    store.load(other).await.unwrap();
+    assert_eq!(listed().await, ["7", "7, revision 1", "8", "10"]);
+
+    // Where the number of the first could not be read, the place has to do.
+    let mut unread = batch(run_id, 30, Vec::new());
+    unread.quarantined = vec![held(3, None, None)];
+    store.load(unread).await.unwrap();
+    load(store, 40, vec![loaded(1, "7"), loaded(2, "8"), loaded(3, "11")]).await;
+    assert_eq!(listed().await, ["10"]);
 }
 
 async fn the_quarantine_is_listed_by_what_is_asked_for_and_dismissed_by_number(store: &dyn Store) {
@@ -74,7 +115,7 @@ async fn rules_of_access_are_kept_with_the_record_that_was_written(store: &dyn S
         let mut record = load_record(1, "7", Some(title), &[]);
         record.history = Some(Vec::new());
         let silent = silent.iter().map(|part| (*part).to_owned()).collect();
-        record.access = AccessTold { notes: notes.to_vec(), silent };
+        record.access = AccessTold { notes: notes.to_vec(), silent, of_record: true };
         record
     };
     let listed = async |outcome: Option<AccessOutcome>| -> Vec<(Option<String>, String)> {

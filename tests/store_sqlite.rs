@@ -219,7 +219,7 @@ async fn a_store_of_a_newer_windrow_is_refused() {
         .execute("update windrow_setting set value = 99 where name = 'schema_version'", [])
         .unwrap();
     let refused = windrow::store::open(&folder.url()).await;
-    assert!(matches!(refused.err(), Some(StoreError::NewerSchema { found: 99, known: 11 })));
+    assert!(matches!(refused.err(), Some(StoreError::NewerSchema { found: 99, known: 12 })));
 }
 
 #[tokio::test]

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use super::show::Sheet;
 use super::{Failure, Outcome, StoreArguments, runtime};
 use crate::store::{AccessOutcome, AccessQuery};
 
@@ -36,7 +35,6 @@ pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         let mut out = std::io::stdout().lock();
         let Arguments { source: source_name, outcome, json, .. } = arguments;
         let mut query = AccessQuery { source_name, outcome, after: 0, limit: PAGE };
-        let mut rows = Vec::new();
         loop {
             let page = store.access(&query).await?;
             let Some(last) = page.last() else { break };
@@ -52,13 +50,10 @@ pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
                 } else {
                     let part = row.part.unwrap_or_default();
                     let said = row.said.split_whitespace().collect::<Vec<_>>().join(" ");
-                    rows.push(vec![row.source_id, part, row.outcome, row.rights, said]);
+                    let line = [row.source_id, part, row.outcome, row.rights, said];
+                    writeln!(out, "{}", line.join("\t"))?;
                 }
             }
-        }
-        if !json {
-            let head = ["record", "part", "outcome", "rights", "said"];
-            Sheet::text(&mut out).table(&head, &rows)?;
         }
         Ok(Outcome::Clean)
     })

@@ -12,6 +12,7 @@ use super::show::{self, Sheet};
 use super::{Failure, Outcome, StoreArguments, clock, configuration, runtime, usage};
 use crate::formats::{FORMATS, Format};
 use crate::pipeline::{self, Definition, IntakeError, Progress};
+use crate::source::is_readable_alone;
 use crate::store::{QuarantineEntry, QuarantineQuery, Store};
 
 #[derive(Debug, clap::Args)]
@@ -39,7 +40,8 @@ enum Verb {
         #[command(flatten)]
         store: StoreArguments,
     },
-    /// Write the raw records into a folder, as dumps that can be loaded again
+    /// Write the raw records into a folder, as dumps that can be loaded again; what cannot be loaded
+    /// alone, old revisions among it, goes into its subfolder `parts`
     Export {
         /// The folder; it is made
         folder: PathBuf,
@@ -194,7 +196,8 @@ const JOINED: &[(&str, [&str; 3])] = &[
     ("unimarc", ["", "", ""]),
 ];
 
-/// Writes `FORMAT.EXTENSION`, or `FORMAT-NUMBER.EXTENSION` for each record.
+/// Writes `FORMAT.EXTENSION`, or `FORMAT-NUMBER.EXTENSION` for each record; what is no record into the
+/// folder `parts`.
 async fn export(
     store: &dyn Store,
     mut query: QuarantineQuery,
@@ -202,14 +205,19 @@ async fn export(
 ) -> Result<Outcome, Failure> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let mut open: BTreeMap<&str, std::fs::File> = BTreeMap::new();
-    let mut count = 0_u64;
+    let (mut count, mut parts) = (0_u64, 0_u64);
     loop {
         let page = store.quarantine(&query).await?;
         let Some(last) = page.last() else { break };
         query.after = last.id;
         for entry in page {
-            count += 1;
-            write_record(&entry, folder, &mut open)?;
+            if is_readable_alone(&entry) {
+                count += 1;
+                write_record(&entry, folder, &mut open)?;
+            } else {
+                parts += 1;
+                write_part(&entry, &folder.join("parts"))?;
+            }
         }
     }
     for (name, file) in &mut open {
@@ -218,7 +226,35 @@ async fn export(
         }
     }
     super::talk(format_args!("{count} records in {}", folder.display()));
+    if parts > 0 {
+        let why = "old revisions, or no whole records: they cannot be loaded alone";
+        super::talk(format_args!("{parts} in {}: {why}", folder.join("parts").display()));
+    }
     Ok(Outcome::Clean)
+}
+
+fn write_part(entry: &QuarantineEntry, folder: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let (name, extension) = named(entry);
+    write_alone(entry, folder, name, extension)
+}
+
+/// The name of its format and the extension of its files.
+fn named(entry: &QuarantineEntry) -> (&str, &'static str) {
+    let name = entry.format.as_deref().unwrap_or("record");
+    let format: Option<&'static Format> = FORMATS.iter().find(|format| format.name == name);
+    (name, format.and_then(|format| format.extensions.first()).unwrap_or(&"raw"))
+}
+
+fn write_alone(
+    entry: &QuarantineEntry,
+    folder: &Path,
+    name: &str,
+    extension: &str,
+) -> Result<(), Failure> {
+    let path = folder.join(format!("{name}-{}.{extension}", entry.id));
+    let written = std::fs::write(&path, &entry.bytes);
+    Ok(written.with_context(|| format!("cannot write {}", path.display()))?)
 }
 
 fn write_record(
@@ -226,15 +262,10 @@ fn write_record(
     folder: &Path,
     open: &mut BTreeMap<&'static str, std::fs::File>,
 ) -> Result<(), Failure> {
-    let name = entry.format.as_deref().unwrap_or_default();
-    let format: Option<&'static Format> = FORMATS.iter().find(|format| format.name == name);
-    let extension = format.and_then(|format| format.extensions.first()).unwrap_or(&"raw");
+    let (name, extension) = named(entry);
     let joined = JOINED.iter().find(|(joined, _)| *joined == name);
     let Some((name, [before, between, _])) = joined else {
-        let name = if name.is_empty() { "record" } else { name };
-        let path = folder.join(format!("{name}-{}.{extension}", entry.id));
-        let written = std::fs::write(&path, &entry.bytes);
-        return Ok(written.with_context(|| format!("cannot write {}", path.display()))?);
+        return write_alone(entry, folder, name, extension);
     };
     if let Some(file) = open.get_mut(name) {
         file.write_all(between.as_bytes())?;

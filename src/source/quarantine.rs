@@ -37,7 +37,7 @@ pub async fn held_files(
     let mut query = QuarantineQuery { limit: PAGE, ..query.clone() };
     loop {
         let page = store.quarantine(&query).await?;
-        let Some(last) = page.last() else { return Ok((files, unreadable)) };
+        let Some(last) = page.last() else { break };
         query.after = last.id;
         for entry in page {
             let Some(format) = format_of(&entry).filter(|_| is_readable_alone(&entry)) else {
@@ -53,13 +53,24 @@ pub async fn held_files(
             }
         }
     }
+    // What is held while these are loaded is not read again.
+    for held in &mut files {
+        held.query.until = Some(query.after);
+    }
+    Ok((files, unreadable))
 }
 
-/// Whether what is held makes sense without the record around it: an old revision does not, since
-/// it would become the newest.
+/// Codes of bytes that were known to be no whole record when they were cut out. They stay that, though
+/// a reader may make something of them.
+const DAMAGED: [&str; 6] =
+    ["iso2709.junk", "source.read", "too_large", "truncated", "xml.no_record", "xml.stray"];
+
+/// Whether what is held makes sense alone. An old revision does not, since it would become the
+/// newest, nor do bytes that are no whole record.
 #[must_use]
 pub fn is_readable_alone(entry: &QuarantineEntry) -> bool {
-    entry.part.as_deref().is_none_or(|part| part.starts_with("file "))
+    let is_damaged = entry.stage == "decode" && DAMAGED.contains(&entry.code.as_str());
+    !is_damaged && entry.part.as_deref().is_none_or(|part| part.starts_with("file "))
 }
 
 /// The format that a row names, or that the bytes of a row of an earlier windrow speak for.

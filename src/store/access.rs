@@ -99,6 +99,66 @@ pub struct AccessTold {
     pub notes: Vec<AccessNote>,
     /// Parts of which it says nothing: what it said before holds no more.
     pub silent: Vec<String>,
+    /// It speaks of the record itself, though it may say that it is open; otherwise what it said
+    /// before holds.
+    pub of_record: bool,
+}
+
+impl AccessTold {
+    /// Who may read the record itself, unless that is everybody or not told.
+    pub(super) fn closed(&self) -> Option<Closed> {
+        let mut notes = self.notes.iter().filter(|note| note.part.is_none());
+        notes.find_map(|note| Closed::of(note.outcome.as_str(), &note.rights))
+    }
+}
+
+/// Who may read a record that not everybody may read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Closed {
+    read: Vec<String>,
+    /// From this day on everybody.
+    until: Option<String>,
+}
+
+impl Closed {
+    /// As a note has it; `None` of what is open.
+    pub(super) fn of(outcome: &str, rights: &str) -> Option<Closed> {
+        let is_open = [AccessOutcome::Open, AccessOutcome::Deleted].map(AccessOutcome::as_str);
+        if is_open.contains(&outcome) {
+            return None;
+        }
+        let rights = object_of(serde_json::from_str(rights).ok());
+        let texts = |key: &str| rights.get(key).and_then(Value::as_array).into_iter().flatten();
+        let read = texts("read").filter_map(Value::as_str).map(str::to_owned).collect();
+        let until = rights.get("until").and_then(Value::as_str).map(str::to_owned);
+        Some(Closed { read, until })
+    }
+
+    /// Closes a record (canonical JSON). What it says of its files stands.
+    pub(super) fn close(&self, json: &mut Vec<u8>) {
+        let mut access = object(json, "access");
+        let mut explicit = object(json, "_access");
+        let is_closed = |key: &str| access.get(key).is_some_and(|word| word == "restricted");
+        if is_closed("record") {
+            return;
+        }
+        let text = |value: &Value| value.get("until").and_then(Value::as_str).map(str::to_owned);
+        let until = match (is_closed("files"), access.get("embargo").and_then(text)) {
+            (false, _) => self.until.clone(),
+            // Years have four digits: the order of such dates is that of their letters.
+            (true, of_files) => self.until.clone().zip(of_files).map(|(one, other)| one.max(other)),
+        };
+        access.remove("embargo");
+        if let Some(until) = until {
+            access.insert("embargo".to_owned(), json!({ "active": true, "until": until }));
+        }
+        access.insert("record".to_owned(), json!("restricted"));
+        access.insert("files".to_owned(), json!("restricted"));
+        explicit.insert("read".to_owned(), json!(self.read));
+        // What is no object cannot say it, and was refused before.
+        let _set = set_json_member(json, "access", &canonical_json(&Value::Object(access)));
+        let _set = set_json_member(json, "_access", &canonical_json(&Value::Object(explicit)));
+    }
 }
 
 /// What was told of a record that was written, in place of what was told of the same before.
@@ -106,8 +166,6 @@ pub struct AccessTold {
 pub(super) struct RecordAccess {
     pub(super) source_id: String,
     pub(super) told: AccessTold,
-    /// It is of some of its parts, and not of the record itself.
-    pub(super) of_parts: bool,
 }
 
 impl RecordAccess {
@@ -177,6 +235,34 @@ mod tests {
         assert_eq!(closed(&record, None), (record, false));
         assert!(!close_files(&mut b"{}".to_vec(), &[], None));
         assert!(!close_files(&mut b"[]".to_vec(), &["a.pdf"], None));
+    }
+
+    #[test]
+    fn a_record_that_was_closed_is_closed_as_its_first_dump_did_it() {
+        let close = |outcome: &str, rights: &Value, record: &Value| -> Value {
+            let closed = Closed::of(outcome, &rights.to_string()).unwrap();
+            let mut json = canonical_json(record);
+            closed.close(&mut json);
+            serde_json::from_slice(&json).unwrap()
+        };
+        let both = json!({ "record": "restricted", "files": "restricted" });
+        let board = json!({ "read": ["board"] });
+        let record = close("restricted", &board, &json!({ "id": "7" }));
+        assert_eq!(record, json!({ "id": "7", "access": both, "_access": { "read": ["board"] } }));
+        let until = json!({ "until": "2031-01-01" });
+        let record = close("embargo", &until, &json!({}));
+        assert_eq!(record["access"]["embargo"], json!({ "active": true, "until": "2031-01-01" }));
+        let files = json!({
+            "access": { "record": "public", "files": "restricted",
+                        "embargo": { "active": true, "until": "2032-01-01" } },
+            "_access": { "files": { "a.pdf": ["ada"] } },
+        });
+        let record = close("embargo", &until, &files);
+        assert_eq!(record["access"]["embargo"]["until"], "2032-01-01");
+        assert_eq!(record["_access"], json!({ "read": [], "files": { "a.pdf": ["ada"] } }));
+        assert_eq!(close("restricted", &board, &files)["access"], both);
+        assert_eq!(Closed::of("open", "{}"), None);
+        assert_eq!(Closed::of("not_understood", "?"), Some(Closed::default()));
     }
 
     #[test]

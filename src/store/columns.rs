@@ -18,6 +18,11 @@ pub(super) fn part(locator: &Locator) -> String {
     locator.part.clone().unwrap_or_default()
 }
 
+/// The control number of a place; empty for none, since a key has no nulls.
+pub(super) fn control_number(locator: &Locator) -> String {
+    locator.control_number.clone().unwrap_or_default()
+}
+
 /// The kinds of a split so far with those of a batch, as JSON.
 pub(super) fn kinds_text(mut before: Kinds, batch: &Kinds) -> Result<String, StoreError> {
     before.add(batch);

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::LoadRecord;
+
 /// The kind of earlier and current revisions.
 pub const REVISIONS: &str = "revisions";
 /// The kind of recids that lead to others.
@@ -80,6 +82,35 @@ impl Kinds {
     #[must_use]
     pub fn quarantined(&self) -> u64 {
         self.0.values().map(|counts| counts.quarantined).sum()
+    }
+
+    /// Counts the parts of a record that is held: they are held with it.
+    pub(super) fn hold(&mut self, record: &LoadRecord) {
+        if let Some(earlier) = &record.history {
+            self.of(REVISIONS).quarantined += earlier.len() as u64 + 1;
+        }
+        if !record.files.is_empty() {
+            self.of(FILES).quarantined += record.files.len() as u64;
+        }
+        for copy in &record.copies {
+            self.of(FILES).quarantined += 1;
+            self.of(BYTES).quarantined += copy.instance.as_ref().map_or(0, |file| file.size);
+        }
+        if record.merged_into.is_some() {
+            self.of(REDIRECTS).quarantined += 1;
+        }
+        for thing in &record.things {
+            self.of(&thing.kind).quarantined += 1;
+        }
+    }
+
+    /// Counts redirects, of which so many were new.
+    pub(super) fn add_redirects(&mut self, all: u64, noted: u64) {
+        if all > 0 {
+            let counts = self.of(REDIRECTS);
+            counts.loaded += noted;
+            counts.unchanged += all.saturating_sub(noted);
+        }
     }
 
     /// A kind of which parts were lost or counted twice.

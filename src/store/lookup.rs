@@ -1,11 +1,12 @@
 //! What a plan has to know of the store before it decides: ledger, revisions, PIDs, dates.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::access::Closed;
 use super::change::{RecordState, set_specs};
 use super::{Brings, LoadRecord, NewRecord};
 use crate::record::{ContentHash, PidName, PidStatus};
@@ -19,8 +20,13 @@ pub(super) struct Lookup {
     pub(super) records: HashMap<Uuid, RecordState>,
     /// By value of the `recid` PID: the object it names, if it names one yet.
     pub(super) pids: HashMap<String, Option<Uuid>>,
+    /// Values of `recid` PIDs that lead to other ones.
+    pub(super) redirected: HashSet<String>,
     /// The PIDs of other types, those that are there.
     pub(super) further_pids: HashMap<PidName, PidOwner>,
+    /// By source id: who may read the record, of those that are closed and of which the batch does
+    /// not say enough.
+    pub(super) closed: HashMap<String, Closed>,
     /// By UUID: the dates of all revisions, of records that come with a history.
     pub(super) dates: HashMap<Uuid, Vec<Timestamp>>,
 }
@@ -36,6 +42,16 @@ impl Lookup {
     /// The UUID that a record has or shall get.
     pub(super) fn id_of(&self, record: &LoadRecord) -> Uuid {
         self.ledger.get(&record.source_id).map_or(record.record.id, |entry| entry.record_id)
+    }
+
+    /// The source ids of records of which it has to be known whether they are closed.
+    pub(super) fn with_unknown_access<'r>(&self, records: &'r [LoadRecord]) -> Vec<&'r str> {
+        let is_asked = |record: &&LoadRecord| match record.brings {
+            Brings::Files => record.access.closed().is_some(),
+            _ => record.history.is_some() && !record.access.of_record,
+        };
+        let asked = records.iter().filter(is_asked).map(|record| record.source_id.as_str());
+        asked.filter(|source_id| self.ledger.contains_key(*source_id)).collect()
     }
 
     /// The records that are there and come with a history.

@@ -17,10 +17,10 @@ use super::history::{Arrival, Arrivals, arrivals};
 use super::lookup::{LedgerEntry, Lookup, PidOwner, fingerprint};
 use super::single::floor;
 use super::{
-    BYTES, Brings, Counts, EarlierRevision, FILES, Kinds, LoadRecord, Membership, NewRecord,
-    Quarantined, REDIRECTS, RESERVED, REVISIONS, Redirect, Thing,
+    Brings, Counts, EarlierRevision, FILES, Kinds, LoadRecord, Membership, NewRecord, Quarantined,
+    REDIRECTS, RESERVED, REVISIONS, Redirect, Thing,
 };
-use crate::record::{ContentHash, Datestamp, PidName, Rejection, Stage};
+use crate::record::{ContentHash, Datestamp, PidName, Rejection, Stage, content_hash};
 
 /// A row of the ledger to write.
 #[derive(Debug)]
@@ -123,6 +123,7 @@ impl Planner<'_> {
                 return self.plan.things.append(&mut record.things);
             }
         }
+        self.keep_closed(&mut record);
         // Once loaded, a source id stays with its record, whatever the pipeline calls it later.
         let id = self.lookup.id_of(&record);
         let hash = fingerprint(&record);
@@ -146,6 +147,20 @@ impl Planner<'_> {
         self.change(id, hash, record, arrivals);
     }
 
+    /// A dump that does not tell which collections are restricted opens no record.
+    fn keep_closed(&self, record: &mut LoadRecord) {
+        let closed = self.lookup.closed.get(&record.source_id);
+        let Some(closed) = closed.filter(|_| !record.access.of_record) else { return };
+        let earlier = record.history.iter_mut().flatten();
+        for json in earlier.filter_map(|revision| revision.json.as_mut()) {
+            closed.close(json);
+        }
+        if let Some(json) = &mut record.record.json {
+            closed.close(json);
+            record.hash = content_hash(json);
+        }
+    }
+
     fn obstacle(&self, record: &LoadRecord, id: Uuid) -> Option<(String, String)> {
         let obstacle = |code: &str, message: String| Some((code.to_owned(), message));
         // What the ledger or its own PID knows and is not there was deleted for good.
@@ -162,6 +177,10 @@ impl Planner<'_> {
         {
             let message = format!("PID recid:{pid_value} belongs to record {owner}, not to {id}");
             return obstacle("pid_taken", message);
+        }
+        if self.lookup.redirected.contains(pid_value) && !is_deletion {
+            let message = format!("PID recid:{pid_value} leads to another one and names no record");
+            return obstacle("pid_redirected", message);
         }
         if let (false, Err(error)) = (is_deletion, PidName::recid(pid_value.as_str())) {
             return obstacle(error.code(), error.to_string());
@@ -231,7 +250,13 @@ impl Planner<'_> {
         arrivals: Option<Arrivals>,
     ) {
         self.plan.counts.unchanged += 1;
-        self.redirect(&record);
+        match arrivals.as_ref().map(|arrivals| &arrivals.last) {
+            // An older dump takes no redirect back.
+            Some(Arrival::Known | Arrival::Late) if record.merged_into.is_some() => {
+                self.plan.kinds.of(REDIRECTS).unchanged += 1;
+            }
+            _ => self.redirect(&record),
+        }
         if !record.files.is_empty() {
             self.plan.kinds.of(FILES).skipped += record.files.len() as u64;
         }
@@ -258,7 +283,7 @@ impl Planner<'_> {
         self.plan.kinds.of(REVISIONS).quarantined += 1;
         let code = "revision_late".to_owned();
         let message = "the store has later revisions of the record, but not this one".to_owned();
-        self.plan.refused.push(refused_part(record, number, Refusal { code, message }));
+        self.plan.refused.push(Quarantined::revision(record, number, Refusal { code, message }));
     }
 
     /// Files of a record that stays as it is.
@@ -273,11 +298,20 @@ impl Planner<'_> {
                 format!("there are files of recid:{}, but no such record", record.record.pid_value);
             return self.reject(record, "no_record".to_owned(), message);
         }
+        let is_known = self.lookup.closed.contains_key(&record.source_id);
+        if !is_known && record.access.closed().is_some() {
+            let message = "the record is restricted, but comes without its content: load a dump that \
+                           has it";
+            return self.reject(record, "access".to_owned(), message.to_owned());
+        }
         self.plan.counts.unchanged += 1;
         self.plan.kinds.of(FILES).skipped += record.files.len() as u64;
-        let LoadRecord { source_id, access: told, .. } = record;
+        let LoadRecord { source_id, access: mut told, .. } = record;
+        // The record stays as it is.
+        told.of_record = false;
+        told.notes.retain(|note| note.part.is_some());
         if !told.notes.is_empty() || !told.silent.is_empty() {
-            self.plan.access.push(RecordAccess { source_id, told, of_parts: true });
+            self.plan.access.push(RecordAccess { source_id, told });
         }
     }
 
@@ -285,7 +319,8 @@ impl Planner<'_> {
     fn reserve(&mut self, pid_value: &str) {
         self.plan.counts.skipped += 1;
         let counts = self.plan.kinds.of(RESERVED);
-        if self.lookup.pids.contains_key(pid_value) {
+        let is_redirected = self.lookup.redirected.contains(pid_value);
+        if is_redirected || self.lookup.pids.contains_key(pid_value) {
             counts.unchanged += 1;
             return;
         }
@@ -314,7 +349,7 @@ impl Planner<'_> {
 
     fn reject(&mut self, record: LoadRecord, code: String, message: String) {
         self.plan.counts.quarantined += 1;
-        count_with_record(&mut self.plan.kinds, &record);
+        self.plan.kinds.hold(&record);
         let bytes = record.raw_bytes();
         self.plan.rejected.push(Quarantined {
             rejection: Rejection {
@@ -396,8 +431,12 @@ impl Planner<'_> {
         }
         let LoadRecord { source_id, record, source, history, access: told, .. } = record;
         if history.is_some() && (was_there || !told.notes.is_empty()) {
-            let source_id = source_id.clone();
-            self.plan.access.push(RecordAccess { source_id, told, of_parts: false });
+            match told.closed() {
+                Some(closed) => self.lookup.closed.insert(source_id.clone(), closed),
+                None if told.of_record => self.lookup.closed.remove(&source_id),
+                None => None,
+            };
+            self.plan.access.push(RecordAccess { source_id: source_id.clone(), told });
         }
         for pid in record.pids {
             let owner = PidOwner::Record(id, Some(record.pid_value.clone()));
@@ -441,7 +480,7 @@ impl Planner<'_> {
         match refusal(self.extensions, draft) {
             Some(refusal) => {
                 counts.quarantined += 1;
-                self.plan.refused.push(refused_part(record, revision.number, refusal));
+                self.plan.refused.push(Quarantined::revision(record, revision.number, refusal));
             }
             None => {
                 counts.loaded += 1;
@@ -457,42 +496,4 @@ impl Planner<'_> {
             None => self.lookup.records.get(&id).is_some_and(|state| !state.deleted),
         }
     }
-}
-
-/// Counts the parts of a record that is held: they are held with it.
-pub(super) fn count_with_record(kinds: &mut Kinds, record: &LoadRecord) {
-    if let Some(earlier) = &record.history {
-        kinds.of(REVISIONS).quarantined += earlier.len() as u64 + 1;
-    }
-    if !record.files.is_empty() {
-        kinds.of(FILES).quarantined += record.files.len() as u64;
-    }
-    for copy in &record.copies {
-        kinds.of(FILES).quarantined += 1;
-        kinds.of(BYTES).quarantined += copy.instance.as_ref().map_or(0, |file| file.size);
-    }
-    if record.merged_into.is_some() {
-        kinds.of(REDIRECTS).quarantined += 1;
-    }
-    for thing in &record.things {
-        kinds.of(&thing.kind).quarantined += 1;
-    }
-}
-
-/// Counts the redirects of a plan, of which so many were new.
-pub(super) fn count_redirects(plan: &mut Plan, noted: u64) {
-    let all = plan.redirects.len() as u64;
-    if all > 0 {
-        let counts = plan.kinds.of(REDIRECTS);
-        counts.loaded += noted;
-        counts.unchanged += all.saturating_sub(noted);
-    }
-}
-
-/// A revision that is held by itself, with the bytes of its record.
-fn refused_part(record: &LoadRecord, number: usize, refusal: Refusal) -> Quarantined {
-    let locator = record.locator.part(format!("revision {number}"));
-    let Refusal { code, message } = refusal;
-    let rejection = Rejection { stage: Stage::Load, rule: None, code, message, locator };
-    Quarantined { rejection, bytes: record.raw_bytes() }
 }

@@ -1,7 +1,8 @@
 //! Records that are held: why, where they stood, and which of them to list.
 
-use super::CopyBytes;
-use crate::record::Rejection;
+use super::extension::Refusal;
+use super::{CopyBytes, LoadRecord};
+use crate::record::{Rejection, Stage};
 
 /// A record in quarantine.
 #[derive(Debug, Clone)]
@@ -10,6 +11,16 @@ pub struct Quarantined {
     pub rejection: Rejection,
     /// Its raw bytes.
     pub bytes: CopyBytes,
+}
+
+impl Quarantined {
+    /// A revision that is refused by itself, with the bytes of its record.
+    pub(super) fn revision(record: &LoadRecord, number: usize, refusal: Refusal) -> Quarantined {
+        let locator = record.locator.part(format!("revision {number}"));
+        let Refusal { code, message } = refusal;
+        let rejection = Rejection { stage: Stage::Load, rule: None, code, message, locator };
+        Quarantined { rejection, bytes: record.raw_bytes() }
+    }
 }
 
 /// Which quarantined records to list.
@@ -25,6 +36,8 @@ pub struct QuarantineQuery {
     pub file: Option<String>,
     /// Only those behind the one of this number.
     pub after: i64,
+    /// Only those up to the one of this number; `None` is no end.
+    pub until: Option<i64>,
     /// At most so many.
     pub limit: u32,
 }

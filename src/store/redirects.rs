@@ -55,16 +55,26 @@ async fn make(
         let pid = Pid { name: from, status: PidStatus::Redirected, target };
         return told(store.create_pid(&pid, now).await.map(|()| None));
     };
-    if let PidTarget::Record(id) = pid.target
-        && store.record_by_id(id).await?.json.is_some()
-    {
-        return Ok(Some(format!("{from} names a record that is live")));
+    if let PidTarget::Record(id) = pid.target {
+        match store.record_by_id(id).await {
+            Ok(record) if record.json.is_some() => {
+                return Ok(Some(format!("{from} names a record that is live")));
+            }
+            // A tombstone, or one that was deleted for good.
+            Ok(_) | Err(StoreError::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
     }
     // What was deleted, or only kept, resolves again; then it can lead on.
-    if matches!(pid.status, PidStatus::Deleted | PidStatus::New | PidStatus::Reserved) {
+    let is_asleep = matches!(pid.status, PidStatus::Deleted | PidStatus::New | PidStatus::Reserved);
+    if is_asleep {
         store.change_pid(&from, &PidChange::Sync(PidStatus::Registered), now).await?;
     }
-    told(store.change_pid(&from, &PidChange::Redirect(to), now).await)
+    let refused = told(store.change_pid(&from, &PidChange::Redirect(to), now).await)?;
+    if is_asleep && refused.is_some() {
+        store.change_pid(&from, &PidChange::Sync(pid.status), now).await?;
+    }
+    Ok(refused)
 }
 
 // A redirect that would close a circle is left open, with that reason.

@@ -107,16 +107,19 @@ impl<'o> Sheet<'o> {
     }
 
     fn text_table(&mut self, head: &[&str], rows: &[Vec<String>]) -> Result<()> {
-        let width = |column: usize| {
-            let cells =
-                rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-            cells.chain(head.get(column).map(|cell| cell.len())).max().unwrap_or(0)
-        };
+        let mut widths: Vec<usize> = head.iter().map(|name| name.len()).collect();
+        for row in rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        let numeric = numeric_columns(head.len(), rows);
         let mut line = |cells: &mut dyn Iterator<Item = &str>| -> Result<()> {
             let mut text = String::from("  ");
-            for (column, cell) in cells.enumerate() {
-                let pad = " ".repeat(width(column).saturating_sub(cell.chars().count()));
-                let right = column > 0 && is_numeric(rows, column);
+            for (column, ((cell, width), is_number)) in cells.zip(&widths).zip(&numeric).enumerate()
+            {
+                let pad = " ".repeat(width.saturating_sub(cell.chars().count()));
+                let right = column > 0 && *is_number;
                 let cell = if right { format!("{pad}{cell}  ") } else { format!("{cell}{pad}  ") };
                 text.push_str(&cell);
             }
@@ -130,8 +133,9 @@ impl<'o> Sheet<'o> {
     }
 
     fn markdown_table(&mut self, head: &[&str], rows: &[Vec<String>]) -> Result<()> {
-        let rule = |column: usize| if is_numeric(rows, column) { "--:" } else { "---" };
-        let rules: Vec<&str> = (0..head.len()).map(rule).collect();
+        let numeric = numeric_columns(head.len(), rows);
+        let rules: Vec<&str> =
+            numeric.iter().map(|is_number| if *is_number { "--:" } else { "---" }).collect();
         writeln!(self.out, "\n| {} |\n|{}|", head.join(" | "), rules.join("|"))?;
         for row in rows {
             let cells: Vec<String> = row.iter().map(|cell| markdown(cell)).collect();
@@ -143,10 +147,11 @@ impl<'o> Sheet<'o> {
     fn html_table(&mut self, head: &[&str], rows: &[Vec<String>]) -> Result<()> {
         let names: String = head.iter().map(|name| format!("<th>{}</th>", html(name))).collect();
         writeln!(self.out, "<table>\n<tr>{names}</tr>")?;
+        let numeric = numeric_columns(head.len(), rows);
         for row in rows {
             write!(self.out, "<tr>")?;
-            for (column, cell) in row.iter().enumerate() {
-                let class = if is_numeric(rows, column) { " class=\"number\"" } else { "" };
+            for (cell, is_number) in row.iter().zip(&numeric) {
+                let class = if *is_number { " class=\"number\"" } else { "" };
                 write!(self.out, "<td{class}>{}</td>", html(cell))?;
             }
             writeln!(self.out, "</tr>")?;
@@ -155,10 +160,15 @@ impl<'o> Sheet<'o> {
     }
 }
 
-fn is_numeric(rows: &[Vec<String>], column: usize) -> bool {
-    rows.iter()
-        .filter_map(|row| row.get(column))
-        .all(|cell| cell.chars().all(|c| c.is_ascii_digit()))
+// Which columns hold nothing but whole numbers.
+fn numeric_columns(columns: usize, rows: &[Vec<String>]) -> Vec<bool> {
+    let mut numeric = vec![true; columns];
+    for row in rows {
+        for (is_number, cell) in numeric.iter_mut().zip(row) {
+            *is_number &= cell.bytes().all(|byte| byte.is_ascii_digit());
+        }
+    }
+    numeric
 }
 
 // What a reader of Markdown would take for a mark, and a cell for its end.

@@ -24,14 +24,15 @@ pub(super) struct Rights {
 }
 
 /// Reads what a record and its files say, those that cannot be loaded included: they may be later.
-pub(super) fn rights(dump: &Dump<'_>, today: Date) -> Rights {
+///
+/// What a dump says nothing of is open, or with `close_unknown` nobody's.
+pub(super) fn rights(dump: &Dump<'_>, today: Date, close_unknown: bool) -> Rights {
     let mut rights = Rights::default();
-    if let Collections::WithRestrictions { restricted: Some(restricted), .. } = &dump.collections
-        && !restricted.is_empty()
-    {
-        let access = of_collections(restricted, today);
-        let said = Value::Object((*restricted).clone()).to_string();
-        rights.told.notes.push(note(None, said, &access));
+    if let Some((said, access)) = of_record(dump, today, close_unknown) {
+        rights.told.of_record = true;
+        if !said.is_empty() {
+            rights.told.notes.push(note(None, said, &access));
+        }
         if let Access::Restricted(restriction) = access {
             rights.record = Some(restriction);
         }
@@ -49,6 +50,23 @@ pub(super) fn rights(dump: &Dump<'_>, today: Date) -> Rights {
         }
     }
     rights
+}
+
+fn of_record(dump: &Dump<'_>, today: Date, close_unknown: bool) -> Option<(String, Access)> {
+    match dump.collections {
+        Collections::WithRestrictions { restricted: Some(restricted), .. } => {
+            if restricted.is_empty() {
+                return Some((String::new(), Access::Open));
+            }
+            let said = Value::Object(restricted.clone()).to_string();
+            Some((said, of_collections(restricted, today)))
+        }
+        _ if close_unknown => {
+            let said = "the dump does not tell which collections are restricted".to_owned();
+            Some((said, Access::Restricted(Restriction::default())))
+        }
+        _ => None,
+    }
 }
 
 /// What is said of a file, unless it is nothing.
@@ -185,7 +203,7 @@ mod tests {
     // The record with the rights of this dump's, and the outcomes of what was said.
     fn record(dump: &Value, before: &Value) -> (Value, String) {
         let dump = Dump::read(dump, &mut Vec::new()).unwrap();
-        let rights = rights(&dump, TODAY);
+        let rights = rights(&dump, TODAY, false);
         let mut json = canonical_json(before);
         assert!(rights.set(&mut json));
         let outcomes: Vec<&str> =

@@ -19,6 +19,7 @@ pub(in crate::pipeline) const KEYS: &[&str] = &[
     "deleted",
     "merged",
     "redirects",
+    "unknown_collections",
     "community_sets",
 ];
 
@@ -44,6 +45,9 @@ pub struct Migration {
     pub merged: Vec<Mark>,
     /// `community_sets`: the setSpec of a community, with `{id}` for its name.
     pub community_sets: String,
+    /// `unknown_collections: closed`: a record is nobody's when its dump does not tell which
+    /// collections are restricted.
+    pub close_unknown: bool,
     /// `redirects`: recids that lead to others, from a file.
     pub redirects: Vec<Redirect>,
 }
@@ -105,7 +109,17 @@ pub(in crate::pipeline) fn read(
                 None
             }
         });
+    let unknown = fields.get("unknown_collections");
+    let close_unknown = unknown.and_then(|node| {
+        let word = check.text(node, "unknown_collections")?;
+        let words = ["open", "closed"];
+        if !words.contains(&word.as_str()) {
+            check.unknown("E0106", node.span, "unknown_collections", &word, words);
+        }
+        Some(word == "closed")
+    });
     Migration {
+        close_unknown: close_unknown.unwrap_or(false),
         revisions: revisions.unwrap_or(Revisions::All),
         zone,
         deleted: marks(check, fields, "deleted", &["980$c=DELETED", "980$a=DELETED"]),

@@ -147,9 +147,11 @@ fn load_record(
     parts: &mut Parts,
     warnings: &mut Vec<Warning>,
 ) -> Result<LoadRecord, Stop> {
-    let zone = bench.definition.migration.as_ref().and_then(|migration| migration.zone.clone());
+    let migration = bench.definition.migration.as_ref();
+    let zone = migration.and_then(|migration| migration.zone.clone());
+    let close_unknown = migration.is_some_and(|migration| migration.close_unknown);
     let today = bench.now.to_zoned(zone.clone().unwrap_or(TimeZone::UTC)).date();
-    let rights = access::rights(dump, today);
+    let rights = access::rights(dump, today, close_unknown);
     let mut times = Times::new(zone);
     let source_id = dump.recid.to_string();
     let id = record_uuid(&bench.definition.source_name, &source_id);
@@ -158,6 +160,9 @@ fn load_record(
     } else {
         with_revisions(bench, dump, bytes, locator, &mut times, parts, warnings)?
     };
+    if made.history.is_some() && !rights.told.of_record {
+        warnings.push(no_collections());
+    }
     // Of all revisions: whoever goes back to an old one must not open it.
     let earlier = made.history.iter_mut().flatten();
     let jsons = earlier.filter_map(|revision| revision.json.as_mut());
@@ -177,6 +182,12 @@ fn load_record(
     let newest = newest.filter(|_| bench.definition.datestamps == Datestamps::Preserve);
     let stamps = made.stamps.or(newest.map(|newest| (newest, newest)));
     Ok(LoadRecord { source_id, record, files, stamps, access: rights.told, ..made })
+}
+
+fn no_collections() -> Warning {
+    let message = "the dump does not tell which collections are restricted (it does when it is made \
+                   with --with-collections): by these, the record is open";
+    Warning::new("invenio_v1.no_collections", message)
 }
 
 /// A record with its past; its source bytes are its last revision.

@@ -30,7 +30,7 @@ pub(super) async fn write(
     let text = |text: &str| text.replace('\0', "\u{FFFD}");
     // A part of null is the record itself.
     let told = |record: &'_ RecordAccess| {
-        let itself = (!record.of_parts).then_some(None);
+        let itself = record.told.of_record.then_some(None);
         let parts: Vec<Option<String>> =
             record.parts().into_iter().map(|part| Some(text(part))).chain(itself).collect();
         parts

@@ -19,10 +19,10 @@ use super::{
 };
 use crate::record::{Locator, PidName, Rejection, Stage};
 use crate::store::change::Change;
-use crate::store::columns::{kinds_text, part, signed};
+use crate::store::columns::{control_number, kinds_text, part, signed};
 use crate::store::extension::{self, Transaction};
 use crate::store::filing::Filing;
-use crate::store::plan::{Plan, count_redirects, count_with_record, plan_with};
+use crate::store::plan::{Plan, plan_with};
 use crate::store::{
     Checkpoint, Counts, Kinds, LoadBatch, LoadOutcome, LoadRecord, Quarantined, REVISIONS,
     StoreError, single,
@@ -47,15 +47,26 @@ const CHECKPOINT: &str = "\
 
 const QUARANTINE: &str = "\
     insert into windrow_quarantine (source_name, file, number, run_id, stage, rule, code, message, \
-        locator, zstd, part, byte, format) \
-    select $1, file, number, $2, stage, rule, code, message, locator, zstd, part, byte, $13 \
+        locator, zstd, part, byte, format, control_number) \
+    select $1, file, number, $2, stage, rule, code, message, locator, zstd, part, byte, $13, control \
     from unnest($3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], \
-        $9::text[], $10::bytea[], $11::text[], $12::bigint[]) \
-        as u (file, number, stage, rule, code, message, locator, zstd, part, byte) \
-    on conflict (source_name, file, number, part) do update set run_id = excluded.run_id, \
-        stage = excluded.stage, rule = excluded.rule, code = excluded.code, \
+        $9::text[], $10::bytea[], $11::text[], $12::bigint[], $14::text[]) \
+        as u (file, number, stage, rule, code, message, locator, zstd, part, byte, control) \
+    on conflict (source_name, file, number, part, control_number) do update \
+    set run_id = excluded.run_id, stage = excluded.stage, rule = excluded.rule, code = excluded.code, \
         message = excluded.message, locator = excluded.locator, zstd = excluded.zstd, \
         byte = excluded.byte, format = excluded.format";
+
+// Of a row whose control number is not known, the place has to do.
+const RELEASE: &str = "\
+    delete from windrow_quarantine q \
+    where source_name = $1 and file = $2 and number = any($3) and exists ( \
+        select 1 from unnest($3::bigint[], $4::text[], $5::text[]) as r (number, control, part) \
+        where r.number = q.number and q.control_number in ('', r.control) \
+            and coalesce(r.part, q.part) = q.part) \
+    and not exists ( \
+        select 1 from unnest($6::bigint[], $7::text[], $8::text[]) as u (number, control, part) \
+        where u.number = q.number and u.control = q.control_number and u.part = q.part)";
 
 /// Loads a batch in one transaction; after an error nothing of it remains.
 pub(super) async fn load(
@@ -171,7 +182,7 @@ async fn attempt(
     // Last: who is stamped holds settled moments back, and soon commits.
     redirects::reserve(&mut transaction, &plan.reserved, now).await?;
     let noted = redirects::note(&mut transaction, &batch.source_name, &plan.redirects).await?;
-    count_redirects(&mut plan, noted);
+    plan.kinds.add_redirects(plan.redirects.len() as u64, noted);
     things::keep(&mut transaction, &batch.source_name, &plan.things, now, &mut plan.kinds).await?;
     let sets = write_behind(&mut transaction, store, &mut plan, now).await?;
     let attempt = store.attempt_of(batch.run_id);
@@ -280,7 +291,7 @@ fn take_out(records: &mut Vec<LoadRecord>, sieved: &Sieved) -> Refused {
     };
     for (at, mut record) in std::mem::take(records).into_iter().enumerate() {
         if let Some(reason) = sieved.records.get(&at) {
-            count_with_record(&mut refused.kinds, &record);
+            refused.kinds.hold(&record);
             refused.records.push(hold(reason, record.locator.clone(), &record));
             refused.parts.append(&mut record.held);
             continue;
@@ -311,15 +322,13 @@ async fn release(
     quarantined: &[&Quarantined],
 ) -> Result<(), StoreError> {
     // A record whose place names a part is that part alone, taken out of quarantine.
-    let mut places: HashMap<&Arc<str>, Vec<(i64, Option<String>)>> = HashMap::new();
+    let mut places: HashMap<&Arc<str>, Vec<&Locator>> = HashMap::new();
     let loaded = batch.records.iter().map(|record| &record.locator);
     let held = quarantined.iter().map(|held| &held.rejection.locator);
-    for locator in loaded.chain(held) {
-        let part = locator.part.as_deref().map(text);
-        places.entry(&locator.file).or_default().push((signed(locator.number), part));
+    for locator in loaded.chain(held.clone()) {
+        places.entry(&locator.file).or_default().push(locator);
     }
     for (file, places) in places {
-        let (numbers, released): (Vec<i64>, Vec<Option<String>>) = places.into_iter().unzip();
         let waiting: bool = query_scalar(
             "select exists(select 1 from windrow_quarantine where source_name = $1 and file = $2)",
         )
@@ -330,30 +339,28 @@ async fn release(
         if !waiting {
             continue;
         }
-        let locators = quarantined.iter().map(|quarantined| &quarantined.rejection.locator);
-        let (stopped, parts): (Vec<i64>, Vec<String>) = locators
-            .filter(|locator| locator.file == *file)
-            .map(|locator| (signed(locator.number), text(&part(locator))))
-            .unzip();
-        query(
-            "delete from windrow_quarantine \
-             where source_name = $1 and file = $2 and exists ( \
-                 select 1 from unnest($3::bigint[], $6::text[]) as r (number, part) \
-                 where r.number = windrow_quarantine.number \
-                     and coalesce(r.part, windrow_quarantine.part) = windrow_quarantine.part) \
-             and not exists ( \
-                 select 1 from unnest($4::bigint[], $5::text[]) as u (number, part) \
-                 where u.number = windrow_quarantine.number \
-                     and u.part = windrow_quarantine.part)",
-        )
-        .bind(&batch.source_name)
-        .bind(text(file))
-        .bind(numbers)
-        .bind(stopped)
-        .bind(parts)
-        .bind(released)
-        .execute(&mut *connection)
-        .await?;
+        let stopped: Vec<&Locator> = held.clone().filter(|held| held.file == *file).collect();
+        let numbers = |of: &[&Locator]| -> Vec<i64> {
+            of.iter().map(|locator| signed(locator.number)).collect()
+        };
+        let controls = |of: &[&Locator]| -> Vec<String> {
+            of.iter().map(|locator| text(&control_number(locator))).collect()
+        };
+        let parts: Vec<Option<String>> =
+            places.iter().map(|locator| locator.part.as_deref().map(text)).collect();
+        let stopped_parts: Vec<String> =
+            stopped.iter().map(|locator| text(&part(locator))).collect();
+        query(RELEASE)
+            .bind(&batch.source_name)
+            .bind(text(file))
+            .bind(numbers(&places))
+            .bind(controls(&places))
+            .bind(parts)
+            .bind(numbers(&stopped))
+            .bind(controls(&stopped))
+            .bind(stopped_parts)
+            .execute(&mut *connection)
+            .await?;
     }
     Ok(())
 }
@@ -364,12 +371,12 @@ async fn quarantine(
     quarantined: &[&Quarantined],
 ) -> Result<(), StoreError> {
     // One row for each place: the last reason counts.
-    let mut rows: HashMap<(&str, u64, Option<&str>), &Quarantined> = HashMap::new();
+    let mut rows: HashMap<_, &Quarantined> = HashMap::new();
     let mut order = Vec::new();
     for quarantined in quarantined {
         let locator = &quarantined.rejection.locator;
-        let place = (&*locator.file, locator.number, locator.part.as_deref());
-        if rows.insert(place, quarantined).is_none() {
+        let place = (&locator.file, locator.number, part(locator), control_number(locator));
+        if rows.insert(place.clone(), quarantined).is_none() {
             order.push(place);
         }
     }
@@ -400,6 +407,7 @@ async fn quarantine(
         .bind(texts(&|rejection| part(&rejection.locator)))
         .bind(bytes)
         .bind(batch.format)
+        .bind(texts(&|rejection| control_number(&rejection.locator)))
         .execute(connection)
         .await?;
     Ok(())

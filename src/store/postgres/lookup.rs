@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::moment::Moment;
 use crate::record::{ContentHash, PidName, PidStatus};
+use crate::store::access::Closed;
 use crate::store::change::RecordState;
 use crate::store::lookup::{LedgerEntry, Lookup, PidOwner};
 use crate::store::{LoadRecord, StoreError};
@@ -28,8 +29,13 @@ const RECORDS: &str = "\
 const DATES: &str = "\
     select id, updated from records_metadata_version where id = any($1)";
 
+// Notes of records themselves, not of their parts.
+const ACCESS: &str = "\
+    select source_id, outcome, rights from windrow_access \
+    where source_name = $1 and source_id = any($2) and part is null";
+
 const PIDS: &str = "\
-    select pid_value, object_uuid from pidstore_pid \
+    select pid_value, object_uuid, status = 'M' from pidstore_pid \
     where pid_type = 'recid' and pid_value = any($1)";
 
 const FURTHER_PIDS: &str = "\
@@ -70,6 +76,8 @@ pub(super) async fn of_batch(
         lookup.further_pids = further_pids(connection, further).await?;
         let ids = lookup.with_history(records);
         read_dates(connection, &mut lookup, ids).await?;
+        let asked = lookup.with_unknown_access(records);
+        lookup.closed = read_access(connection, source_name, asked).await?;
     }
     Ok(lookup)
 }
@@ -169,13 +177,35 @@ async fn read_dates(
     Ok(())
 }
 
+async fn read_access(
+    connection: &mut PgConnection,
+    source_name: &str,
+    source_ids: Vec<&str>,
+) -> Result<HashMap<String, Closed>, StoreError> {
+    let mut closed = HashMap::new();
+    if source_ids.is_empty() {
+        return Ok(closed);
+    }
+    for row in query(ACCESS).bind(source_name).bind(source_ids).fetch_all(connection).await? {
+        if let Some(access) = Closed::of(row.try_get(1)?, row.try_get(2)?) {
+            closed.insert(row.try_get(0)?, access);
+        }
+    }
+    Ok(closed)
+}
+
 async fn read_pids(
     connection: &mut PgConnection,
     lookup: &mut Lookup,
     pid_values: Vec<&str>,
 ) -> Result<(), StoreError> {
     for row in query(PIDS).bind(pid_values).fetch_all(&mut *connection).await? {
-        lookup.pids.insert(row.try_get(0)?, row.try_get(1)?);
+        // What it names then is the redirect.
+        if row.try_get(2)? {
+            lookup.redirected.insert(row.try_get(0)?);
+        } else {
+            lookup.pids.insert(row.try_get(0)?, row.try_get(1)?);
+        }
     }
     Ok(())
 }

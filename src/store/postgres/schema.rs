@@ -42,7 +42,7 @@ const LZ4: &str = "\
     alter table records_metadata_version alter column json set compression lz4";
 
 // Step n brings windrow's tables from version n to n + 1.
-const STEPS: [&str; 11] = [
+const STEPS: [&str; 12] = [
     include_str!("../migrations/postgres/0001_windrow.sql"),
     include_str!("../migrations/postgres/0002_outbox.sql"),
     include_str!("../migrations/postgres/0003_follow.sql"),
@@ -54,6 +54,7 @@ const STEPS: [&str; 11] = [
     include_str!("../migrations/postgres/0009_access.sql"),
     include_str!("../migrations/postgres/0010_files.sql"),
     include_str!("../migrations/postgres/0011_merged.sql"),
+    include_str!("../migrations/postgres/0012_quarantine.sql"),
 ];
 
 const KNOWN: i64 = STEPS.len() as i64;

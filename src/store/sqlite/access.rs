@@ -31,7 +31,7 @@ pub(super) async fn write(
         )
         .bind(source_name)
         .bind(record.source_id.as_str())
-        .bind(!record.of_parts)
+        .bind(record.told.of_record)
         .bind(json_array(record.parts())?)
         .execute(&mut *connection)
         .await?;

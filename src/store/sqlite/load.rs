@@ -7,30 +7,46 @@ use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Arguments, Connection, query, query_scalar};
 
-use super::sql::{Insert, Text, json_array, timestamp_text};
+use super::sql::{Insert, Text, timestamp_text};
 use super::{
     Knowledge, Writer, access, file_rows, files, lookup, projection, redirects, settling, things,
     write,
 };
 use crate::record::Locator;
 use crate::store::change::Change;
-use crate::store::columns::{kinds_text, part, signed};
+use crate::store::columns::{control_number, kinds_text, part, signed};
 use crate::store::extension::{self, Transaction};
 use crate::store::filing::Filing;
-use crate::store::plan::{Plan, count_redirects, plan_with};
+use crate::store::plan::{Plan, plan_with};
 use crate::store::{
     Checkpoint, Counts, Kinds, LoadBatch, LoadOutcome, LoadRecord, Quarantined, StoreError,
 };
 
 const QUARANTINE: Insert = Insert {
     head: "insert into windrow_quarantine (source_name, file, number, run_id, stage, rule, code, \
-           message, locator, zstd, part, format, byte) values ",
-    row: "(?,?,?,?,?,?,?,?,?,?,?,?,?)",
-    tail: " on conflict (source_name, file, number, part) do update set run_id = excluded.run_id, \
-           stage = excluded.stage, rule = excluded.rule, code = excluded.code, \
-           message = excluded.message, locator = excluded.locator, zstd = excluded.zstd, \
-           format = excluded.format, byte = excluded.byte",
+           message, locator, zstd, part, control_number, format, byte) values ",
+    row: "(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    tail: " on conflict (source_name, file, number, part, control_number) do update \
+           set run_id = excluded.run_id, stage = excluded.stage, rule = excluded.rule, \
+           code = excluded.code, message = excluded.message, locator = excluded.locator, \
+           zstd = excluded.zstd, format = excluded.format, byte = excluded.byte",
 };
+
+// Records and what is still held are arrays of keys; of a row whose control number is not known,
+// the place has to do.
+const RELEASE: &str = "\
+    delete from windrow_quarantine where source_name = ?1 and file = ?2 \
+    and number in (select value ->> 0 from json_each(?3)) \
+    and (control_number = '' or (number, control_number) in \
+        (select value ->> 0, value ->> 1 from json_each(?3))) \
+    and (number, control_number, part) not in \
+        (select value ->> 0, value ->> 1, value ->> 2 from json_each(?4))";
+
+const RELEASE_PART: &str = "\
+    delete from windrow_quarantine where source_name = ?1 and file = ?2 \
+    and number = ?3 ->> 0 and control_number in ('', ?3 ->> 1) and part = ?3 ->> 2 \
+    and (number, control_number, part) not in \
+        (select value ->> 0, value ->> 1, value ->> 2 from json_each(?4))";
 
 const CHECKPOINT: &str = "\
     insert into windrow_split (run_id, split, fingerprint, records, done, account, \
@@ -62,7 +78,7 @@ pub(super) async fn load(writer: &mut Writer, batch: LoadBatch) -> Result<LoadOu
     write::ledger(&mut transaction, &source_name, std::mem::take(&mut plan.ledger)).await?;
     redirects::reserve(&mut transaction, &plan.reserved, now).await?;
     let noted = redirects::note(&mut transaction, &source_name, &plan.redirects).await?;
-    count_redirects(&mut plan, noted);
+    plan.kinds.add_redirects(plan.redirects.len() as u64, noted);
     things::keep(&mut transaction, &source_name, &plan.things, now, &mut plan.kinds).await?;
     access::write(&mut transaction, &source_name, std::mem::take(&mut plan.access)).await?;
     let by_store = plan.rejected.iter().chain(&plan.refused);
@@ -115,16 +131,17 @@ pub(super) async fn tell(
     extension::tell(extensions, changes, &mut Transaction::Sqlite(transaction)).await
 }
 
-/// Where the records of a batch came from: file and numbers.
+/// Where the records of a batch came from: files, and in them number, control number and part.
 ///
 /// A record whose place names a part is that part alone, taken out of quarantine: the others stay.
 struct Places(Vec<(Arc<str>, Place)>);
 
+type Key = (u64, String, String);
+
 #[derive(Default)]
 struct Place {
-    records: Vec<u64>,
-    /// Number and part.
-    parts: Vec<String>,
+    records: Vec<Key>,
+    parts: Vec<Key>,
 }
 
 impl Places {
@@ -138,10 +155,8 @@ impl Places {
                 places.len() - 1
             });
             let Some((_, place)) = places.get_mut(at) else { continue };
-            match locator.part {
-                None => place.records.push(locator.number),
-                Some(_) => place.parts.push(numbered_part(locator)),
-            }
+            let keys = if locator.part.is_none() { &mut place.records } else { &mut place.parts };
+            keys.push(key(locator));
         }
         Places(places)
     }
@@ -165,33 +180,33 @@ impl Places {
             if !waiting {
                 continue;
             }
-            let stopped: Vec<String> = quarantined
-                .iter()
-                .map(|quarantined| &quarantined.rejection.locator)
-                .filter(|locator| locator.file == file)
-                .map(numbered_part)
-                .collect();
-            let numbers: Vec<String> = records.iter().map(u64::to_string).collect();
-            query(
-                "delete from windrow_quarantine where source_name = ?1 and file = ?2 \
-                 and (number in (select cast(value as integer) from json_each(?3)) \
-                     or number || ' ' || part in (select value from json_each(?5))) \
-                 and number || ' ' || part not in (select value from json_each(?4))",
-            )
-            .bind(source_name)
-            .bind(&*file)
-            .bind(json_array(numbers.iter().map(String::as_str))?)
-            .bind(json_array(stopped.iter().map(String::as_str))?)
-            .bind(json_array(parts.iter().map(String::as_str))?)
-            .execute(&mut *connection)
-            .await?;
+            let held = quarantined.iter().map(|quarantined| &quarantined.rejection.locator);
+            let stopped: Vec<Key> = held.filter(|held| held.file == file).map(key).collect();
+            let stopped = json(&stopped)?;
+            let mut released = vec![(RELEASE, json(&records)?)];
+            for part in &parts {
+                released.push((RELEASE_PART, json(part)?));
+            }
+            for (sql, keys) in released {
+                query(sql)
+                    .bind(source_name)
+                    .bind(&*file)
+                    .bind(keys)
+                    .bind(&stopped)
+                    .execute(&mut *connection)
+                    .await?;
+            }
         }
         Ok(())
     }
 }
 
-fn numbered_part(locator: &Locator) -> String {
-    format!("{} {}", locator.number, part(locator))
+fn key(locator: &Locator) -> Key {
+    (locator.number, control_number(locator), part(locator))
+}
+
+fn json(keys: &impl serde::Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(keys).map_err(|error| StoreError::Failed(error.to_string()))
 }
 
 async fn quarantine(
@@ -216,6 +231,7 @@ async fn quarantine(
             arguments.add(rejection.locator.to_string())?;
             arguments.add(zstd)?;
             arguments.add(part(&rejection.locator))?;
+            arguments.add(control_number(&rejection.locator))?;
             arguments.add(format)?;
             arguments.add(signed(rejection.locator.byte))
         })

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::sql::{json_array, parse_timestamp};
 use crate::record::{ContentHash, PidName, PidStatus};
+use crate::store::access::Closed;
 use crate::store::change::RecordState;
 use crate::store::lookup::{LedgerEntry, Lookup, PidOwner};
 use crate::store::{LoadRecord, StoreError};
@@ -26,7 +27,7 @@ pub(super) const RECORDS: &str = "\
     left join windrow_oai o on o.id = +m.id";
 
 pub(super) const PIDS: &str = "\
-    select p.pid_value, p.object_uuid \
+    select p.pid_value, p.object_uuid, p.status = 'M' \
     from json_each(?1) j \
     cross join pidstore_pid p on p.pid_type = 'recid' and p.pid_value = j.value";
 
@@ -35,6 +36,13 @@ pub(super) const FURTHER_PIDS: &str = "\
     from json_each(?1) j \
     cross join pidstore_pid p on p.pid_type = j.value ->> 0 and p.pid_value = j.value ->> 1 \
     left join windrow_oai o on o.id = +p.object_uuid";
+
+// Notes of records themselves, not of their parts.
+pub(super) const ACCESS: &str = "\
+    select a.source_id, a.outcome, a.rights \
+    from json_each(?1) j \
+    cross join windrow_access a \
+        on a.source_name = ?2 and a.source_id = j.value and a.part is null";
 
 // The rows of one record stand together in the table's own order.
 pub(super) const DATES: &str = "\
@@ -73,6 +81,8 @@ pub(super) async fn of_batch(
         lookup.further_pids = further_pids(connection, further).await?;
         let ids = lookup.with_history(records);
         read_dates(connection, &mut lookup, ids).await?;
+        let asked = lookup.with_unknown_access(records);
+        lookup.closed = read_access(connection, source_name, asked).await?;
     }
     Ok(lookup)
 }
@@ -178,6 +188,24 @@ async fn read_dates(
     Ok(())
 }
 
+async fn read_access(
+    connection: &mut SqliteConnection,
+    source_name: &str,
+    source_ids: Vec<&str>,
+) -> Result<HashMap<String, Closed>, StoreError> {
+    let mut closed = HashMap::new();
+    if source_ids.is_empty() {
+        return Ok(closed);
+    }
+    let source_ids = json_array(source_ids)?;
+    for row in query(ACCESS).bind(source_ids).bind(source_name).fetch_all(connection).await? {
+        if let Some(access) = Closed::of(row.try_get(1)?, row.try_get(2)?) {
+            closed.insert(row.try_get(0)?, access);
+        }
+    }
+    Ok(closed)
+}
+
 async fn read_pids(
     connection: &mut SqliteConnection,
     lookup: &mut Lookup,
@@ -185,7 +213,12 @@ async fn read_pids(
 ) -> Result<(), StoreError> {
     let pid_values = json_array(pid_values)?;
     for row in query(PIDS).bind(pid_values).fetch_all(&mut *connection).await? {
-        lookup.pids.insert(row.try_get(0)?, row.try_get(1)?);
+        // What it names then is the redirect.
+        if row.try_get(2)? {
+            lookup.redirected.insert(row.try_get(0)?);
+        } else {
+            lookup.pids.insert(row.try_get(0)?, row.try_get(1)?);
+        }
     }
     Ok(())
 }

@@ -41,6 +41,7 @@ async fn no_statement_goes_through_a_table() {
         follow::GONE,
         follow::RECORDS,
         follow::REVISIONS,
+        lookup::ACCESS,
         lookup::DATES,
         lookup::FURTHER_PIDS,
         lookup::LEDGER,

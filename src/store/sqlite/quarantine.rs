@@ -17,7 +17,8 @@ pub(super) async fn list(
          format, part, zstd from windrow_quarantine \
          where id > ?1 and (?2 is null or source_name = ?2) \
          and (?3 is null or stage = ?3) and (?4 is null or code = ?4) \
-         and (?5 is null or file = ?5) order by id limit ?6",
+         and (?5 is null or file = ?5) \
+         and (?7 is null or id <= ?7) order by id limit ?6",
     )
     .bind(wanted.after)
     .bind(wanted.source_name.as_deref())
@@ -25,6 +26,7 @@ pub(super) async fn list(
     .bind(wanted.code.as_deref())
     .bind(wanted.file.as_deref())
     .bind(wanted.limit)
+    .bind(wanted.until)
     .fetch_all(connection)
     .await?;
     rows.iter().map(read).collect()

@@ -36,7 +36,7 @@ const INVENIO: [(&str, &str); 16] = [
 ];
 
 // Step n brings windrow's tables from version n to n + 1.
-const STEPS: [&str; 11] = [
+const STEPS: [&str; 12] = [
     include_str!("../migrations/sqlite/0001_windrow.sql"),
     include_str!("../migrations/sqlite/0002_outbox.sql"),
     include_str!("../migrations/sqlite/0003_follow.sql"),
@@ -48,6 +48,7 @@ const STEPS: [&str; 11] = [
     include_str!("../migrations/sqlite/0009_access.sql"),
     include_str!("../migrations/sqlite/0010_files.sql"),
     include_str!("../migrations/sqlite/0011_merged.sql"),
+    include_str!("../migrations/sqlite/0012_quarantine.sql"),
 ];
 
 const KNOWN: i64 = STEPS.len() as i64;
