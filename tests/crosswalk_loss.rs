@@ -55,15 +55,52 @@ not in the output:
   020 __ $a        1       1  failed    1: \"9781234567890 (pbk.)\"
   245 00 $c        1       1  unmapped  1: \"A. Mower\"
 
-skipped values:
-  rule  code             times  sample
-  isbn  isbn13.checksum      1  1: \"9781234567890 (pbk.)\"
+what policies dealt with:
+  rule  stands at     code             policy  times  first
+  isbn  brief.yaml:8  isbn13.checksum  skip        1  dump.mrk #1 (byte 0) 1, 020[0] $a: \"9781234567890 (pbk.)\"
 
 held:
   dump.mrk #2 (byte 136) 2: no value at 245$a [missing, rule title]
 ";
     assert_eq!(ended.stdout, expected, "{}", ended.stdout);
     assert_eq!(ended.status, Some(1), "a record is held");
+}
+
+#[test]
+fn each_case_is_told_with_its_record_its_place_and_what_was_found() {
+    let folder = folder();
+    let crosswalk = CROSSWALK.replace(
+        "ignore:",
+        "  - { id: note, to: note, from: 500$a, on_missing: warn }\n\
+         \x20 - { id: year, to: year, from: [260$c, 264$c], pipe: year, on_error: { default: \"0\" } }\n\
+         ignore:",
+    );
+    folder.write("brief.yaml", &crosswalk);
+    let dump = DUMP.replace("=245  00$aStraw", "=245  00$aStraw\n=260  \\\\$aBarn$cundated");
+    folder.write("dump.mrk", &dump);
+    let options = ["crosswalk", "loss", "brief.yaml", "--cases", "1", "--against", "dump.mrk"];
+    let ended = end(&mut folder.windrow(&options));
+    let expected = "\
+brief.yaml:8 isbn: isbn13.checksum (skip), 1 in all:
+  dump.mrk #1 (byte 0) 1, 020[0] $a: \"9781234567890 (pbk.)\"
+
+brief.yaml:9 note: missing (warn), 2 in all:
+  dump.mrk #1 (byte 0) 1, 500$a: nothing
+  and 1 more
+
+brief.yaml:10 year: year.none (default), 1 in all:
+  dump.mrk #3 (byte 193) 3, 260[0] $c: \"undated\"
+";
+    assert!(ended.stdout.contains(expected), "{}", ended.stdout);
+    // The same in two files: a case says of which.
+    folder.write("more.mrk", &dump);
+    let options =
+        ["crosswalk", "loss", "brief.yaml", "--json", "--against", "dump.mrk", "more.mrk"];
+    let loss: Value = serde_json::from_str(&end(&mut folder.windrow(&options)).stdout).unwrap();
+    let isbn = &loss["account"]["problems"]["isbn"]["isbn13.checksum"];
+    assert_eq!((&isbn["count"], &isbn["at"]), (&2.into(), &"brief.yaml:8".into()));
+    assert_eq!(isbn["cases"][1]["record"], "more.mrk #1 (byte 0) 1");
+    assert_eq!(isbn["cases"][1]["place"], "020[0] $a");
 }
 
 #[test]

@@ -81,11 +81,9 @@ fn real_records_come_back_from_datacite_xml() {
             "metadata.languages[]",
             // Kernel 4.6 does not know relation types and types of resources of later ones, and
             // identifiers of unknown schemes are related items, which need a type.
-            "metadata.related_identifiers[].identifier",
             "metadata.related_identifiers[].relation_type.id",
             "metadata.related_identifiers[].resource_type",
             "metadata.related_identifiers[].resource_type.id",
-            "metadata.related_identifiers[].scheme",
             // DataCite requires a type, and has one for both kinds of dissertation.
             "metadata.resource_type",
             "metadata.resource_type.id",

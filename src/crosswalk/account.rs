@@ -4,6 +4,8 @@
 //! kept per worker and merged when a batch is committed. A place is tag, indicators and subfield
 //! of MARC, or the path of a value in XML or JSON, positions left out.
 
+mod problems;
+
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasherDefault;
 
@@ -13,6 +15,8 @@ use super::hasher::KeyHasher;
 pub use super::steps::PathStep;
 use super::steps::Steps;
 use crate::formats::marc21::{CONTROL_VALUE, Field, Tag};
+use problems::add_problems;
+pub use problems::{Problem, ProblemCase, ProblemCounter, ProblemReport, Problems};
 
 /// What became of a value, from worst to best; a value read twice is in the better state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -70,15 +74,6 @@ impl Counter {
         self.bytes += other.bytes;
         add_samples(&mut self.samples, other.samples);
     }
-}
-
-/// A problem that a policy dealt with, counted by rule and code.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProblemCounter {
-    /// How often.
-    pub count: u64,
-    /// The first of them: record and value, clipped.
-    pub samples: Vec<(String, String)>,
 }
 
 /// So many classes of fields are remembered as recent ones, a power of 2.
@@ -239,7 +234,8 @@ pub struct Account {
     recent: Vec<(ClassKey, ClassNumber)>,
     /// The classes of the first steps of paths.
     top: Steps,
-    problems: BTreeMap<(String, String), ProblemCounter>,
+    /// What policies dealt with.
+    pub problems: Problems,
     warnings: BTreeMap<String, u64>,
     serial: u64,
 }
@@ -248,6 +244,7 @@ impl Account {
     /// Begins the next record.
     pub fn next_record(&mut self) {
         self.serial += 1;
+        self.problems.next_record();
     }
 
     /// The class of a field; it stays the same for all records of this account.
@@ -339,16 +336,6 @@ impl Account {
         self.classes.get_mut(class).map(|class| (class, serial))
     }
 
-    /// Counts a problem that a policy dealt with.
-    pub fn problem(&mut self, rule: &str, code: &str, id: &str, value: &str) {
-        let key = (rule.to_owned(), code.to_owned());
-        let problem = self.problems.entry(key).or_default();
-        problem.count += 1;
-        if problem.samples.len() < SAMPLES {
-            problem.samples.push((id.to_owned(), clip(value)));
-        }
-    }
-
     /// Counts a warning of a reader.
     pub fn warning(&mut self, code: &str) {
         match self.warnings.get_mut(code) {
@@ -378,11 +365,7 @@ impl Account {
                 samples.clear();
             }
         }
-        for ((rule, code), problem) in std::mem::take(&mut self.problems) {
-            let line = report.problems.entry(rule).or_default().entry(code).or_default();
-            line.count += problem.count;
-            add_samples(&mut line.samples, problem.samples);
-        }
+        self.problems.drain_into(&mut report.problems);
         for (code, count) in std::mem::take(&mut self.warnings) {
             *report.warnings.entry(code).or_default() += count;
         }
@@ -395,8 +378,8 @@ impl Account {
 pub struct AccountReport {
     /// `653 1_ $9`, `creators/creator/@type` or `metadata.titles[].title` → state → counter.
     pub fields: BTreeMap<String, BTreeMap<State, Counter>>,
-    /// Rule → code → how often a policy dealt with it.
-    pub problems: BTreeMap<String, BTreeMap<String, ProblemCounter>>,
+    /// Rule → code → how often a policy dealt with it, and the first cases.
+    pub problems: ProblemReport,
     /// Reader's warnings by code.
     pub warnings: BTreeMap<String, u64>,
 }
@@ -410,14 +393,7 @@ impl AccountReport {
                 line.entry(state).or_default().add(counter);
             }
         }
-        for (rule, codes) in other.problems {
-            let line = self.problems.entry(rule).or_default();
-            for (code, problem) in codes {
-                let sum = line.entry(code).or_default();
-                sum.count += problem.count;
-                add_samples(&mut sum.samples, problem.samples);
-            }
-        }
+        add_problems(&mut self.problems, other.problems);
         for (code, count) in other.warnings {
             *self.warnings.entry(code).or_default() += count;
         }

@@ -10,8 +10,9 @@ pub type Differ<'d> = &'d mut dyn FnMut(&str, Option<&Value>, Option<&Value>);
 
 /// Calls `differ` with every path below `path` at which two values differ, positions written
 /// out: `creators[0].name`. Of lists the elements that are in both, in one order, are no
-/// difference; of the others each is compared with its like. An element that only moved is told
-/// twice, as lost and as new.
+/// difference; of the others each is compared with the one that has most in common with it, and
+/// those that have nothing in common by their order. An element that only moved is told twice, as
+/// lost and as new.
 pub fn differences(path: &str, first: Option<&Value>, second: Option<&Value>, differ: Differ<'_>) {
     match (first, second) {
         (Some(Value::Object(first)), Some(Value::Object(second))) => {
@@ -25,9 +26,8 @@ pub fn differences(path: &str, first: Option<&Value>, second: Option<&Value>, di
         }
         (Some(Value::Array(first)), Some(Value::Array(second))) => {
             let (lost, new) = unpaired(first, second);
-            for n in 0..lost.len().max(new.len()) {
-                let (before, after) = (lost.get(n), new.get(n));
-                let position = before.or(after).map_or(n, |(position, _)| *position);
+            for (before, after) in likes(&lost, &new) {
+                let position = before.or(after).map_or(0, |(position, _)| position);
                 let path = format!("{path}[{position}]");
                 match (before.map(|before| before.1), after.map(|after| after.1)) {
                     (Some(before), Some(after)) if before == after => {
@@ -45,6 +45,59 @@ pub fn differences(path: &str, first: Option<&Value>, second: Option<&Value>, di
 
 /// Elements of a list, each with its position.
 type Positioned<'v> = Vec<(usize, &'v Value)>;
+
+/// More pairs than this are not looked at: the elements are compared by their order.
+const MOST_PAIRS: usize = 40_000;
+
+/// An element that was lost with the new one that it is compared with.
+type Pair<'v> = (Option<(usize, &'v Value)>, Option<(usize, &'v Value)>);
+
+fn likes<'v>(lost: &Positioned<'v>, new: &Positioned<'v>) -> Vec<Pair<'v>> {
+    let mut pairs = Vec::new();
+    if lost.len() * new.len() <= MOST_PAIRS {
+        for (i, (_, before)) in lost.iter().enumerate() {
+            for (j, (_, after)) in new.iter().enumerate() {
+                pairs.push((in_common(before, after), i, j));
+            }
+        }
+    }
+    pairs.retain(|(common, ..)| *common > 0);
+    pairs.sort_by_key(|(common, i, j)| (std::cmp::Reverse(*common), *i, *j));
+    let mut partner = vec![None; lost.len()];
+    let mut taken = vec![false; new.len()];
+    for (_, i, j) in pairs {
+        if let (Some(partner @ None), Some(taken @ false)) = (partner.get_mut(i), taken.get_mut(j))
+        {
+            (*partner, *taken) = (Some(j), true);
+        }
+    }
+    let mut left = new.iter().zip(taken).filter(|(_, taken)| !taken).map(|(after, _)| *after);
+    let mut found: Vec<Pair<'v>> = Vec::new();
+    for (before, partner) in lost.iter().zip(partner) {
+        let after = match partner {
+            Some(j) => new.get(j).copied(),
+            None => left.next(),
+        };
+        found.push((Some(*before), after));
+    }
+    found.extend(left.map(|after| (None, Some(after))));
+    found
+}
+
+/// How much text two values share at the same paths, in characters and one for each.
+fn in_common(before: &Value, after: &Value) -> usize {
+    match (before, after) {
+        (Value::Object(before), Value::Object(after)) => {
+            let shared = before.iter().filter_map(|(name, value)| Some((value, after.get(name)?)));
+            shared.map(|(before, after)| in_common(before, after)).sum()
+        }
+        (Value::Array(before), Value::Array(after)) => {
+            before.iter().zip(after).map(|(before, after)| in_common(before, after)).sum()
+        }
+        (Value::String(before), Value::String(after)) if before == after => before.len() + 1,
+        (before, after) => usize::from(before == after),
+    }
+}
 
 /// What is left of two lists without the longest series of elements that both have, in one order.
 fn unpaired<'v>(first: &'v [Value], second: &'v [Value]) -> (Positioned<'v>, Positioned<'v>) {
@@ -152,7 +205,25 @@ mod tests {
         differences("", Some(&first), Some(&second), &mut |path, before, after| {
             found.push(format!("{path} {before:?} {after:?}"));
         });
-        assert_eq!(found, ["[0] Some(Number(1)) Some(Number(0))", "[3] None Some(Number(1))"]);
+        let moved = ["[0] Some(Number(1)) None", "[0] None Some(Number(1))"];
+        assert_eq!(found, [moved[0], moved[1], "[0] None Some(Number(0))"]);
         assert_eq!(without_positions("a[1].b[12].c"), "a[].b[].c");
+    }
+
+    #[test]
+    fn an_element_is_compared_with_the_one_that_is_most_like_it() {
+        let person = |name: &str, role: &str| serde_json::json!({"name": name, "role": role});
+        let first =
+            serde_json::json!([person("Mower, A.", "author"), person("Rake, B.", "author")]);
+        let second = serde_json::json!([
+            person("A meeting", "author"),
+            person("Rake, B.", "editor"),
+            person("Mower, A.", "editor")
+        ]);
+        let mut found = Vec::new();
+        differences("", Some(&first), Some(&second), &mut |path, before, after| {
+            found.push(format!("{path} {} {}", before.is_some(), after.is_some()));
+        });
+        assert_eq!(found, ["[0].role true true", "[1].role true true", "[0] false true"]);
     }
 }

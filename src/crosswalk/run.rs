@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
-use super::account::{Account, State};
+use super::account::{Account, Problem, State};
 use super::compile::Check;
 use super::input::{Node, Source};
 use super::objects::has_default;
@@ -109,6 +109,24 @@ impl<'r> Run<'r> {
                 self.memory.marks.extend((from..to).map(|value| (value, state)));
             }
         }
+    }
+
+    /// Counts a problem that a policy dealt with, and where it was.
+    #[cold]
+    pub(super) fn problem(
+        &mut self,
+        step: &Step,
+        policy: &Policy,
+        code: &'static str,
+        (origins, value): (Origins, &str),
+    ) {
+        let place = match self.first_of(origins) {
+            Some(origin) => self.source.place(origin as usize),
+            None => step.from.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join(", "),
+        };
+        let (rule, policy, record) = (step.label.as_str(), policy.name(), self.id);
+        let at = self.plan.labels.get(step.number).map_or("", |label| label.place.as_str());
+        self.account.problems.add(Problem { rule, at, code, policy, record, place, value });
     }
 
     /// Counts that a step or case was used.
@@ -306,12 +324,12 @@ impl<'r> Run<'r> {
         match policy {
             Policy::Skip(report) => {
                 if *report {
-                    self.account.problem(&step.label, "missing", self.id, "");
+                    self.problem(step, policy, "missing", (Origins::None, ""));
                 }
                 Ok(false)
             }
             Policy::Warn => {
-                self.account.problem(&step.label, "missing", self.id, "");
+                self.problem(step, policy, "missing", (Origins::None, ""));
                 Ok(true)
             }
             Policy::Quarantine | Policy::Fail => {
@@ -351,7 +369,7 @@ impl<'r> Run<'r> {
                     self.trace_write(value, step, at);
                 }
                 if replaced > 0 {
-                    self.account.problem(&step.label, "target.character", self.id, text);
+                    self.problem(step, &Policy::Warn, "target.character", (origins, text));
                 }
             }
             Place::Member(slot, draft) => {

@@ -11,6 +11,7 @@ use super::shape::Buffers;
 use super::trace::Trace;
 use crate::formats::SourceRecord;
 use crate::formats::envelope::{Header, header};
+use crate::record::Locator;
 
 /// What is kept from record to record only for its memory.
 #[derive(Debug, Default)]
@@ -111,6 +112,11 @@ impl<'p> Runner<'p> {
         let result = self.run(source, out);
         let trace = self.memory.trace.take().map(|trace| *trace).unwrap_or_default();
         (result, trace)
+    }
+
+    /// Says where the record stands that was mapped last, for the problems that it had.
+    pub fn locate(&mut self, locator: &Locator) {
+        self.account.problems.locate(|| locator.to_string());
     }
 
     /// Maps one record; `out` is replaced by its bytes: canonical JSON, an XML

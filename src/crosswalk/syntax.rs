@@ -41,6 +41,22 @@ pub enum Policy {
     Default(String),
 }
 
+impl Policy {
+    /// Its word.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Policy::Ok => "ok",
+            Policy::Warn => "warn",
+            Policy::Skip(_) => "skip",
+            Policy::Keep => "keep",
+            Policy::Quarantine => "quarantine",
+            Policy::Fail => "fail",
+            Policy::Default(_) => "default",
+        }
+    }
+}
+
 /// Which of several values.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Take {

@@ -318,7 +318,7 @@ impl<'r> Run<'r> {
         text: &str,
     ) -> Outcome<Rescue<'r>> {
         if !matches!(step.on_error, Policy::Quarantine | Policy::Fail) {
-            self.account.problem(&step.label, code, self.id, text);
+            self.problem(step, &step.on_error, code, (found.origins, text));
         }
         match &step.on_error {
             Policy::Keep => Ok(Rescue::Keep),

@@ -113,7 +113,9 @@ impl Trial<'_> {
             let result = result.and_then(|()| {
                 stage = Stage::Crosswalk;
                 locator.control_number = source.control_number().map(str::to_owned);
-                runner.run(&source, &mut out).map_err(|held| {
+                let mapped = runner.run(&source, &mut out);
+                runner.locate(&locator);
+                mapped.map_err(|held| {
                     rule = Some((held.rule, held.fatal));
                     (held.code, held.message)
                 })

@@ -245,7 +245,9 @@ impl<'d> Bench<'d> {
 
     /// Maps the record at hand and checks what comes of it.
     pub(super) fn map(&mut self, locator: &Locator) -> Result<(), Stop> {
-        if let Err(held) = self.runner.run(&self.source, &mut self.json) {
+        let mapped = self.runner.run(&self.source, &mut self.json);
+        self.runner.locate(locator);
+        if let Err(held) = mapped {
             if held.fatal {
                 let (rule, code, message) = (held.rule, held.code, held.message);
                 return Err(Stop::Failed(format!("{locator}: {message} [{code}, rule {rule}]")));

@@ -31,6 +31,9 @@ pub struct Arguments {
     /// Show so many fields, those with most values first
     #[arg(long, value_name = "N", default_value_t = 30)]
     top: usize,
+    /// Show so many cases of each problem that a policy dealt with, 100 at most
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=100))]
+    cases: u8,
     /// Print everything as JSON
     #[arg(long)]
     json: bool,
@@ -61,6 +64,9 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         writeln!(out, "{}: {read} records = {mapped} mapped + {held} held", crosswalk.name())?;
         let sheet = &mut show::Sheet::text(&mut out);
         show::account(&findings.account, arguments.top, sheet)?;
+        if arguments.cases > 0 {
+            show::cases(&findings.account, usize::from(arguments.cases), sheet)?;
+        }
         show::warnings(&findings.account, sheet)?;
         show::skipped_members(findings, sheet)?;
         show::rejections("held", findings, sheet)?;

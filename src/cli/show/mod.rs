@@ -5,7 +5,7 @@ mod sheet;
 use std::collections::BTreeMap;
 use std::io::Result;
 
-use crate::crosswalk::account::{AccountReport, State};
+use crate::crosswalk::account::{AccountReport, ProblemCase, ProblemCounter, State};
 use crate::pipeline::{Findings, Report, SKIPPED_MEMBER};
 use crate::store::{Counts, Kinds};
 
@@ -183,16 +183,40 @@ pub fn account(account: &AccountReport, top: usize, sheet: &mut Sheet<'_>) -> Re
     let mut rows = Vec::new();
     for (rule, codes) in &account.problems {
         for (code, problem) in codes {
-            let sample = problem.samples.first();
-            let sample = sample.map_or(String::new(), |(id, value)| format!("{id}: {value:?}"));
-            rows.push(vec![rule.clone(), code.clone(), problem.count.to_string(), sample]);
+            let first = problem.cases.first().map_or(String::new(), case);
+            let count = problem.count.to_string();
+            let ProblemCounter { at, policy, .. } = problem;
+            let texts = [rule, at, code, policy, &count, &first];
+            rows.push(texts.map(Clone::clone).to_vec());
         }
     }
     if !rows.is_empty() {
-        sheet.section("skipped values")?;
-        sheet.table(&["rule", "code", "times", "sample"], &rows)?;
+        sheet.section("what policies dealt with")?;
+        sheet.table(&["rule", "stands at", "code", "policy", "times", "first"], &rows)?;
     }
     Ok(())
+}
+
+/// The first cases of each problem, so many of each.
+pub fn cases(account: &AccountReport, most: usize, sheet: &mut Sheet<'_>) -> Result<()> {
+    for (rule, codes) in &account.problems {
+        for (code, problem) in codes {
+            let ProblemCounter { count, at, policy, cases } = problem;
+            sheet.section(&format!("{at} {rule}: {code} ({policy}), {count} in all"))?;
+            let lines: Vec<String> = cases.iter().take(most).map(case).collect();
+            sheet.list(&lines, count.saturating_sub(lines.len() as u64))?;
+        }
+    }
+    Ok(())
+}
+
+fn case(case: &ProblemCase) -> String {
+    let ProblemCase { record, place, value } = case;
+    let comma = if record.is_empty() || place.is_empty() { "" } else { ", " };
+    match value.as_str() {
+        "" => format!("{record}{comma}{place}: nothing"),
+        value => format!("{record}{comma}{place}: {value:?}"),
+    }
 }
 
 /// The warnings by code.

@@ -42,7 +42,7 @@ impl<'r> Run<'r> {
                 let holds = match expression.holds(&given) {
                     Ok(holds) => holds,
                     Err(failure) => {
-                        self.failure(step, &failure)?;
+                        self.failure(step, &failure, Origins::None)?;
                         false
                     }
                 };
@@ -92,7 +92,7 @@ impl<'r> Run<'r> {
             }
             Err(failure) => {
                 self.mark(origins, State::Failed);
-                self.failure(step, &failure)?;
+                self.failure(step, &failure, origins)?;
                 match &step.on_error {
                     Policy::Default(text) => self.emit(step, 0, Found::of(text), sink),
                     _ => Ok(!step.error_drops_object),
@@ -124,7 +124,7 @@ impl<'r> Run<'r> {
                 Ok(Some(Found { text, raw: false, origins }))
             }
             Err(failure) => {
-                self.failure(step, &failure)?;
+                self.failure(step, &failure, origins)?;
                 match &step.on_error {
                     Policy::Default(text) => Ok(Some(Found::of(text))),
                     _ => Ok(None),
@@ -134,7 +134,7 @@ impl<'r> Run<'r> {
     }
 
     /// Counts a failure, or holds the record for it.
-    fn failure(&mut self, step: &Step, failure: &Failure) -> Outcome<()> {
+    fn failure(&mut self, step: &Step, failure: &Failure, origins: Origins) -> Outcome<()> {
         let fatal = step.on_error == Policy::Fail;
         if fatal || step.on_error == Policy::Quarantine {
             return Err(Box::new(Held {
@@ -144,7 +144,7 @@ impl<'r> Run<'r> {
                 fatal,
             }));
         }
-        self.account.problem(&step.label, failure.code, self.id, &failure.message);
+        self.problem(step, &step.on_error, failure.code, (origins, &failure.message));
         Ok(())
     }
 

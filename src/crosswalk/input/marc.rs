@@ -7,7 +7,7 @@ use crate::crosswalk::account::{Account, ClassNumber, State};
 use crate::crosswalk::chains::{Chains, Link};
 use crate::crosswalk::plan::{Selector, Step};
 use crate::crosswalk::run::{Found, Origins, Outcome, Run};
-use crate::crosswalk::selector::{MarcSelector, Occurrence, Operand, Subfields};
+use crate::crosswalk::selector::{MarcSelector, Operand, Subfields};
 use crate::crosswalk::values::{Sink, position};
 use crate::formats::marc21::{CONTROL_VALUE, Field, Marc, Subfield, Tag};
 
@@ -200,12 +200,7 @@ impl<'r> MarcInput<'r> {
             return Ok(true);
         };
         let all: Vec<Field<'r>> = matching.collect();
-        let range = match occurrence {
-            Occurrence::Range(first, last) => {
-                first.min(all.len())..last.saturating_add(1).min(all.len())
-            }
-            Occurrence::FromEnd(back) => all.len().saturating_sub(back + 1)..all.len(),
-        };
+        let range = occurrence.range(all.len());
         for field in all.get(range).unwrap_or_default() {
             if !found(*field)? {
                 return Ok(false);
@@ -414,11 +409,20 @@ impl<'r> Run<'r> {
         field: Field<'r>,
     ) {
         for test in selector.conditions.iter().flatten() {
-            if let Operand::Subfields(subfields) = &test.operand {
-                let codes = subfields.codes();
-                for (_, index, _) in field.outline().filter(|(code, ..)| codes.contains(*code)) {
-                    self.mark(Origins::One(position(index)), State::Read);
+            match &test.operand {
+                Operand::Indicator(_) => {}
+                Operand::Subfields(subfields, _) => {
+                    let codes = subfields.codes();
+                    for (_, index, _) in field.outline().filter(|(code, ..)| codes.contains(*code))
+                    {
+                        self.mark(Origins::One(position(index)), State::Read);
+                    }
                 }
+                Operand::Record(selector) => selector.visit(field.record(), &mut |index, _| {
+                    if let Some(index) = index {
+                        self.mark(Origins::One(position(index)), State::Read);
+                    }
+                }),
             }
         }
     }

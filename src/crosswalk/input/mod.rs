@@ -148,7 +148,11 @@ impl<'r> Run<'r> {
 
     /// The first of the record's values that a text came from.
     pub(super) fn first_origin(&self, value: &Found<'_>) -> Option<u32> {
-        match value.origins {
+        self.first_of(value.origins)
+    }
+
+    pub(super) fn first_of(&self, origins: Origins) -> Option<u32> {
+        match origins {
             Origins::Many(from, to) if from < to => self.memory.origins.get(from as usize).copied(),
             Origins::One(value) => Some(value),
             Origins::Span(from, to) if from < to => Some(from),

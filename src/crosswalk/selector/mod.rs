@@ -5,7 +5,7 @@ mod marc;
 mod xml;
 
 pub use json::{JsonPath, JsonVisit};
-pub use marc::{Indicator, MarcSelector, Occurrence, Operand, Subfields, TagPattern};
+pub use marc::{Indicator, MarcSelector, Operand, Subfields, TagPattern};
 pub use xml::{Namespaces, Visit, XmlNode, XmlPath};
 
 /// What is wrong with a selector, and where in its text (in bytes).

@@ -408,8 +408,12 @@ pub static TEST: Shape = Shape {
             key("marc", Holds::Text, "a record, a line for each field"),
             key("json", Holds::Any, "a document"),
             key("csv", Holds::Named(&Holds::Text), "a row, column: value"),
-            key("xml", Holds::Text, "an element"),
-            key("file", Holds::Text, "a file of records, and `#identifier` behind it for one"),
+            key("xml", Holds::Text, "an element; of MARC a record in MARCXML"),
+            key(
+                "file",
+                Holds::Text,
+                "a file of records, and `#identifier` or `#001=identifier` behind it for one",
+            ),
             key("header", Holds::Named(&Holds::Text), "the OAI-PMH header of the record"),
             key("expect", Holds::Named(&Holds::Any), "path: value; other paths are free"),
             key("exact", Holds::Any, "the whole output"),
@@ -469,7 +473,7 @@ pub static ROUNDTRIP: Shape = Shape {
         &[
             key("with", Holds::Text, "the crosswalk that leads back"),
             key("corpus", Holds::Texts, "files of records"),
-            key("modulo", Holds::Texts, "paths that may differ"),
+            key("modulo", Holds::Texts, "paths that may differ; with `.*` behind, all below too"),
         ],
     )
 };

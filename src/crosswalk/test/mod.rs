@@ -18,7 +18,7 @@ use super::runner::Runner;
 use super::syntax::{InlineTest, TestInput};
 use crate::formats::SourceRecord;
 use crate::formats::envelope::OAI_NAMESPACE;
-use crate::formats::marc21::line;
+use crate::formats::marc21::{Marc, line, marcxml};
 use crate::xml::Options;
 use crate::xml::tree::Tree;
 use crate::xml::writer::{push_attribute_value, push_text};
@@ -140,6 +140,12 @@ impl Test<'_> {
             TestInput::Json(value) => SourceRecord::Json(value.clone()),
             TestInput::Marc(text) => {
                 SourceRecord::Marc(line::read(text).map_err(|error| error.to_string())?)
+            }
+            TestInput::Xml(text) if matches!(self.crosswalk.plan.input, Input::Marc) => {
+                let mut marc = Marc::default();
+                let read = marcxml::read(text.trim(), &mut marc, &mut Vec::new());
+                read.map_err(|error| error.to_string())?;
+                SourceRecord::Marc(marc)
             }
             TestInput::Xml(text) => SourceRecord::Xml(self.tree(text)?),
             TestInput::File(path, id) => {

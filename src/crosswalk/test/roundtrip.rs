@@ -39,13 +39,16 @@ pub struct RoundtripReport {
 }
 
 impl RoundtripReport {
-    /// A message for each path that differs and is not in `modulo`, nor below a path of it; and
-    /// for each path of it where nothing differs.
+    /// A message for each path that differs and is not in `modulo`; and for each path of it where
+    /// nothing differs. A path with `.*` behind it stands for all below, too.
     #[must_use]
     pub fn unexpected(&self, modulo: &[String]) -> Vec<String> {
-        let is_below = |path: &str, known: &String| {
-            let rest = path.strip_prefix(known.as_str());
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        let is_below = |path: &str, known: &String| match known.strip_suffix(".*") {
+            None => path == known,
+            Some(known) => {
+                let rest = path.strip_prefix(known);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+            }
         };
         let paths = self.differences.iter();
         let paths = paths.filter(|(path, _)| !modulo.iter().any(|known| is_below(path, known)));

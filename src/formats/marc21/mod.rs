@@ -303,6 +303,12 @@ pub struct Field<'r> {
 }
 
 impl<'r> Field<'r> {
+    /// The record that it is a field of.
+    #[must_use]
+    pub fn record(self) -> &'r Marc {
+        self.marc
+    }
+
     /// Its tag.
     #[must_use]
     pub fn tag(self) -> Tag {

@@ -174,7 +174,9 @@ impl Bench<'_> {
         }
         if let Some(runner) = &mut self.runner {
             locator.control_number = self.source.control_number().map(str::to_owned);
-            if let Err(held) = runner.run(&self.source, &mut self.out) {
+            let mapped = runner.run(&self.source, &mut self.out);
+            runner.locate(locator);
+            if let Err(held) = mapped {
                 if held.fatal {
                     let (rule, code, message) = (held.rule, held.code, held.message);
                     return Err(Stop::Failed(format!(

@@ -99,7 +99,11 @@ fn test_input(check: &mut Checker, fields: Fields<'_>, without: bool) -> Option<
         (Some(("file", node)), None) => {
             let text = check.text(node, "file")?;
             let (path, id) = match text.split_once('#') {
-                Some((path, id)) => (path.to_owned(), Some(id.to_owned())),
+                // `#001=12345` says where the identifier of a MARC record stands.
+                Some((path, id)) => {
+                    let id = id.strip_prefix("001=").unwrap_or(id);
+                    (path.to_owned(), Some(id.to_owned()))
+                }
                 None => (text, None),
             };
             Some(TestInput::File(Spanned { value: path, span: node.span }, id))
