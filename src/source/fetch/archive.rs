@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{FetchError, Opened};
-use crate::source::budget::Budget;
+use crate::source::budget::{Budget, Taken};
 use crate::source::tar::looks_like_tar;
 use crate::source::zip::{Listed, looks_like_zip, member, members};
 
@@ -82,7 +82,9 @@ impl Archive {
                     message: error.to_string(),
                     passing: false,
                 };
-                let bytes = member(file, listed, Budget::new(length)).map_err(failed)?;
+                let budget = Budget::new(length);
+                let file = Taken(file, budget.clone());
+                let bytes = member(file, listed, budget).map_err(failed)?;
                 Ok(Opened { bytes, size: Some(listed.size()), path: None })
             }
         }
