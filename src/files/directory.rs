@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
@@ -47,8 +47,27 @@ impl Directory {
         match fs::metadata(&path) {
             Ok(metadata) => Ok(Some(metadata.len())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(broken(&path.display().to_string(), &error)),
+            Err(error) => Err(self.unreadable(&path, &error)),
         }
+    }
+
+    /// The bytes of an instance, if they are there.
+    pub(super) fn kept(&self, id: Uuid) -> Result<Option<Bytes>, FilesError> {
+        let path = self.path_of(id);
+        match File::open(&path) {
+            Ok(file) => Ok(Some(Box::new(file))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.unreadable(&path, &error)),
+        }
+    }
+
+    /// Makes what is kept for an instance as young as what is written now. Its own time stays: it
+    /// may be that of a file elsewhere, which is linked here.
+    pub(super) fn renew(&self, id: Uuid) -> Result<(), FilesError> {
+        let path = self.path_of(id);
+        let same = fs::metadata(&path).map(|metadata| metadata.permissions());
+        let renewed = same.and_then(|same| fs::set_permissions(&path, same));
+        renewed.map_err(|error| self.failed(&error))
     }
 
     pub(super) fn put(
@@ -73,13 +92,36 @@ impl Directory {
         let folder = self.folder_of(&path).map_err(|error| self.failed(&error))?;
         match fs::hard_link(from, &path) {
             Ok(()) => sync(&folder).map_err(|error| self.failed(&error)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            Err(error) if is_full(&error) => Err(self.failed(&error)),
-            Err(error) => Err(FilesError::Link {
-                path: from.display().to_string(),
-                uri: self.root.display().to_string(),
-                message: error.to_string(),
-            }),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.link_over(from, &path, &folder)
+            }
+            Err(error) => Err(self.unlinked(from, &error)),
+        }
+    }
+
+    // What lies there already may be anything: it is replaced, unless it is the file itself.
+    fn link_over(&self, from: &Path, path: &Path, folder: &Path) -> Result<(), FilesError> {
+        if is_same(from, path) {
+            return Ok(());
+        }
+        let part = folder.join(format!("data.{}{PART}", Uuid::new_v4().simple()));
+        fs::hard_link(from, &part).map_err(|error| self.unlinked(from, &error))?;
+        let renamed = fs::rename(&part, path).and_then(|()| sync(folder));
+        renamed.map_err(|error| {
+            // It is there no more when it was renamed; else `sweep` finds it.
+            let _removed = fs::remove_file(&part);
+            self.failed(&error)
+        })
+    }
+
+    fn unlinked(&self, from: &Path, error: &io::Error) -> FilesError {
+        if is_full(error) {
+            return self.failed(error);
+        }
+        FilesError::Link {
+            path: from.display().to_string(),
+            uri: self.root.display().to_string(),
+            message: error.to_string(),
         }
     }
 
@@ -118,6 +160,11 @@ impl Directory {
             above = next;
         }
         Ok(folder)
+    }
+
+    fn unreadable(&self, path: &Path, error: &io::Error) -> FilesError {
+        let message = format!("cannot read {}: {error}", path.display());
+        FilesError::Location { uri: self.root.display().to_string(), message }
     }
 
     fn failed(&self, error: &io::Error) -> FilesError {
@@ -198,7 +245,37 @@ fn found(path: &Path, is_part: bool) -> Option<Found> {
     // Gone since it was listed, then.
     let metadata = fs::metadata(path).ok()?;
     let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+    let modified = modified.max(changed(&metadata));
     Some(Found { uri: path.display().to_string(), size: metadata.len(), modified, is_part })
+}
+
+/// When a file got its name, content or time last: what is linked here has the time of its source.
+#[cfg(unix)]
+fn changed(metadata: &fs::Metadata) -> SystemTime {
+    use std::os::unix::fs::MetadataExt;
+    let seconds = u64::try_from(metadata.ctime()).unwrap_or(0);
+    let nanos = u32::try_from(metadata.ctime_nsec()).unwrap_or(0);
+    SystemTime::UNIX_EPOCH + Duration::new(seconds, nanos)
+}
+
+#[cfg(not(unix))]
+fn changed(_: &fs::Metadata) -> SystemTime {
+    SystemTime::UNIX_EPOCH
+}
+
+/// Whether two names lead to one file.
+#[cfg(unix)]
+fn is_same(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    let one = identity(one);
+    one.is_some() && one == identity(other)
+}
+
+// Elsewhere it is linked once more.
+#[cfg(not(unix))]
+fn is_same(_: &Path, _: &Path) -> bool {
+    false
 }
 
 /// Two characters of a UUID twice, then the rest of it.

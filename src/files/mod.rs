@@ -162,7 +162,7 @@ pub struct Found {
     pub uri: String,
     /// In bytes.
     pub size: u64,
-    /// When it was written last.
+    /// When it was written or named last.
     pub modified: SystemTime,
     /// It was begun and never finished.
     pub is_part: bool,
@@ -174,6 +174,17 @@ impl Found {
     pub fn of(instance: &FileInstance) -> Found {
         let (uri, size, modified) = (instance.uri.clone(), instance.size, SystemTime::now());
         Found { uri, size, modified, is_part: false }
+    }
+
+    /// All that an instance may call it: Invenio writes paths with or without `file://`, as its
+    /// location has them.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let mut names = vec![self.uri.clone()];
+        if self.uri.starts_with('/') {
+            names.push(format!("file://{}", self.uri));
+        }
+        names
     }
 }
 
@@ -211,11 +222,34 @@ impl BlobStore {
     /// The size of what is kept for an instance, if anything is.
     ///
     /// # Errors
-    /// [`FilesError::Read`]
+    /// [`FilesError::Location`], [`FilesError::Write`]
     pub fn size_of(&self, id: Uuid) -> Result<Option<u64>, FilesError> {
         match self {
             BlobStore::Directory(directory) => directory.size_of(id),
             BlobStore::S3(bucket) => bucket.size_of(id),
+        }
+    }
+
+    /// The bytes that are kept for an instance, if any are.
+    ///
+    /// # Errors
+    /// [`FilesError::Location`], [`FilesError::Write`]
+    pub fn kept(&self, id: Uuid) -> Result<Option<Bytes>, FilesError> {
+        match self {
+            BlobStore::Directory(directory) => directory.kept(id),
+            BlobStore::S3(bucket) => bucket.kept(id),
+        }
+    }
+
+    /// Makes what is kept for an instance young again, so that `sweep` leaves it alone; an S3 has
+    /// no such way.
+    ///
+    /// # Errors
+    /// [`FilesError::Write`]
+    pub fn renew(&self, id: Uuid) -> Result<(), FilesError> {
+        match self {
+            BlobStore::Directory(directory) => directory.renew(id),
+            BlobStore::S3(_) => Ok(()),
         }
     }
 
@@ -240,7 +274,7 @@ impl BlobStore {
     /// Keeps a file by a second name for it.
     ///
     /// # Errors
-    /// [`FilesError::Link`]
+    /// [`FilesError::Link`], [`FilesError::Write`], [`FilesError::Full`]
     pub fn link(&self, id: Uuid, path: &std::path::Path) -> Result<String, FilesError> {
         match self {
             BlobStore::Directory(directory) => directory.link(id, path)?,

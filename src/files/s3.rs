@@ -16,7 +16,8 @@ use futures_util::stream::BoxStream;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
 use object_store::{
-    BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig, WriteMultipart,
+    BackoffConfig, ClientOptions, GetResult, ObjectStore, ObjectStoreExt, RetryConfig,
+    WriteMultipart,
 };
 use tokio::runtime::Handle;
 use uuid::Uuid;
@@ -24,13 +25,15 @@ use uuid::Uuid;
 use super::sum::{Expected, Sum, broken, pass};
 use super::{Access, Bytes, FilesError, Found, fan_out};
 
-/// A part of a file has so many bytes; 10,000 of them make the largest file.
+/// A part of a file has so many bytes at least.
 const PART_BYTES: usize = 8 * 1024 * 1024;
+/// An S3 takes 10,000 parts; of a file whose size is known there are fewer.
+const PARTS: u64 = 9000;
 /// So many parts of one file are on their way at once.
 const PARTS_AT_ONCE: usize = 4;
 /// So many objects are seen at once.
 const PAGE: usize = 500;
-/// How long one request may take, and how often it is repeated for how long.
+/// How long an S3 may be silent, and how often a request is repeated for how long.
 const PATIENCE: Duration = Duration::from_secs(60);
 const RETRIES: usize = 8;
 /// The variable that shortens the patience, in seconds.
@@ -81,7 +84,9 @@ impl Bucket {
             .with_disable_bulk_delete(true)
             .with_client_options(
                 ClientOptions::new()
-                    .with_timeout(patience)
+                    // A large object may take as long as it takes, while its bytes come.
+                    .with_timeout_disabled()
+                    .with_read_timeout(patience)
                     .with_connect_timeout(patience.min(Duration::from_secs(10))),
             )
             .with_allow_http(matches!(variable("AWS_ALLOW_HTTP"), Some("true" | "1")));
@@ -136,6 +141,7 @@ impl Bucket {
         expected: (&str, &Expected),
     ) -> Result<Sum, FilesError> {
         let key = Path::from(self.key_of(id));
+        let part_bytes = part_bytes(expected.1.size);
         let mut first: Vec<u8> = Vec::new();
         let mut upload: Option<WriteMultipart> = None;
         let sum = pass(from, expected, |bytes| {
@@ -145,12 +151,12 @@ impl Bucket {
                 return self.runtime.block_on(room).map_err(|error| self.failed(&error));
             }
             first.extend_from_slice(bytes);
-            if first.len() >= PART_BYTES {
+            if first.len() >= part_bytes {
                 let begun = self.runtime.block_on(self.store.put_multipart(&key));
                 let begun = begun.map_err(|error| self.failed(&error))?;
                 // It sends its parts from tasks of the runtime.
                 let _entered = self.runtime.enter();
-                let mut begun = WriteMultipart::new_with_chunk_size(begun, PART_BYTES);
+                let mut begun = WriteMultipart::new_with_chunk_size(begun, part_bytes);
                 begun.write(&std::mem::take(&mut first));
                 upload = Some(begun);
             }
@@ -180,17 +186,25 @@ impl Bucket {
     pub(super) fn read(&self, key: &str) -> Result<Bytes, FilesError> {
         let uri = format!("s3://{}/{key}", self.name);
         match self.runtime.block_on(self.store.get(&Path::from(key))) {
-            Ok(object) => {
-                let stream = object.into_stream();
-                Ok(Box::new(Stream {
-                    stream,
-                    runtime: self.runtime.clone(),
-                    rest: bytes::Bytes::new(),
-                }))
-            }
+            Ok(object) => Ok(self.stream(object)),
             Err(object_store::Error::NotFound { .. }) => Err(FilesError::Missing(uri)),
             Err(error) => Err(broken(&uri, &io::Error::other(chain(&error)))),
         }
+    }
+
+    /// The bytes of an instance, if they are there.
+    pub(super) fn kept(&self, id: Uuid) -> Result<Option<Bytes>, FilesError> {
+        let key = Path::from(self.key_of(id));
+        match self.runtime.block_on(self.store.get(&key)) {
+            Ok(object) => Ok(Some(self.stream(object))),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    fn stream(&self, object: GetResult) -> Bytes {
+        let (stream, runtime) = (object.into_stream(), self.runtime.clone());
+        Box::new(Stream { stream, runtime, rest: bytes::Bytes::new() })
     }
 
     pub(super) fn walk<E: From<FilesError>>(
@@ -252,6 +266,12 @@ impl Read for Stream {
         }
         Ok(length)
     }
+}
+
+/// How many bytes a part has, of a file with so many.
+fn part_bytes(size: Option<u64>) -> usize {
+    let part = size.unwrap_or(0).div_ceil(PARTS);
+    usize::try_from(part).unwrap_or(PART_BYTES).max(PART_BYTES)
 }
 
 /// The error with its reasons: the first line rarely says what happened.
@@ -332,6 +352,16 @@ mod tests {
         assert!(is_fan_out("/01/23/4567-89ab-cdef-0123-456789abcdef/data"));
         assert!(!is_fan_out("01/23/4567-89ab-cdef-0123-456789abcdef/other"));
         assert!(!is_fan_out("logo.png"));
+    }
+
+    #[test]
+    fn parts_grow_with_a_file_that_would_have_too_many() {
+        assert_eq!(part_bytes(None), PART_BYTES);
+        assert_eq!(part_bytes(Some(70 << 30)), PART_BYTES);
+        for size in [80 << 30, 1 << 40, 5 << 40] {
+            let part = part_bytes(Some(size)) as u64;
+            assert!(size.div_ceil(part) <= PARTS && part < 5 << 30, "{size}: {part}");
+        }
     }
 
     #[test]
