@@ -143,8 +143,9 @@ pub trait FileStore: Send + Sync {
     /// The instances with these URIs, those that are there.
     async fn instances_at(&self, uris: &[String]) -> Result<Vec<StoredInstance>, StoreError>;
 
-    /// Who has an instance: recid of the record, key; a few of them.
-    async fn users_of(&self, instance: Uuid) -> Result<Vec<(String, String)>, StoreError>;
+    /// Who has these instances: instance, recid of the record, key; a few of each, in order.
+    async fn users_of(&self, instances: &[Uuid])
+    -> Result<Vec<(Uuid, String, String)>, StoreError>;
 }
 
 /// Whether a location may be called so and be there.

@@ -173,6 +173,12 @@ impl StoreError {
         }
     }
 
+    /// Whether a write that failed so may be in the database all the same: its answer was lost.
+    #[must_use]
+    pub fn is_in_doubt(&self) -> bool {
+        matches!(self, StoreError::Away(_) | StoreError::Failed(_))
+    }
+
     /// Whether the same call may succeed a little later.
     #[must_use]
     pub fn is_transient(&self) -> bool {

@@ -158,7 +158,7 @@ impl FileStore for MemoryStore {
     async fn instances_at(&self, _: &[String]) -> Result<Vec<StoredInstance>, StoreError> {
         read_only()
     }
-    async fn users_of(&self, _: Uuid) -> Result<Vec<(String, String)>, StoreError> {
+    async fn users_of(&self, _: &[Uuid]) -> Result<Vec<(Uuid, String, String)>, StoreError> {
         read_only()
     }
 }

@@ -1,14 +1,14 @@
 //! `windrow files`: the files of records, their bytes and the locations that keep them.
 
+mod get;
 mod location;
 mod sweep;
 mod verify;
 
-use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
@@ -50,7 +50,7 @@ enum Verb {
         /// This version of it
         #[arg(long, value_name = "UUID")]
         version: Option<Uuid>,
-        /// Write to this file instead
+        /// Write to this file instead; it gets its name when all of it is there and right
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -99,7 +99,7 @@ pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         match arguments.verb {
             Verb::List { records, versions } => desk.list(&records, versions).await,
             Verb::Get { record, key, version, output } => {
-                desk.get(&record, &key, version, output.as_deref()).await
+                get::run(&desk, (&record, &key, version), output).await
             }
             Verb::Put { record, file, key, location, mimetype } => {
                 desk.put(&record, &file, (key, location, mimetype)).await
@@ -150,51 +150,6 @@ impl Desk {
         Ok(Outcome::Clean)
     }
 
-    async fn get(
-        &self,
-        record: &Name,
-        key: &str,
-        version: Option<Uuid>,
-        output: Option<&Path>,
-    ) -> Result<Outcome, Failure> {
-        let id = self.record(record).await?;
-        let objects = self.objects(id).await?;
-        let object = objects.into_iter().find(|object| {
-            object.key == key && version.map_or(object.is_head, |it| object.version_id == it)
-        });
-        let missing = || anyhow!("record {id} has no file {key:?}");
-        let instance = object.ok_or_else(missing)?.instance;
-        let instance =
-            instance.with_context(|| format!("file {key:?} of record {id} is deleted"))?;
-        let expected = verify::expected_of(&instance);
-        let (access, output) = (self.access.clone(), output.map(Path::to_owned));
-        let copied = tokio::task::spawn_blocking(move || -> Result<(), Failure> {
-            let mut bytes = files::open(&instance.uri, &access)?;
-            let mut out: Box<dyn Write> =
-                match &output {
-                    Some(path) => Box::new(std::fs::File::create(path).map_err(|error| {
-                        usage(anyhow!("cannot write {}: {error}", path.display()))
-                    })?),
-                    None => Box::new(std::io::stdout().lock()),
-                };
-            let mut summing = files::Summing::default();
-            let mut buffer = vec![0; 256 * 1024];
-            loop {
-                let length = bytes.read(&mut buffer)?;
-                if length == 0 {
-                    break;
-                }
-                let read = buffer.get(..length).unwrap_or_default();
-                summing.add(read);
-                out.write_all(read)?;
-            }
-            out.flush()?;
-            Ok(summing.end().check(&instance.uri, &expected)?)
-        });
-        copied.await??;
-        Ok(Outcome::Clean)
-    }
-
     async fn put(
         &self,
         record: &Name,
@@ -220,8 +175,10 @@ impl Desk {
         let copy = FileCopy { order, instance: Some(instance) };
         let put = self.store.put_files(id, location.id, vec![copy], self.now).await;
         if let Err(error) = put {
-            // Nobody knows of the bytes.
-            tokio::task::spawn_blocking(move || blobs.remove(&found)).await??;
+            // If it may be written all the same, `sweep` finds out whether it is.
+            if !error.is_in_doubt() {
+                tokio::task::spawn_blocking(move || blobs.remove(&found)).await??;
+            }
             return Err(error.into());
         }
         self.list(std::slice::from_ref(record), false).await
@@ -245,6 +202,8 @@ impl Desk {
     fn order(&self, key: String, mimetype: Option<String>, deleted: bool) -> FileOrder {
         FileOrder {
             source_id: Uuid::new_v4().to_string(),
+            part: format!("file {key}"),
+            alone: None,
             place: FilePlace::Path(key.clone()),
             key,
             size: None,

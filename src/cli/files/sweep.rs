@@ -1,5 +1,6 @@
 //! `windrow files sweep`: bytes in the locations that no file needs.
 
+use std::collections::{BTreeSet, HashSet};
 use std::io::Write;
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +11,7 @@ use thiserror::Error;
 use super::super::{Failure, Outcome, talk};
 use super::Desk;
 use crate::files::{BlobStore, FilesError, Found};
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -50,6 +51,29 @@ enum Stop {
 }
 
 pub(super) async fn run(desk: Desk, arguments: Arguments) -> Result<Outcome, Failure> {
+    if arguments.remove {
+        claim(&*desk.store).await?;
+    }
+    let Swept { files, bytes } = sweep(desk, arguments).await?;
+    talk(format_args!("{files} files of {bytes} bytes that no record needs"));
+    Ok(Outcome::Clean)
+}
+
+/// Keeps all pipelines that ever ran from running while this process does: a load has bytes that
+/// the store does not know yet, and may find some that are old.
+async fn claim(store: &dyn Store) -> Result<(), Failure> {
+    let runs = store.runs(u32::MAX).await?;
+    let pipelines: BTreeSet<String> = runs.into_iter().map(|run| run.pipeline).collect();
+    for pipeline in pipelines {
+        match store.claim(&pipeline).await {
+            Err(error @ StoreError::Running(_)) => return Err(Failure::TryLater(error.into())),
+            claimed => claimed?,
+        }
+    }
+    Ok(())
+}
+
+async fn sweep(desk: Desk, arguments: Arguments) -> Result<Swept, Failure> {
     let mut locations = desk.store.locations().await?;
     if let Some(name) = &arguments.location {
         locations.retain(|location| location.name == *name);
@@ -65,10 +89,7 @@ pub(super) async fn run(desk: Desk, arguments: Arguments) -> Result<Outcome, Fai
         }
         Ok(all)
     });
-    let all = swept.await??;
-    let Swept { files, bytes } = all;
-    talk(format_args!("{files} files of {bytes} bytes that no record needs"));
-    Ok(Outcome::Clean)
+    Ok(swept.await??)
 }
 
 fn page(
@@ -84,7 +105,7 @@ fn page(
         now.duration_since(found.modified).is_ok_and(|age| age >= arguments.older_than)
     });
     let whole = found.iter().filter(|found| !found.is_part);
-    let uris: Vec<String> = whole.map(|found| found.uri.clone()).collect();
+    let uris: Vec<String> = whole.flat_map(Found::names).collect();
     let known = match uris.is_empty() {
         true => Vec::new(),
         false => {
@@ -92,7 +113,8 @@ fn page(
             desk.access.runtime.block_on(asked)?
         }
     };
-    found.retain(|found| !known.iter().any(|known| known.uri == found.uri));
+    let known: HashSet<String> = known.into_iter().map(|known| known.uri).collect();
+    found.retain(|found| !found.names().iter().any(|name| known.contains(name)));
     let mut out = std::io::stdout().lock();
     for found in found {
         let kind = if found.is_part { "unfinished" } else { "unknown" };

@@ -3,13 +3,15 @@
 //! Those that were never checked come first, then those checked longest ago; each result is noted,
 //! so that a run that ends early is gone on with by the next one.
 
+use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 use super::super::batch::print;
 use super::super::{Failure, Outcome, talk};
@@ -19,7 +21,9 @@ use crate::record::from_hex;
 use crate::store::{DueQuery, StoredInstance};
 
 /// So many results are noted at once.
-const PAGE: u32 = 100;
+const PAGE: usize = 100;
+/// So many are looked up at once: finding out whose turn it is costs a look at all.
+const DUE: u32 = 10_000;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -93,35 +97,28 @@ pub(super) async fn run(desk: &Desk, arguments: &Arguments) -> Result<Outcome, F
     let pace = arguments.rate.map(|rate| Arc::new(Pace::new(rate)));
     // What this run has noted is the youngest: as many as there are, and none comes twice.
     let before = desk.now + SignedDuration::from_secs(1);
-    let mut due = DueQuery { before, after: None, limit: PAGE };
+    let mut due = DueQuery { before, after: None, limit: DUE };
     let (mut checked, mut bytes, mut failures) = (0, 0, Vec::new());
     while left > 0 {
-        due.limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
-        let page = desk.store.due_instances(&due).await?;
-        let Some(last) = page.last() else { break };
+        due.limit = u32::try_from(left).unwrap_or(DUE).min(DUE);
+        let mut found = desk.store.due_instances(&due).await?;
+        let Some(last) = found.last() else { break };
         due.after = Some((last.last_check_at, last.id));
-        left = left.saturating_sub(page.len() as u64);
-        let mut checks = Vec::with_capacity(page.len());
-        for (instance, outcome) in
-            check(page, &desk.access, pace.as_ref(), arguments.parallel).await?
-        {
-            checked += 1;
-            bytes += instance.size;
-            checks.push((instance.id, noted(&outcome)));
-            let Err(error) = outcome else { continue };
-            let users = desk.store.users_of(instance.id).await?;
-            let users: Vec<String> =
-                users.iter().map(|(recid, key)| format!("recid:{recid} {key}")).collect();
-            if !arguments.json {
-                let mut out = io::stdout().lock();
-                writeln!(out, "{}\t{}\t{error}", users.join(", "), instance.uri)?;
+        left = left.saturating_sub(found.len() as u64);
+        while !found.is_empty() {
+            let page = found.drain(..PAGE.min(found.len())).collect();
+            let page = check(page, &desk.access, pace.as_ref(), arguments.parallel).await?;
+            let mut checks = Vec::with_capacity(page.len());
+            let mut wrong = Vec::new();
+            for (instance, outcome) in page {
+                checked += 1;
+                bytes += instance.size;
+                checks.push((instance.id, noted(&outcome)));
+                wrong.extend(outcome.err().map(|error| (instance, error)));
             }
-            failures.push(json!({
-                "file_id": instance.id.to_string(), "uri": instance.uri, "files": users,
-                "code": error.code(), "message": error.to_string(),
-            }));
+            failures.append(&mut tell(desk, wrong, arguments.json).await?);
+            desk.store.note_checks(&checks, desk.now).await?;
         }
-        desk.store.note_checks(&checks, desk.now).await?;
     }
     let (failed, seconds) = (failures.len(), begun.elapsed().as_secs_f64());
     if arguments.json {
@@ -135,6 +132,35 @@ pub(super) async fn run(desk: &Desk, arguments: &Arguments) -> Result<Outcome, F
         ));
     }
     Ok(if failed == 0 { Outcome::Clean } else { Outcome::Quarantined })
+}
+
+/// Says whose the files are that are wrong; as JSON for the report, else as lines at once.
+async fn tell(
+    desk: &Desk,
+    wrong: Vec<(StoredInstance, FilesError)>,
+    json: bool,
+) -> Result<Vec<Value>, Failure> {
+    if wrong.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<Uuid> = wrong.iter().map(|(instance, _)| instance.id).collect();
+    let mut users: HashMap<Uuid, Vec<String>> = HashMap::new();
+    for (id, recid, key) in desk.store.users_of(&ids).await? {
+        users.entry(id).or_default().push(format!("recid:{recid} {key}"));
+    }
+    let mut told = Vec::with_capacity(wrong.len());
+    for (instance, error) in wrong {
+        let users = users.remove(&instance.id).unwrap_or_default();
+        if !json {
+            let mut out = io::stdout().lock();
+            writeln!(out, "{}\t{}\t{error}", users.join(", "), instance.uri)?;
+        }
+        told.push(json!({
+            "file_id": instance.id.to_string(), "uri": instance.uri, "files": users,
+            "code": error.code(), "message": error.to_string(),
+        }));
+    }
+    Ok(told)
 }
 
 #[expect(

@@ -61,11 +61,15 @@ const AT: &str = "\
     from files_files f left join windrow_file w on w.id = f.id where f.uri = any($1)";
 
 const USERS: &str = "\
-    select distinct coalesce(p.pid_value, '')::text, o.key::text from files_object o \
-    left join records_buckets r on r.bucket_id = o.bucket_id \
-    left join pidstore_pid p on p.object_type = 'rec' and p.object_uuid = r.record_id \
-        and p.pid_type = 'recid' \
-    where o.file_id = $1 order by 1, 2 limit 5";
+    select file_id, recid, key from ( \
+        select *, row_number() over (partition by file_id order by recid, key) as number from ( \
+            select distinct o.file_id, coalesce(p.pid_value, '')::text as recid, o.key::text \
+            from files_object o \
+            left join records_buckets r on r.bucket_id = o.bucket_id \
+            left join pidstore_pid p on p.object_type = 'rec' and p.object_uuid = r.record_id \
+                and p.pid_type = 'recid' \
+            where o.file_id = any($1)) u) n \
+    where number <= 5 order by 1, 2, 3";
 
 /// Plans the files of a batch whose records are planned.
 pub(super) async fn plan(
@@ -365,9 +369,12 @@ impl FileStore for PostgresStore {
         rows.iter().map(instance).collect()
     }
 
-    async fn users_of(&self, instance: Uuid) -> Result<Vec<(String, String)>, StoreError> {
+    async fn users_of(
+        &self,
+        instances: &[Uuid],
+    ) -> Result<Vec<(Uuid, String, String)>, StoreError> {
         let mut reader = self.readers.acquire().await?;
-        let rows = query(USERS).bind(instance).fetch_all(&mut *reader).await?;
-        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+        let rows = query(USERS).bind(instances).fetch_all(&mut *reader).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
     }
 }
