@@ -2,14 +2,13 @@
 
 use std::io::{self, Read};
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use uuid::Uuid;
 use windrow::files::{self, Access, BlobStore, Expected, FilesError, Found, sum_of};
-use windrow::record::FilePlace;
-use windrow::source::fetch::{FetchError, Fetcher, HttpFetcher, PathMap, UrlRules};
 
-use crate::s3_double::S3Double;
+use crate::s3_double::{S3Double, Trickle};
 use crate::store_records::{Folder, id};
 
 fn access() -> Access {
@@ -189,6 +188,28 @@ async fn an_s3_that_is_down_or_too_slow_stops_the_run() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_may_take_its_time_while_its_bytes_come() {
+    let double = S3Double::start().await;
+    let access = double.access();
+    let pause = Duration::from_millis(600);
+    let trickles =
+        [true, false].map(|ends| Trickle { pieces: if ends { 5 } else { 2 }, pause, ends });
+    for trickle in trickles {
+        double.trickle(trickle);
+        let access = access.clone();
+        blocking(move || {
+            let store = BlobStore::open("s3://meadow", &access).unwrap();
+            store.put(id("a"), &mut &b"abcde"[..], ("a", &expected_of(b"abcde"))).unwrap();
+            let mut bytes = files::open(&store.uri_of(id("a")), &access).unwrap();
+            let sum = sum_of(&mut bytes, ("a", &expected_of(b"abcde")));
+            // Who says nothing more for two seconds is given up.
+            assert_eq!(sum.is_ok(), trickle.ends, "{sum:?}");
+        })
+        .await;
+    }
+}
+
 #[tokio::test]
 async fn a_location_that_is_none_is_told() {
     let folder = Folder::new();
@@ -270,6 +291,81 @@ async fn a_link_is_the_file_itself_or_an_error_that_says_what_helps() {
     assert!(!error.is_of_one_file());
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn what_lies_where_a_link_is_to_be_is_replaced() {
+    let folder = Folder::new();
+    let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+    std::fs::create_dir_all(&to).unwrap();
+    std::fs::write(&from, "abc").unwrap();
+    let store = BlobStore::open(&to.display().to_string(), &access()).unwrap();
+    store.put(id("a"), &mut &b"xyz"[..], ("a", &expected_of(b"xyz"))).unwrap();
+    let uri = store.link(id("a"), &from).unwrap();
+    assert_eq!(std::fs::read(&uri).unwrap(), b"abc");
+    std::fs::write(&from, "abcd").unwrap();
+    assert_eq!(std::fs::read(&uri).unwrap(), b"abcd", "it is the same file");
+    assert_eq!(tree(&to).len(), 1);
+}
+
+#[tokio::test]
+async fn a_location_that_cannot_be_looked_into_stops_the_run() {
+    let folder = Folder::new();
+    let store = folder_store(&folder);
+    let kept = store.uri_of(id("a"));
+    let fan = Path::new(&kept).ancestors().nth(3).unwrap();
+    std::fs::write(fan, "no folder").unwrap();
+    for error in [store.size_of(id("a")).unwrap_err(), store.kept(id("a")).err().unwrap()] {
+        assert_eq!((error.code(), error.is_of_one_file()), ("files.location", false), "{error}");
+    }
+    assert!(store.kept(id("b")).unwrap().is_none());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_was_named_lately_is_young_however_old_its_bytes_are() {
+    let folder = Folder::new();
+    let store = folder_store(&folder);
+    let kept = store.put(id("a"), &mut &b"abc"[..], ("a", &expected_of(b"abc"))).unwrap();
+    let old = std::time::SystemTime::now() - Duration::from_secs(86_400);
+    std::fs::File::options().append(true).open(&kept.uri).unwrap().set_modified(old).unwrap();
+    let before = found(&store)[0].modified;
+    assert!(before > old);
+    // The clock of the file system is a coarse one.
+    let is_younger = (0..100_000).any(|_| {
+        store.renew(id("a")).unwrap();
+        found(&store)[0].modified > before
+    });
+    assert!(is_younger);
+    let modified = std::fs::metadata(&kept.uri).unwrap().modified().unwrap();
+    assert_eq!(modified, old, "a link has the time of its source, which is not ours");
+}
+
+/// Cuts a file off while it is read.
+struct CutWhileRead(std::fs::File, std::path::PathBuf);
+
+impl Read for CutWhileRead {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let half = buffer.len().min(100);
+        let length = self.0.read(&mut buffer[..half])?;
+        std::fs::File::options().write(true).open(&self.1)?.set_len(0)?;
+        Ok(length)
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_is_cut_off_while_it_is_read_is_not_kept() {
+    let folder = Folder::new();
+    let path = folder.path().join("from");
+    std::fs::create_dir_all(folder.path().join("to")).unwrap();
+    std::fs::write(&path, [b'x'; 1000]).unwrap();
+    let to = folder.path().join("to").display().to_string();
+    let store = BlobStore::open(&to, &access()).unwrap();
+    let mut from = CutWhileRead(std::fs::File::open(&path).unwrap(), path);
+    let error = store.put(id("a"), &mut from, ("a", &expected_of(&[b'x'; 1000]))).unwrap_err();
+    assert_eq!(error.to_string(), "a has 100 bytes, expected 1000");
+    assert_eq!(tree(Path::new(&to)), [""; 0]);
+}
+
 #[tokio::test]
 async fn parts_are_seen_and_strange_files_left_alone() {
     let folder = Folder::new();
@@ -282,142 +378,6 @@ async fn parts_are_seen_and_strange_files_left_alone() {
     let all = found(&store);
     assert_eq!(all.iter().map(|found| found.is_part).collect::<Vec<_>>(), [false, true]);
     assert_eq!(tree(folder.path()).len(), 4);
-}
-
-fn map(prefix: &str, target: &Path) -> PathMap {
-    let mut map = PathMap::default();
-    map.add(prefix, target).unwrap();
-    map
-}
-
-fn text(map: &PathMap, path: &str) -> Result<String, FetchError> {
-    let mut opened = map.open(path)?;
-    let mut text = String::new();
-    opened.bytes.read_to_string(&mut text).unwrap();
-    assert_eq!(opened.size, Some(text.len() as u64));
-    Ok(text)
-}
-
-#[test]
-fn a_path_is_looked_for_below_the_longest_prefix() {
-    let folder = Folder::new();
-    let here = |name: &str| folder.path().join(name);
-    for name in ["a/g0/1", "b/1"] {
-        std::fs::create_dir_all(here(name)).unwrap();
-        std::fs::write(here(name).join("content.pdf;1"), name).unwrap();
-    }
-    let mut map = map("/opt/data/", &here("a"));
-    map.add("/opt/data/g1", &here("b")).unwrap();
-    assert_eq!(text(&map, "/opt/data/g0/1/content.pdf;1").unwrap(), "a/g0/1");
-    assert_eq!(text(&map, "/opt/data/g1/1/content.pdf;1").unwrap(), "b/1");
-    for (path, code) in [
-        ("/opt/database/x", "files.unmapped"),
-        ("/opt/data/g0/2", "files.missing"),
-        ("/opt/data/g0/1/content.pdf;1/x", "files.missing"),
-        ("/opt/data/g0/1", "files.no_file"),
-        ("/opt/data/../data/g0/1/content.pdf;1", "files.escape"),
-        ("/opt/data/g0/../../b/1/content.pdf;1", "files.escape"),
-    ] {
-        assert_eq!(text(&map, path).unwrap_err().code(), code, "{path}");
-    }
-    assert!(map.add("/x", &here("nowhere")).is_err());
-    assert!(map.add("/x", &here("b/1/content.pdf;1")).unwrap_err().contains("expected a folder"));
-}
-
-#[cfg(unix)]
-#[test]
-fn symbolic_links_lead_about_within_a_folder_and_not_out_of_it() {
-    use std::os::unix::fs::symlink;
-    let folder = Folder::new();
-    let here = |name: &str| folder.path().join(name);
-    std::fs::create_dir_all(here("in")).unwrap();
-    std::fs::write(here("in/file"), "abc").unwrap();
-    std::fs::write(here("secret"), "abc").unwrap();
-    symlink(here("in/file"), here("in/inner")).unwrap();
-    symlink(here("secret"), here("in/outer")).unwrap();
-    symlink(folder.path(), here("in/up")).unwrap();
-    let map = map("/d", &here("in"));
-    assert_eq!(text(&map, "/d/inner").unwrap(), "abc");
-    for path in ["/d/outer", "/d/up/secret"] {
-        assert_eq!(text(&map, path).unwrap_err().code(), "files.escape", "{path}");
-    }
-}
-
-#[test]
-fn members_of_archives_are_read_by_name() {
-    let folder = Folder::new();
-    let (tar_path, zip_path) = (folder.path().join("old.tar"), folder.path().join("old.zip"));
-    let members = [("./g0/1/content.pdf;1", "one"), ("g0/2/content.pdf;1", "the second")];
-    let mut tar = tar::Builder::new(std::fs::File::create(&tar_path).unwrap());
-    let mut zip = zip::ZipWriter::new(std::fs::File::create(&zip_path).unwrap());
-    for (name, text) in members {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(text.len() as u64);
-        header.set_mode(0o644);
-        tar.append_data(&mut header, name, text.as_bytes()).unwrap();
-        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
-        io::Write::write_all(&mut zip, text.as_bytes()).unwrap();
-    }
-    tar.finish().unwrap();
-    zip.finish().unwrap();
-    for path in [tar_path, zip_path] {
-        let map = map("/opt", &path);
-        assert_eq!(text(&map, "/opt/g0/2/content.pdf;1").unwrap(), "the second");
-        assert_eq!(text(&map, "/opt/g0/1/content.pdf;1").unwrap(), "one");
-        assert_eq!(text(&map, "/opt/g0/3").unwrap_err().code(), "files.missing");
-        assert_eq!(text(&map, "/opt/../g0").unwrap_err().code(), "files.escape");
-    }
-}
-
-fn fetch(rules: UrlRules, url: &str) -> Result<Vec<u8>, FetchError> {
-    let http = HttpFetcher::new(rules, Handle::current()).unwrap();
-    let fetcher = Fetcher { map: PathMap::default().into(), http };
-    let place = FilePlace::Url(url.to_owned());
-    let look = fetcher.look(&place);
-    let opened = fetcher.open(&place);
-    assert_eq!(
-        look.as_ref().map_err(FetchError::code).err(),
-        opened.as_ref().map_err(FetchError::code).err()
-    );
-    let mut bytes = Vec::new();
-    opened?.bytes.read_to_end(&mut bytes).unwrap();
-    Ok(bytes)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn urls_are_asked_by_the_rules() {
-    let double = S3Double::start().await;
-    let url = |path: &str| format!("{}/web/{path}", double.url());
-    double.objects().lock().unwrap().insert("a.pdf".into(), b"abc".to_vec());
-    let rules = UrlRules { allow_private: true, ..UrlRules::default() };
-    let cases = [
-        (rules.clone(), url("a.pdf"), Ok(b"abc".to_vec())),
-        (rules.clone(), url("redirect/3"), Ok(b"abc".to_vec())),
-        (rules.clone(), url("redirect/9"), Err("files.url")),
-        (rules.clone(), url("b.pdf"), Err("files.missing")),
-        (rules.clone(), url("status/503"), Err("files.read")),
-        (rules.clone(), url("scheme"), Err("files.url")),
-        (rules.clone(), "ftp://example.org/a".to_owned(), Err("files.url")),
-        (rules.clone(), "no url".to_owned(), Err("files.url")),
-        (UrlRules { max_bytes: 2, ..rules.clone() }, url("a.pdf"), Err("files.url")),
-        (UrlRules { allowed: false, ..rules }, url("a.pdf"), Err("files.url")),
-        (UrlRules::default(), url("a.pdf"), Err("files.url")),
-        (UrlRules::default(), url("a.pdf").replace("127.0.0.1", "localhost"), Err("files.url")),
-        (UrlRules::default(), "http://[::1]:9/".to_owned(), Err("files.url")),
-        (UrlRules::default(), "http://169.254.169.254/latest".to_owned(), Err("files.url")),
-    ];
-    for (rules, url, wanted) in cases {
-        let got = tokio::task::spawn_blocking({
-            let url = url.clone();
-            move || fetch(rules, &url)
-        });
-        let got = got.await.unwrap();
-        assert_eq!(
-            got.as_ref().map_err(FetchError::code),
-            wanted.as_ref().map_err(|code| *code),
-            "{url}: {got:?}"
-        );
-    }
 }
 
 #[tokio::test]

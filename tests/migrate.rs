@@ -257,7 +257,7 @@ fn a_file_that_makes_no_sense_is_held_by_itself() {
         assert_eq!((read, quarantined), (3, 1));
         assert_eq!(warnings(&report, "invenio_v1.file_twice"), 1);
         let held = folder.text("select part from windrow_quarantine");
-        assert_eq!(held, "file odd.txt");
+        assert_eq!(held, "file odd.txt version 1");
     });
 }
 

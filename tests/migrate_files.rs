@@ -51,13 +51,13 @@ pub fn load(folder: &Folder, records: &[Value], status: i32) -> Value {
     folder.run(&[]).report(status)
 }
 
-fn verb(folder: &Folder, arguments: &[&str], status: i32) -> String {
+pub fn verb(folder: &Folder, arguments: &[&str], status: i32) -> String {
     let ended = end(&mut folder.windrow(arguments));
     assert_eq!(ended.status, Some(status), "{arguments:?}: {}", ended.stderr);
     ended.stdout
 }
 
-fn heads(folder: &Folder, recid: u64) -> Vec<Value> {
+pub fn heads(folder: &Folder, recid: u64) -> Vec<Value> {
     let text = verb(folder, &["records", "get", "--content", &recid.to_string()], 0);
     let record: Value = serde_json::from_str(&text).unwrap();
     record["_files"].as_array().cloned().unwrap_or_default()
@@ -109,45 +109,6 @@ fn files_are_copied_verified_and_known_to_their_record() {
         let got = verb(&folder, &["files", "get", "7", "12.txt", "--version", version], 0);
         assert_eq!(got, "old");
         verb(&folder, &["files", "get", "7", "none.txt"], 2);
-    });
-}
-
-#[test]
-fn a_file_that_is_not_what_it_should_be_is_held_by_itself_and_loaded_once_it_is() {
-    on_every_keeper(|folder| {
-        pipeline(&folder, "");
-        let missing = stored(&folder, 7, 11, 1, "missing");
-        std::fs::remove_file(folder.path("legacy/g0/11/content.txt;1")).unwrap();
-        let short = stored(&folder, 7, 12, 1, "too short");
-        folder.write("legacy/g0/12/content.txt;1", "too");
-        let other = stored(&folder, 7, 13, 1, "other");
-        folder.write("legacy/g0/13/content.txt;1", "outer");
-        let mut climbing = stored(&folder, 7, 14, 1, "climbing");
-        climbing["full_path"] = format!("{OPT}/../../secret").into();
-        let mut unmapped = stored(&folder, 7, 15, 1, "unmapped");
-        unmapped["full_path"] = "/elsewhere/15".into();
-        let good = stored(&folder, 7, 16, 1, "good");
-        let records = [one(7, &[missing, short, other, climbing, unmapped, good])];
-        let report = load(&folder, &records, 1);
-        assert_eq!((count(&report, "created"), count(&report, "quarantined")), (1, 0));
-        assert_eq!(parts(&report, "files"), [6, 1, 0, 0, 5]);
-        let bytes = parts(&report, "bytes");
-        assert_eq!(bytes[0], bytes[1] + bytes[4]);
-        for code in ["missing", "size", "checksum", "escape", "unmapped"] {
-            assert_eq!(report["reasons"][format!("files files.{code}")], 1, "{code}: {report}");
-        }
-        let listed = verb(&folder, &["quarantine", "list"], 0);
-        assert_eq!(listed.lines().count(), 5, "{listed}");
-        assert!(listed.contains("file 12.txt: ") && listed.contains("has 3 bytes, expected 9"));
-        assert_eq!(tree(&folder.path("kept")).len(), 1);
-        // Two are there now.
-        stored(&folder, 7, 11, 1, "missing");
-        stored(&folder, 7, 12, 1, "too short");
-        let report = load(&folder, &records, 1);
-        assert_eq!((count(&report, "updated"), count(&report, "unchanged")), (1, 0));
-        assert_eq!(parts(&report, "files"), [6, 2, 1, 0, 3]);
-        assert_eq!(heads(&folder, 7).len(), 3);
-        assert_eq!(verb(&folder, &["quarantine", "list"], 0).lines().count(), 3);
     });
 }
 
@@ -207,21 +168,6 @@ fn links_and_references_copy_nothing() {
 }
 
 #[test]
-fn a_location_that_is_gone_ends_the_run_and_the_next_one_goes_on() {
-    let folder = Folder::new();
-    pipeline(&folder, "");
-    let records = [one(7, &[stored(&folder, 7, 11, 1, "one meadow")])];
-    std::fs::remove_dir(folder.path("kept")).unwrap();
-    folder.write("records_dump_0.json", dump(&records));
-    let ended = folder.run(&[]);
-    assert_eq!(ended.status, Some(2), "{}", ended.stderr);
-    assert!(ended.stderr.contains("location"), "{}", ended.stderr);
-    std::fs::create_dir(folder.path("kept")).unwrap();
-    let report = folder.run(&[]).report(0);
-    assert_eq!((parts(&report, "files")[1], report["attempt"].as_u64()), (1, Some(2)));
-}
-
-#[test]
 fn verify_finds_what_has_changed_and_says_whose_it_is() {
     on_every_keeper(|folder| {
         pipeline(&folder, "");
@@ -275,6 +221,57 @@ fn sweep_removes_what_no_instance_names_and_only_when_it_is_old() {
         verb(&folder, &["files", "sweep", "--older-than", "0s", "--remove"], 0);
         assert_eq!(tree(&folder.path("kept")), kept);
     });
+}
+
+#[test]
+fn sweep_knows_files_by_the_names_that_invenio_gives_them() {
+    on_every_keeper(|folder| {
+        pipeline(&folder, "");
+        load(&folder, &[one(7, &[stored(&folder, 7, 11, 1, "one meadow")])], 0);
+        folder.text("update files_files set uri = 'file://' || uri returning uri");
+        let kept = tree(&folder.path("kept"));
+        verb(&folder, &["files", "sweep", "--older-than", "0s", "--remove"], 0);
+        assert_eq!(tree(&folder.path("kept")), kept);
+    });
+}
+
+#[test]
+fn sweep_removes_nothing_while_a_pipeline_runs() {
+    on_every_keeper(|folder| {
+        pipeline(&folder, "");
+        load(&folder, &[one(7, &[stored(&folder, 7, 11, 1, "one meadow")])], 0);
+        let orphan = folder.path("kept/01/23/4567-89ab-cdef-0123-456789abcdef/data");
+        std::fs::create_dir_all(orphan.parent().unwrap()).unwrap();
+        std::fs::write(&orphan, "of a load").unwrap();
+        let sweep = ["files", "sweep", "--older-than", "0s", "--remove"];
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let store = runtime.block_on(windrow::store::open(&folder.url())).unwrap();
+        runtime.block_on(store.claim("moved")).unwrap();
+        let ended = end(&mut folder.windrow(&sweep));
+        assert_eq!(ended.status, Some(75), "{}", ended.stderr);
+        assert!(ended.stderr.contains("moved is being run"), "{}", ended.stderr);
+        assert_eq!(verb(&folder, &sweep[..4], 0).lines().count(), 1, "it lists all the same");
+        assert!(orphan.exists());
+        runtime.block_on(store.release("moved"));
+        verb(&folder, &sweep, 0);
+        assert!(!orphan.exists());
+    });
+}
+
+#[test]
+fn a_file_has_its_name_when_it_is_whole_and_right() {
+    let folder = Folder::new();
+    pipeline(&folder, "");
+    load(&folder, &[one(7, &[stored(&folder, 7, 11, 1, "one meadow")])], 0);
+    folder.write("out.txt", "before");
+    verb(&folder, &["files", "get", "7", "11.txt", "-o", "out.txt"], 0);
+    assert_eq!(std::fs::read(folder.path("out.txt")).unwrap(), b"one meadow");
+    let kept = folder.path("kept").join(&tree(&folder.path("kept"))[0]);
+    std::fs::write(kept, "two meadow").unwrap();
+    folder.write("out.txt", "before");
+    verb(&folder, &["files", "get", "7", "11.txt", "-o", "out.txt"], 2);
+    assert_eq!(std::fs::read(folder.path("out.txt")).unwrap(), b"before");
+    assert!(!folder.path("out.txt.partial").exists());
 }
 
 #[test]
@@ -346,81 +343,6 @@ fn mistakes_of_the_files_block_are_found_before_the_first_record() {
     let ended = folder.run(&[]);
     assert_eq!(ended.status, Some(78), "{}", ended.stderr);
     assert!(ended.stderr.contains("legacy"), "{}", ended.stderr);
-}
-
-#[cfg(unix)]
-const OF_THE_ATTEMPT: &[&str] = &["windrow_run.attempt", "windrow_run.report", "windrow_setting"];
-
-/// Names and content of all that is kept.
-#[cfg(unix)]
-fn content(folder: &std::path::Path) -> Vec<(String, Vec<u8>)> {
-    let read = |name: String| (name.clone(), std::fs::read(folder.join(name)).unwrap());
-    tree(folder).into_iter().map(read).collect()
-}
-
-#[cfg(unix)]
-#[test]
-fn a_run_that_is_killed_while_files_are_copied_ends_as_an_undisturbed_one() {
-    use std::time::Instant;
-
-    use crate::kill::{random, without_attempt};
-    use crate::support::rows;
-    let seed = crate::kill::seed();
-    let folder = Folder::new();
-    pipeline(&folder, "  parallel: 4\nbatch: { records: 10 }\n");
-    let records: Vec<Value> = (1..=150)
-        .map(|n| {
-            let text = |version: u64| format!("file {n} {version} ").repeat(4000 + n as usize);
-            let mut files: Vec<Value> = (1..=2)
-                .map(|version| stored(&folder, n, 1000 + n, version, &text(version)))
-                .collect();
-            if n % 5 == 0 {
-                files.push(file(n, 5000 + n, 1, "missing.txt"));
-            }
-            one(n, &files)
-        })
-        .collect();
-    folder.write("records_dump_0.json", dump(&records));
-    let command = |store: &str| {
-        let url = format!("sqlite:{}", folder.path(store).display());
-        let mut command = folder.windrow(&["run", "pipeline.yaml", "--json", "--store", &url]);
-        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
-        command
-    };
-    let begun = Instant::now();
-    let undisturbed = end(&mut command("undisturbed.db")).report(1);
-    let pace = begun.elapsed();
-    let (tables, kept) =
-        (rows(&folder.path("undisturbed.db"), OF_THE_ATTEMPT), content(&folder.path("kept")));
-    assert_eq!(parts(&undisturbed, "files"), [330, 300, 0, 0, 30]);
-    let mut killed = 0;
-    for round in 0..6 {
-        std::fs::remove_dir_all(folder.path("kept")).unwrap();
-        std::fs::create_dir(folder.path("kept")).unwrap();
-        let store = format!("round-{round}.db");
-        for again in 0..3 {
-            let share = (round as f64 + random(seed, round * 10 + again)) / 6.0;
-            let mut child = command(&store).spawn().unwrap();
-            std::thread::sleep(pace.mul_f64(share));
-            child.kill().unwrap();
-            killed += u32::from(child.wait().unwrap().code().is_none());
-        }
-        let ended = end(&mut command(&store));
-        let what = format!("round {round} of seed {seed}");
-        let report = ended.report(1);
-        // A run that was through before it was killed is run once more.
-        if report["run_id"] == undisturbed["run_id"] {
-            assert_eq!(without_attempt(&report), without_attempt(&undisturbed), "{what}");
-            let found = rows(&folder.path(&store), OF_THE_ATTEMPT);
-            crate::support::assert_same_rows(&found, &tables, &what);
-        }
-        let url = format!("sqlite:{}", folder.path(&store).display());
-        let sweep = ["files", "sweep", "--older-than", "0s", "--remove", "--store", &url];
-        verb(&folder, &sweep, 0);
-        assert!(content(&folder.path("kept")) == kept, "{what}: {:?}", tree(&folder.path("kept")));
-        verb(&folder, &["files", "verify", "--store", &url], 0);
-    }
-    assert!(killed > 5, "{killed} runs were killed");
 }
 
 #[test]

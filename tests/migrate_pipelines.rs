@@ -43,6 +43,43 @@ fn the_shipped_pipelines_load_what_they_name() {
     assert_eq!(store.text(dois), "2");
 }
 
+/// A shipped pipeline with its `files:` in place of the comment, by the folders of a test.
+fn with_files(folder: &Folder, pipeline: &str, legacy_path: &str) {
+    let text = std::fs::read_to_string(project(pipeline)).unwrap();
+    let (before, files) = text.split_once("# files:").unwrap();
+    let files = format!("# files:{files}").replace("\n# ", "\n").replacen("# ", "", 1);
+    let here = |name: &str| folder.path(name).display().to_string();
+    let files = files.replace("/srv/files", &here("kept"));
+    let files = files.replace("/srv/legacy/files", &here("legacy"));
+    let own = files.split("path_map: { ").nth(1).unwrap().split(':').next().unwrap().to_owned();
+    let before = before.replace("../", &format!("{}/", project("").display()));
+    folder.write("pipeline.yaml", before + &files.replace(&own, legacy_path));
+    std::fs::create_dir_all(folder.path("kept")).unwrap();
+    std::fs::create_dir_all(folder.path("legacy")).unwrap();
+}
+
+#[test]
+fn the_shipped_pipelines_bring_files_once_they_are_told_where_these_are() {
+    let folder = Folder::new();
+    with_files(&folder, "pipelines/cds-v1.yaml", "/opt/harbor/var/data/files");
+    for (path, text) in [
+        ("11/content.txt;1", "The quays, as planned\n"),
+        ("11/content.txt;2", "The quays, as they are\n"),
+        ("12/content.txt;1", "Minutes of the board.\n"),
+    ] {
+        let path = folder.path("legacy/g0").join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let report = folder.run(&[]).report(0);
+    assert_eq!(parts(&report, "files"), [3, 3, 0, 0, 0]);
+    let line = ["files", "get", "101", "quays.txt"];
+    assert_eq!(end(&mut folder.windrow(&line)).stdout, "The quays, as they are\n");
+    let folder = Folder::new();
+    with_files(&folder, "pipelines/inspire-v1.yaml", "/opt/harbor/var/data/files");
+    assert_eq!(parts(&folder.run(&[]).report(0), "files"), [0; 5]);
+}
+
 #[test]
 fn files_on_the_command_line_stand_for_those_of_the_pipeline() {
     let store = Folder::new();

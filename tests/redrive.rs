@@ -12,7 +12,7 @@ fn broken(date: &str) -> Value {
     json!({ "modification_datetime": date, "json": null, "marcxml": "<record><controlfi" })
 }
 
-const HELD: [&str; 4] = ["2", "3, revision 1", "4, revision 1", "4, file late.txt"];
+const HELD: [&str; 4] = ["2", "3, revision 1", "4, revision 1", "4, file late.txt version 1"];
 
 /// One whole record, one that is broken, one with a broken past, one whose file has no date, too.
 fn folder_of(folder: &Folder) {
@@ -113,5 +113,5 @@ fn what_is_held_is_a_dump_again() {
     let dismissed = end(&mut folder.windrow(&["quarantine", "dismiss", "1", "2", "3", "77"]));
     assert_eq!(dismissed.status, Some(1));
     assert!(dismissed.stderr.contains("3 of 4 taken out"), "{}", dismissed.stderr);
-    assert_eq!(held(&folder), ["4, file late.txt"]);
+    assert_eq!(held(&folder), ["4, file late.txt version 1"]);
 }

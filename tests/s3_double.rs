@@ -1,9 +1,10 @@
 //! An S3 on the loopback that keeps objects in memory and fails as it is told, and a little of the
 //! web.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
@@ -23,6 +24,20 @@ struct Inner {
     failures: Mutex<VecDeque<u16>>,
     always: Mutex<Option<u16>>,
     never: AtomicBool,
+    /// Objects are given in so many pieces, after such a pause each; none ends if it says so.
+    trickle: Mutex<Option<Trickle>>,
+    /// Called once, before the first part of an upload is taken.
+    before_part: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    /// Paths that somebody asked for.
+    asked: Mutex<BTreeSet<String>>,
+}
+
+/// How slowly objects come.
+#[derive(Clone, Copy)]
+pub struct Trickle {
+    pub pieces: usize,
+    pub pause: Duration,
+    pub ends: bool,
 }
 
 /// The double; it ends with the test's runtime.
@@ -82,6 +97,25 @@ impl S3Double {
         *self.inner.always.lock().unwrap() = Some(status);
     }
 
+    /// Answers again.
+    pub fn recover(&self) {
+        *self.inner.always.lock().unwrap() = None;
+        self.inner.never.store(false, Ordering::Relaxed);
+    }
+
+    pub fn trickle(&self, trickle: Trickle) {
+        *self.inner.trickle.lock().unwrap() = Some(trickle);
+    }
+
+    pub fn before_first_part(&self, call: impl FnOnce() + Send + 'static) {
+        *self.inner.before_part.lock().unwrap() = Some(Box::new(call));
+    }
+
+    /// How many paths somebody has asked for.
+    pub fn asked(&self) -> usize {
+        self.inner.asked.lock().unwrap().len()
+    }
+
     pub fn answer_never(&self) {
         self.inner.never.store(true, Ordering::Relaxed);
     }
@@ -94,6 +128,7 @@ fn reply(status: u16, body: impl Into<Body>) -> Response {
 
 async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     inner.requests.fetch_add(1, Ordering::Relaxed);
+    inner.asked.lock().unwrap().insert(request.uri().path().to_owned());
     if inner.never.load(Ordering::Relaxed) {
         std::future::pending::<()>().await;
     }
@@ -112,6 +147,11 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     }
     let key = path.split_once('/').map_or("", |(_, key)| key).to_owned();
     let body = to_bytes(body, usize::MAX).await.unwrap();
+    if query.contains_key("partNumber")
+        && let Some(call) = inner.before_part.lock().unwrap().take()
+    {
+        call();
+    }
     let objects = Arc::clone(&inner.objects);
     let mut uploads = inner.uploads.lock().unwrap();
     match (&parts.method, query.get("uploadId")) {
@@ -158,7 +198,10 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
         (&Method::GET, None) if query.contains_key("list-type") => {
             list(&objects, query.get("prefix").map_or("", String::as_str))
         }
-        (method, None) => object(&objects, &key, method == Method::HEAD),
+        (method, None) => {
+            let trickle = *inner.trickle.lock().unwrap();
+            object(&objects, &key, method == Method::HEAD, trickle)
+        }
         _ => reply(400, ""),
     }
 }
@@ -186,14 +229,32 @@ fn list(objects: &Objects, prefix: &str) -> Response {
     )
 }
 
-fn object(objects: &Objects, key: &str, is_head: bool) -> Response {
+fn object(objects: &Objects, key: &str, is_head: bool, trickle: Option<Trickle>) -> Response {
     let objects = objects.lock().unwrap();
     let Some(bytes) = objects.get(key) else { return reply(404, "") };
     let response = Response::builder()
         .header("etag", "\"1\"")
         .header("last-modified", "Wed, 01 Jan 2020 00:00:00 GMT")
         .header("content-length", bytes.len());
-    let body = if is_head { Body::empty() } else { Body::from(bytes.clone()) };
+    let body = match trickle {
+        _ if is_head => Body::empty(),
+        None => Body::from(bytes.clone()),
+        Some(trickle) => {
+            let size = bytes.len().div_ceil(trickle.pieces);
+            let pieces: Vec<Vec<u8>> = bytes.chunks(size).map(<[u8]>::to_vec).collect();
+            Body::from_stream(futures_util::stream::unfold(
+                pieces.into_iter(),
+                move |mut pieces| async move {
+                    tokio::time::sleep(trickle.pause).await;
+                    if !trickle.ends && pieces.len() == 1 {
+                        std::future::pending::<()>().await;
+                    }
+                    let piece = pieces.next()?;
+                    Some((Ok::<_, std::io::Error>(piece), pieces))
+                },
+            ))
+        }
+    };
     response.body(body).unwrap()
 }
 
@@ -206,6 +267,6 @@ fn web(inner: &Inner, page: &str) -> Response {
         Some(("redirect", left)) => redirect((left.parse::<u32>().unwrap() - 1).to_string()),
         Some(("status", status)) => reply(status.parse().unwrap(), ""),
         _ if page == "scheme" => redirect("file:///etc/passwd".to_owned()),
-        _ => object(&inner.objects, page, false),
+        _ => object(&inner.objects, page, false, None),
     }
 }

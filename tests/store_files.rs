@@ -22,6 +22,7 @@ on_every_keeper! {
     the_highest_version_is_the_head
     a_version_that_was_deleted_becomes_a_delete_marker
     one_file_on_two_records_is_stored_once
+    one_place_in_one_batch_is_one_instance
     new_metadata_keep_the_files
     what_others_noted_beside_a_file_stays
     a_tombstone_deletes_its_bucket_and_comes_back_with_it
@@ -39,6 +40,8 @@ on_every_keeper! {
 fn order(source_id: &str, key: &str, version: u64, second: i64) -> FileOrder {
     FileOrder {
         source_id: source_id.to_owned(),
+        part: format!("file {key} version {version}"),
+        alone: None,
         key: key.to_owned(),
         place: FilePlace::Path(format!("/old/{source_id}")),
         size: None,
@@ -264,14 +267,34 @@ async fn one_file_on_two_records_is_stored_once(store: &dyn Store) {
         .map(|objects| objects[0].version_id)
         .collect();
     assert_eq!(versions.len(), 2);
-    let users = store.users_of(id("bibdoc-1")).await.unwrap();
-    let users: Vec<_> = users.iter().map(|(recid, key)| format!("{recid} {key}")).collect();
-    assert_eq!(users, ["7 a.pdf", "8 a.pdf", "9 a.pdf"]);
+    let many = (20..30).map(|n| {
+        let name = n.to_string();
+        let record = load_record(n, &name, Some("Of many"), &[]);
+        with(record, vec![copy("bibdoc-2", "b.pdf", 1, 4)])
+    });
+    load_files(store, 20, many.collect()).await;
+    let users = store.users_of(&[id("bibdoc-1"), id("bibdoc-2"), id("nobody")]).await.unwrap();
+    let of = |name: &str| -> Vec<String> {
+        let users = users.iter().filter(|(instance, ..)| *instance == id(name));
+        users.map(|(_, recid, key)| format!("{recid} {key}")).collect()
+    };
+    assert_eq!(of("bibdoc-1"), ["7 a.pdf", "8 a.pdf", "9 a.pdf"]);
+    assert_eq!(of("bibdoc-2"), ["20", "21", "22", "23", "24"].map(|n| format!("{n} b.pdf")));
     // The same bytes under another UUID: whoever was there first keeps the name.
     let mut other = copy("other", "b.pdf", 1, 4);
     other.instance.as_mut().unwrap().uri = "/data/bibdoc-1".to_owned();
     load_files(store, 30, vec![one("9", Some("Three"), vec![other])]).await;
+    assert_eq!(store.count_instances().await.unwrap().0, 2);
+}
+
+async fn one_place_in_one_batch_is_one_instance(store: &dyn Store) {
+    let mut copies = vec![copy("a", "a.pdf", 1, 4), copy("b", "b.pdf", 1, 4)];
+    copies[1].instance.as_mut().unwrap().uri = "/data/a".to_owned();
+    load_files(store, 10, vec![one("7", Some("One"), copies)]).await;
     assert_eq!(store.count_instances().await.unwrap().0, 1);
+    let files: HashSet<Uuid> =
+        objects(store, "7").await.into_iter().map(|object| object.instance.unwrap().id).collect();
+    assert_eq!(files.len(), 1);
 }
 
 async fn new_metadata_keep_the_files(store: &dyn Store) {

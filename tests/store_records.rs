@@ -92,6 +92,7 @@ pub fn load_record(number: u64, name: &str, title: Option<&str>, sets: &[&str]) 
         files: Vec::new(),
         access: AccessTold::default(),
         held: Vec::new(),
+        kinds: Kinds::default(),
         raw: None,
         brings: Brings::Revision,
         merged_into: None,

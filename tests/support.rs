@@ -94,6 +94,15 @@ impl Folder {
         end(self.windrow(&["run", "pipeline.yaml", "--json"]).args(options))
     }
 
+    /// Runs statements in the database of the store.
+    #[cfg(unix)]
+    pub fn execute(&self, sql: &str) {
+        match &self.database {
+            Some(database) => database.execute(sql),
+            None => read(&self.store()).unwrap().execute_batch(sql).unwrap(),
+        }
+    }
+
     pub fn store(&self) -> PathBuf {
         self.path("store.db")
     }

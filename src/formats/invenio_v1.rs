@@ -10,7 +10,7 @@ pub mod firerole;
 mod things;
 
 pub use cut::InvenioFraming;
-pub use dump::{Collections, Dump, File, Revision};
+pub use dump::{Broken, Collections, Dump, File, Revision};
 pub use things::{SECRETS, ThingName, comments, is_file, redact, thing_name};
 
 use super::json::read_as;
@@ -28,9 +28,13 @@ pub const FORMAT: Format = Format {
         sniff: looks_like_dump,
         framing: || Box::new(InvenioFraming::default()),
         decode: |bytes, options, record, warnings| {
-            let check = |value, warnings: &mut Vec<_>| {
-                Dump::read(&value, warnings)?;
-                Ok(value)
+            let check = |value, warnings: &mut Vec<_>| match Dump::read(&value, warnings)?
+                .broken
+                .into_iter()
+                .next()
+            {
+                Some(broken) => Err(broken.error),
+                None => Ok(value),
             };
             read_as(check, bytes, options, record, warnings)
         },

@@ -294,9 +294,6 @@ impl Engine {
                 for quarantined in &worked.quarantined {
                     findings.reject(&quarantined.rejection);
                 }
-                for held in worked.records.iter().flat_map(|record| &record.held) {
-                    findings.reject(&held.rejection);
-                }
                 position += worked.read;
                 if let Some(left) = &mut self.left {
                     *left = left.saturating_sub(worked.read);

@@ -67,7 +67,7 @@ struct Progressed {
     counts: Counts,
     /// What the split's records told, up to `records`.
     findings: Findings,
-    /// What the store told of this lane's records.
+    /// What was told of this lane's records when they came to the store.
     by_store: Findings,
     /// What it made of their parts.
     kinds: Kinds,
@@ -255,6 +255,12 @@ impl Lane {
         let (passed, held) = (records.len() as u64, quarantined.len() as u64);
         self.progressed.records = position;
         self.progressed.done = done;
+        for record in &records {
+            self.progressed.kinds.add(&record.kinds);
+            for held in &record.held {
+                self.progressed.by_store.reject(&held.rejection);
+            }
+        }
         let (counts, kinds) = match &self.loading.into {
             Some((store, run_id)) => {
                 let batch = LoadBatch {

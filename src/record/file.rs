@@ -10,6 +10,10 @@ pub struct FileOrder {
     /// What the source calls this version, unique in a pipeline's source: the same again is the
     /// same version again.
     pub source_id: String,
+    /// What its record calls it: `file a.pdf version 2`, as places of parts have it.
+    pub part: String,
+    /// Raw bytes that tell of this version alone: what quarantine keeps of it.
+    pub alone: Option<Vec<u8>>,
     /// Its key in the record's bucket: a name with extension, at most 255 characters.
     pub key: String,
     /// Where its bytes are.

@@ -202,6 +202,7 @@ impl Filing {
             location: self.location,
             now: self.now,
             known,
+            planned: HashMap::new(),
             by_id: plan.changes.iter().enumerate().map(|(at, change)| (change.id, at)).collect(),
             shelves: HashMap::new(),
             files: FilePlan::default(),
@@ -228,6 +229,8 @@ struct FilePlanner<'k> {
     location: Option<i64>,
     now: Timestamp,
     known: &'k HashMap<String, Uuid>,
+    /// URIs of this batch, likewise.
+    planned: HashMap<String, Uuid>,
     by_id: HashMap<Uuid, usize>,
     shelves: HashMap<Uuid, Shelf>,
     files: FilePlan,
@@ -245,16 +248,13 @@ impl FilePlanner<'_> {
         let at = self.by_id.get(&id).copied();
         let change = at.and_then(|at| plan.changes.get(at));
         let is_there = change.is_some() || states.contains_key(&id);
-        let is_locked = |shelf: &Shelf| shelf.bucket.as_ref().is_some_and(|bucket| bucket.locked);
+        let mut incoming = incoming;
         if !is_there || self.location.is_none() {
             // A deletion of what never was.
             self.files.kinds.add(&fates(&incoming.copies, |counts| &mut counts.skipped));
             return;
         }
-        if self.shelves.get(&id).is_some_and(is_locked) {
-            self.refuse(&incoming);
-            return;
-        }
+        self.refuse(&mut incoming);
         let before = self.files.mark();
         let all = fates(&incoming.copies, |counts| &mut counts.quarantined);
         let has_news = self.add(id, incoming.copies);
@@ -305,25 +305,24 @@ impl FilePlanner<'_> {
         }
     }
 
-    /// Holds the files of a bucket that is locked, each by itself; those it has are no matter.
-    fn refuse(&mut self, incoming: &Incoming) {
+    /// Holds the new files of a bucket that is locked, each by itself. Of those it has, what may
+    /// change is no matter of the bucket.
+    fn refuse(&mut self, incoming: &mut Incoming) {
         let Some(shelf) = self.shelves.get(&incoming.record_id) else { return };
-        let Some(bucket) = &shelf.bucket else { return };
-        let is_there = |copy: &&FileCopy| {
-            let version_id = version_uuid(bucket.id, copy);
-            shelf.objects.iter().any(|object| object.version_id == version_id)
-        };
-        let (there, new): (Vec<&FileCopy>, Vec<&FileCopy>) =
-            incoming.copies.iter().partition(is_there);
-        self.files.kinds.add(&fates(there, |counts| &mut counts.unchanged));
-        for copy in &new {
+        let Some(bucket) = shelf.bucket.as_ref().filter(|bucket| bucket.locked) else { return };
+        let is_there = |copy: &FileCopy| shelf.at.contains_key(&version_uuid(bucket.id, copy));
+        let (there, new) = std::mem::take(&mut incoming.copies).into_iter().partition(is_there);
+        incoming.copies = there;
+        let new: Vec<FileCopy> = new;
+        self.files.kinds.add(&fates(&new, |counts| &mut counts.quarantined));
+        for copy in new {
             let message = format!("bucket {} is locked", bucket.id);
-            let locator = incoming.locator.part(format!("file {}", copy.order.key));
+            let locator = incoming.locator.part(copy.order.part);
             let code = "bucket_locked".to_owned();
             let rejection = Rejection { stage: Stage::Load, rule: None, code, message, locator };
-            self.files.refused.push(Quarantined { rejection, bytes: incoming.bytes.clone() });
+            let bytes = copy.order.alone.map_or_else(|| incoming.bytes.clone(), CopyBytes::Plain);
+            self.files.refused.push(Quarantined { rejection, bytes });
         }
-        self.files.kinds.add(&fates(new, |counts| &mut counts.quarantined));
     }
 
     /// Puts copies into the bucket of a record; whether that changed anything that its JSON says.
@@ -339,7 +338,8 @@ impl FilePlanner<'_> {
         for copy in copies {
             let version_id = version_uuid(bucket.id, &copy);
             let tags = tags(&copy);
-            let there = shelf.objects.iter_mut().find(|object| object.version_id == version_id);
+            let there = shelf.at.get(&version_id).copied();
+            let there = there.and_then(|at| shelf.objects.get_mut(at));
             if copy.order.restricted {
                 self.files.restricted.push(bucket.id);
             }
@@ -361,9 +361,11 @@ impl FilePlanner<'_> {
             has_news = true;
             let file = copy.instance.map(|mut instance| {
                 let size = i64::try_from(instance.size).unwrap_or(i64::MAX);
-                if let Some(known) = self.known.get(&instance.uri) {
-                    instance.id = *known;
-                }
+                // Whoever is there first, or comes first, gives the URI its name.
+                let known =
+                    self.known.get(&instance.uri).or_else(|| self.planned.get(&instance.uri));
+                instance.id = known.copied().unwrap_or(instance.id);
+                self.planned.insert(instance.uri.clone(), instance.id);
                 bucket.size = bucket.size.saturating_add(size);
                 self.files.kinds.of(BYTES).loaded += instance.size;
                 let file = (instance.id, size, instance.checksum());
@@ -376,6 +378,7 @@ impl FilePlanner<'_> {
             self.files.tags.extend(tagged);
             shelf.touched.insert(copy.order.key.clone());
             shelf.new.insert(version_id);
+            shelf.at.insert(version_id, shelf.objects.len());
             shelf.objects.push(HeldObject {
                 bucket_id: bucket.id,
                 version_id,
@@ -387,19 +390,7 @@ impl FilePlanner<'_> {
                 tags,
             });
         }
-        for key in &shelf.touched {
-            let mut head: Option<&HeldObject> = None;
-            for object in shelf.objects.iter().filter(|object| object.key == *key) {
-                if head.is_none_or(|head| object.is_newer(head)) {
-                    head = Some(object);
-                }
-            }
-            let head = head.map(|head| head.version_id);
-            for object in shelf.objects.iter().filter(|object| object.key == *key) {
-                shelf.heads.remove(&object.version_id);
-            }
-            shelf.heads.extend(head);
-        }
+        shelf.choose_heads();
         has_news
     }
 

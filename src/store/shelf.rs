@@ -130,6 +130,8 @@ pub(super) struct Shelf {
     pub(super) json: Option<Vec<u8>>,
     pub(super) updated: Option<Timestamp>,
     pub(super) objects: Vec<HeldObject>,
+    /// Where each version is among them.
+    pub(super) at: HashMap<Uuid, usize>,
     pub(super) heads: HashSet<Uuid>,
     /// Keys with something new.
     pub(super) touched: HashSet<String>,
@@ -145,9 +147,11 @@ impl Shelf {
             .filter(|object| bucket.as_ref().is_some_and(|bucket| bucket.id == object.bucket_id))
             .collect();
         let heads = objects.iter().filter(|object| object.is_head).map(|object| object.version_id);
+        let at = objects.iter().enumerate().map(|(at, object)| (object.version_id, at));
         Shelf {
             is_new: false,
             heads: heads.collect(),
+            at: at.collect(),
             bucket,
             json: held.json,
             updated: Some(held.updated),
@@ -164,10 +168,27 @@ impl Shelf {
             json: None,
             updated: None,
             objects: Vec::new(),
+            at: HashMap::new(),
             heads: HashSet::new(),
             touched: HashSet::new(),
             new: HashSet::new(),
         }
+    }
+
+    /// Finds the heads of the keys that have something new.
+    pub(super) fn choose_heads(&mut self) {
+        let mut newest: HashMap<&str, &HeldObject> = HashMap::new();
+        for object in self.objects.iter().filter(|object| self.touched.contains(&object.key)) {
+            self.heads.remove(&object.version_id);
+            match newest.get_mut(object.key.as_str()) {
+                Some(head) if object.is_newer(head) => *head = object,
+                Some(_) => {}
+                None => {
+                    newest.insert(&object.key, object);
+                }
+            }
+        }
+        self.heads.extend(newest.values().map(|head| head.version_id));
     }
 
     /// `_bucket` and `_files` as the heads are.

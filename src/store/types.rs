@@ -228,6 +228,8 @@ pub struct LoadRecord {
     pub copies: Vec<FileCopy>,
     /// Parts of it that were held on the way here; they are no records in the counts.
     pub held: Vec<Quarantined>,
+    /// What is known of the fates of its parts before the store has it; whoever loads it adds it.
+    pub kinds: Kinds,
     /// Its raw bytes, one zstd frame, where they are more than its source bytes: what quarantine
     /// keeps of it.
     pub raw: Option<Vec<u8>>,

@@ -50,8 +50,23 @@ pub struct Dump<'v> {
     pub revisions: Vec<Revision<'v>>,
     /// All versions of all files; some only, if the dump was made for changes since a date.
     pub files: Vec<File<'v>>,
+    /// Entries among the files that make no file.
+    pub broken: Vec<Broken<'v>>,
     /// The collections that the record was in when it was dumped.
     pub collections: Collections<'v>,
+    /// The same as it stands in the dump; null when it does not say.
+    pub collections_value: &'v Value,
+}
+
+/// An entry among the files of a record that cannot be read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Broken<'v> {
+    /// Its number in the list, from 1.
+    pub number: usize,
+    /// What stands there.
+    pub value: &'v Value,
+    /// What is wrong with it: `invenio_v1.type`.
+    pub error: DecodeError,
 }
 
 /// One revision of a record.
@@ -86,6 +101,8 @@ pub struct File<'v> {
     pub hidden: bool,
     /// All keys.
     pub object: &'v Map<String, Value>,
+    /// The entry as it stands in the list.
+    pub value: &'v Value,
 }
 
 /// Collections, in the three shapes that dumps have them in.
@@ -110,13 +127,17 @@ impl<'v> Dump<'v> {
     ///
     /// # Errors
     /// `invenio_v1.recid` for what is no record; `invenio_v1.type` names the key whose value is
-    /// missing or of another type.
+    /// missing or of another type. Of a file that is [`Broken::error`].
     pub fn read(value: &'v Value, warnings: &mut Vec<Warning>) -> Result<Dump<'v>, DecodeError> {
         let mut unknown = Vec::new();
-        let dump = Dump::of(value, &mut unknown, warnings).map_err(|mut error| {
-            error.control_number = value.get("recid").map(ToString::to_string);
+        let control_number = || value.get("recid").map(ToString::to_string);
+        let mut dump = Dump::of(value, &mut unknown, warnings).map_err(|mut error| {
+            error.control_number = control_number();
             error
         })?;
+        for broken in &mut dump.broken {
+            broken.error.control_number = control_number();
+        }
         if !unknown.is_empty() {
             unknown.sort_unstable();
             unknown.dedup();
@@ -156,24 +177,31 @@ impl<'v> Dump<'v> {
                 json: revision.get("json"),
             });
         }
-        let mut files = Vec::new();
+        let (mut files, mut broken) = (Vec::new(), Vec::new());
         for (index, value) in record.list("files")?.iter().enumerate() {
-            let file = Keys::of(value, format!("files[{index}]"))?;
-            file.note_unknown(FILE_KEYS, unknown);
-            files.push(File::of(&file)?);
+            let read = Keys::of(value, format!("files[{index}]")).and_then(|file| {
+                file.note_unknown(FILE_KEYS, unknown);
+                File::of(&file, value)
+            });
+            match read {
+                Ok(file) => files.push(file),
+                Err(error) => broken.push(Broken { number: index + 1, value, error }),
+            }
         }
         Ok(Dump {
             recid,
             creation_date: record.optional_text("creation_date")?,
             revisions,
             files,
+            broken,
             collections: Collections::of(&record)?,
+            collections_value: record.get("collections").unwrap_or(&Value::Null),
         })
     }
 }
 
 impl<'v> File<'v> {
-    fn of(file: &Keys<'v>) -> Result<File<'v>, DecodeError> {
+    fn of(file: &Keys<'v>, value: &'v Value) -> Result<File<'v>, DecodeError> {
         Ok(File {
             bibdocid: file.number("bibdocid")?,
             version: file.number("version")?,
@@ -188,6 +216,7 @@ impl<'v> File<'v> {
                 Some(other) => return Err(file.wrong("hidden", "true or false", Some(other))),
             },
             object: file.object,
+            value,
         })
     }
 }

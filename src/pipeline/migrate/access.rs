@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::files::key;
 use crate::formats::invenio_v1::access::{Access, Restriction, of_collections, of_status};
-use crate::formats::invenio_v1::{Collections, Dump, File};
+use crate::formats::invenio_v1::{Broken, Collections, Dump, File};
 use crate::record::{canonical_json, json_member, set_json_member};
 use crate::store::{AccessNote, AccessOutcome, AccessTold};
 
@@ -49,6 +49,19 @@ pub(super) fn rights(dump: &Dump<'_>, today: Date, close_unknown: bool) -> Right
             rights.files.push((key, restriction));
         }
     }
+    for broken in &dump.broken {
+        let part = format!("file entry {}", broken.number);
+        let Some((said, access)) = of_broken(broken, today) else {
+            rights.told.silent.push(part);
+            continue;
+        };
+        let name = broken.value.get("full_name").and_then(Value::as_str);
+        let name = name.map_or_else(|| part.clone(), |name| key(name, 0));
+        rights.told.notes.push(note(Some(part), said, &access));
+        if let Access::Restricted(restriction) = access {
+            rights.files.push((name, restriction));
+        }
+    }
     rights
 }
 
@@ -69,14 +82,41 @@ fn of_record(dump: &Dump<'_>, today: Date, close_unknown: bool) -> Option<(Strin
     }
 }
 
+/// What is said of a file that cannot be read, unless it is nothing; where that cannot be read
+/// either, the file is nobody's.
+fn of_broken(broken: &Broken<'_>, today: Date) -> Option<(String, Access)> {
+    let member = |key: &str| broken.value.get(key).filter(|value| !value.is_null());
+    let (status, hidden) = (member("status"), member("hidden"));
+    match (broken.value, status.map(Value::as_str), hidden.map(Value::as_bool)) {
+        (Value::Object(object), None | Some(Some(_)), None | Some(Some(_))) => {
+            let status = status.and_then(Value::as_str).unwrap_or_default();
+            let hidden = hidden.and_then(Value::as_bool).unwrap_or_default();
+            of_words((status, hidden), object, today)
+        }
+        _ => {
+            let said = status.map(ToString::to_string).unwrap_or_default();
+            let mistake = Some(broken.error.message.clone());
+            Some((said, Access::Restricted(Restriction { mistake, ..Restriction::default() })))
+        }
+    }
+}
+
 /// What is said of a file, unless it is nothing.
 pub(super) fn of_file(file: &File<'_>, today: Date) -> Option<(String, Access)> {
-    let access = of_status(file.status, today);
-    if !is_hidden(file) {
-        let is_said = !file.status.trim().is_empty();
-        return is_said.then(|| (file.status.to_owned(), access));
+    of_words((file.status, file.hidden), file.object, today)
+}
+
+fn of_words(
+    (status, hidden): (&str, bool),
+    object: &Map<String, Value>,
+    today: Date,
+) -> Option<(String, Access)> {
+    let access = of_status(status, today);
+    if !hidden && !has_hidden_flag(object) {
+        let is_said = !status.trim().is_empty();
+        return is_said.then(|| (status.to_owned(), access));
     }
-    let said = format!("hidden {}", file.status).trim_end().to_owned();
+    let said = format!("hidden {status}").trim_end().to_owned();
     // What is shown to nobody is nobody's, whatever its status says.
     let access = match access {
         Access::Deleted => Access::Deleted,
@@ -87,9 +127,13 @@ pub(super) fn of_file(file: &File<'_>, today: Date) -> Option<(String, Access)> 
 
 /// Whether a file is shown to nobody.
 pub(super) fn is_hidden(file: &File<'_>) -> bool {
-    let flags = file.object.get("flags").and_then(Value::as_array).into_iter().flatten();
+    file.hidden || has_hidden_flag(file.object)
+}
+
+fn has_hidden_flag(object: &Map<String, Value>) -> bool {
+    let flags = object.get("flags").and_then(Value::as_array).into_iter().flatten();
     let mut flags = flags.filter_map(Value::as_str);
-    file.hidden || flags.any(|flag| flag.eq_ignore_ascii_case("hidden"))
+    flags.any(|flag| flag.eq_ignore_ascii_case("hidden"))
 }
 
 fn note(part: Option<String>, said: String, access: &Access) -> AccessNote {

@@ -1,16 +1,17 @@
 //! The versions of a record's files, as the store takes them.
 
-use unicode_normalization::UnicodeNormalization;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::civil::Date;
+use unicode_normalization::UnicodeNormalization;
 
 use super::Parts;
 use super::access::{is_hidden, of_file};
 use super::times::Times;
 use crate::formats::invenio_v1::access::Access;
-use crate::formats::invenio_v1::{Dump, File};
-use crate::pipeline::worker::{Bench, Stop, rejected};
-use crate::record::{FileOrder, FilePlace, Locator, Stage, Warning};
+use crate::formats::invenio_v1::{Broken, Dump, File};
+use crate::pipeline::worker::{Bench, Stop};
+use crate::record::{FileOrder, FilePlace, Locator, Rejection, Stage, Warning};
 use crate::store::{CopyBytes, Quarantined};
 
 /// Keys and tags are no longer.
@@ -25,49 +26,105 @@ pub(super) fn orders(
     (times, parts): (&mut Times, &mut Parts),
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<FileOrder>, Stop> {
-    let mut orders: Vec<FileOrder> = Vec::with_capacity(dump.files.len());
+    let names = Names::of(dump, locator);
+    let mut orders: Vec<(FileOrder, &File<'_>)> = Vec::with_capacity(dump.files.len());
+    let mut of_source_id: HashMap<String, Vec<usize>> = HashMap::new();
+    // The first file of each document, by key.
+    let mut documents: HashMap<String, Vec<(u64, String)>> = HashMap::new();
+    let mut hold = |part: String, error: (&str, String), object: &serde_json::Value| {
+        let place = locator.part(part);
+        let (stage, code, message) = (Stage::Decode, error.0.to_owned(), error.1);
+        let rejection = Rejection { stage, rule: None, code, message, locator: place };
+        let bytes = CopyBytes::Zstd(bench.compress(&alone(dump, object))?);
+        parts.held_files += 1;
+        parts.held.push(Quarantined { rejection, bytes });
+        Ok::<(), Stop>(())
+    };
     for file in &dump.files {
-        match order(file, today, times, warnings) {
+        let order = match order(file, today, times, warnings) {
+            Ok(order) => FileOrder { part: names.part(file), ..order },
+            Err(error) => {
+                hold(names.part(file), error, file.value)?;
+                continue;
+            }
+        };
+        let same = of_source_id.entry(order.source_id.clone()).or_default();
+        if same.iter().filter_map(|at| orders.get(*at)).any(|(other, _)| *other == order) {
             // Who joins documents and records in SQL gets the same row again.
-            Ok(order) if orders.contains(&order) => {
-                parts.skipped_files += 1;
-                let message = format!("{} is there twice", order.source_id);
-                warnings.push(Warning::new("invenio_v1.file_twice", message));
-            }
-            Ok(order) => {
-                if let Some(other) = namesake(&orders, &order) {
-                    let (key, one, two) = (&order.key, &other.source_id, &order.source_id);
-                    let message = format!("{key} is a file of two documents: {one} and {two}");
-                    warnings.push(Warning::new("invenio_v1.same_name", message));
-                }
-                orders.push(order);
-            }
-            Err((code, message)) => {
-                let place = locator.part(format!("file {}", file.full_name));
-                let Stop::Rejected(rejection) =
-                    rejected(Stage::Decode, None, code, message, &place)
-                else {
-                    continue;
-                };
-                let alone =
-                    serde_json::json!({"recid": dump.recid, "record": [], "files": [file.object]});
-                let bytes = CopyBytes::Zstd(bench.compress(alone.to_string().as_bytes())?);
-                parts.held_files += 1;
-                parts.held.push(Quarantined { rejection: *rejection, bytes });
-            }
+            parts.skipped_files += 1;
+            let message = format!("{} is there twice", order.source_id);
+            warnings.push(Warning::new("invenio_v1.file_twice", message));
+            continue;
         }
+        same.push(orders.len());
+        // In the bucket those of one key are versions of one file, the highest number first.
+        let of_key = documents.entry(order.key.clone()).or_default();
+        if !of_key.iter().any(|(document, _)| *document == file.bibdocid) {
+            if let Some((_, other)) = of_key.first() {
+                let (key, this) = (&order.key, &order.source_id);
+                let message = format!("{key} is a file of two documents: {other} and {this}");
+                warnings.push(Warning::new("invenio_v1.same_name", message));
+            }
+            of_key.push((file.bibdocid, order.source_id.clone()));
+        }
+        orders.push((order, file));
     }
-    Ok(orders)
+    for broken in &dump.broken {
+        let Broken { number, value, error } = broken;
+        hold(names.of_broken(*number), (error.code, error.message.clone()), value)?;
+    }
+    let with_bytes = |(order, file): (FileOrder, &File<'_>)| FileOrder {
+        alone: Some(alone(dump, file.value)),
+        ..order
+    };
+    Ok(orders.into_iter().map(with_bytes).collect())
 }
 
-/// The first version of another document that has the same key: in the bucket they are versions of
-/// one file, the highest number first.
-fn namesake<'o>(orders: &'o [FileOrder], order: &FileOrder) -> Option<&'o FileOrder> {
-    let document = |order: &FileOrder| order.source_id.split(':').next().map(str::to_owned);
-    let own = document(order);
-    let is_first = !orders.iter().any(|one| one.key == order.key && document(one) == own);
-    let mut others = orders.iter().filter(|one| one.key == order.key && document(one) != own);
-    others.next().filter(|_| is_first)
+/// A dump of one entry among the files of a record; who may see the record is told with it.
+fn alone(dump: &Dump<'_>, entry: &serde_json::Value) -> Vec<u8> {
+    let (recid, collections) = (dump.recid, dump.collections_value);
+    let files = [entry];
+    let alone = serde_json::json!({
+        "recid": recid, "record": [], "files": files, "collections": collections,
+    });
+    alone.to_string().into_bytes()
+}
+
+/// What the files of a record are called, each by a name of its own.
+struct Names<'l> {
+    /// That of the one that was held and comes alone.
+    own: Option<&'l str>,
+    /// The documents that have each key.
+    documents: HashMap<String, BTreeSet<u64>>,
+}
+
+impl<'l> Names<'l> {
+    fn of(dump: &Dump<'_>, locator: &'l Locator) -> Names<'l> {
+        let is_alone = dump.files.len() + dump.broken.len() == 1;
+        let mut documents: HashMap<String, BTreeSet<u64>> = HashMap::new();
+        for file in &dump.files {
+            let key = key(file.full_name, file.bibdocid);
+            documents.entry(key).or_default().insert(file.bibdocid);
+        }
+        Names { own: locator.part.as_deref().filter(|_| is_alone), documents }
+    }
+
+    fn part(&self, file: &File<'_>) -> String {
+        if let Some(own) = self.own {
+            return own.to_owned();
+        }
+        let key = key(file.full_name, file.bibdocid);
+        match self.documents.get(&key) {
+            Some(documents) if documents.len() > 1 => {
+                format!("file {key} version {} of document {}", file.version, file.bibdocid)
+            }
+            _ => format!("file {key} version {}", file.version),
+        }
+    }
+
+    fn of_broken(&self, number: usize) -> String {
+        self.own.map_or_else(|| format!("file entry {number}"), str::to_owned)
+    }
 }
 
 fn order(
@@ -136,6 +193,8 @@ fn order(
     }
     Ok(FileOrder {
         source_id,
+        part: String::new(),
+        alone: None,
         key,
         place,
         size: Some(file.size),

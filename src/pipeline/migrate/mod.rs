@@ -21,7 +21,8 @@ use crate::formats::marc21::marcxml;
 use crate::formats::{Policy, SourceRecord, json_lines};
 use crate::record::{ContentHash, Locator, RawRecord, Stage, Warning, content_hash};
 use crate::store::{
-    AccessTold, Brings, FILES, LoadRecord, NewRecord, Quarantined, REDIRECTS, RESERVED, REVISIONS,
+    AccessTold, Brings, FILES, Kinds, LoadRecord, NewRecord, Quarantined, REDIRECTS, RESERVED,
+    REVISIONS,
 };
 use times::Times;
 use uuid::Uuid;
@@ -82,7 +83,7 @@ pub(super) fn record(
     locator.control_number = Some(dump.recid.to_string());
     let mut parts = Parts {
         revisions: dump.revisions.len() as u64,
-        files: dump.files.len() as u64,
+        files: (dump.files.len() + dump.broken.len()) as u64,
         ..Parts::default()
     };
     let made = load_record(bench, &dump, bytes, locator, &mut parts, warnings);
@@ -101,7 +102,7 @@ pub(super) fn record(
         counts.read += 1;
         counts.quarantined += u64::from(is_held);
     }
-    if dump.revisions.is_empty() && dump.files.is_empty() {
+    if dump.revisions.is_empty() && parts.files == 0 {
         let counts = worked.kinds.of(RESERVED);
         counts.read += 1;
         counts.quarantined += u64::from(is_held);
@@ -218,6 +219,7 @@ fn with_revisions(
         access: AccessTold::default(),
         copies: Vec::new(),
         held: Vec::new(),
+        kinds: Kinds::default(),
     })
 }
 
@@ -231,6 +233,7 @@ fn bare(
 ) -> Result<LoadRecord, Stop> {
     let pid_value = dump.recid.to_string();
     let (pids, memberships) = (Vec::new(), Vec::new());
+    let has_files = !dump.files.is_empty() || !dump.broken.is_empty();
     Ok(LoadRecord {
         hash: ContentHash::default(),
         source: bench.source_copy(bench.format, bytes, locator)?,
@@ -240,12 +243,13 @@ fn bare(
         history: None,
         merged_into: None,
         things: Vec::new(),
-        brings: if dump.files.is_empty() { Brings::Number } else { Brings::Files },
+        brings: if has_files { Brings::Files } else { Brings::Number },
         source_id: String::new(),
         record: NewRecord { id, pid_value, pids, memberships, json: None },
         files: Vec::new(),
         access: AccessTold::default(),
         copies: Vec::new(),
         held: Vec::new(),
+        kinds: Kinds::default(),
     })
 }

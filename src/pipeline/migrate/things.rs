@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use crate::formats::invenio_v1::{comments, thing_name};
 use crate::pipeline::worker::{Bench, Stop, record_uuid};
 use crate::record::{ContentHash, Locator, Warning};
-use crate::store::{AccessTold, Brings, LoadRecord, Membership, NewRecord, Thing};
+use crate::store::{AccessTold, Brings, Kinds, LoadRecord, Membership, NewRecord, Thing};
 
 /// The things that `value` is; `None` when it is none of a known shape.
 pub(super) fn load(
@@ -48,6 +48,7 @@ pub(super) fn load(
         access: AccessTold::default(),
         copies: Vec::new(),
         held: Vec::new(),
+        kinds: Kinds::default(),
         things,
     }))
 }
