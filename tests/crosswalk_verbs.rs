@@ -195,6 +195,70 @@ tests:
 ";
 
 #[test]
+fn a_test_takes_a_record_of_a_file_by_its_number() {
+    let folder = Folder::new();
+    folder.write("dump.mrk", "=001  1\n=245  00$aHay\n\n=001  2\n=245  00$aStraw\n");
+    folder.write(
+        "brief.yaml",
+        "\
+crosswalk: brief
+from: { format: marc21 }
+to: { format: json }
+rules: [ { id: title, to: title, from: 245$a } ]
+tests:
+  - { name: the first, file: dump.mrk, exact: { title: Hay } }
+  - { name: by its number, file: \"dump.mrk#2\", exact: { title: Straw } }
+  - { name: by its 001, file: \"dump.mrk#001=2\", exact: { title: Straw } }
+  - { name: none of it, file: \"dump.mrk#001=3\", exact: {} }
+",
+    );
+    let ended = crosswalk(&folder, &["test", "brief.yaml"]);
+    assert!(ended.stdout.contains("3 passed, 1 failed"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("dump.mrk has no record 3"), "{}", ended.stdout);
+}
+
+#[test]
+fn each_rule_is_told_to_be_exact_canonical_or_lossy() {
+    let folder = Folder::new();
+    folder.write(
+        "kinds.yaml",
+        "\
+crosswalk: kinds
+from: { format: marc21 }
+to: { format: json }
+defaults: { on_error: skip }
+tables:
+  kind: { inline: { a: book, g: film } }
+  wide: { inline: { a: book, c: book } }
+rules:
+  - { id: number, to: id, from: \"001\", pipe: \"prefix('x')\" }
+  - { id: kind, to: kind, from: LDR/06, pipe: lookup(kind) }
+  - { id: wide, to: wide, from: LDR/06, pipe: \"trim | lookup(wide)\" }
+  - { id: title, to: title, from: 245$a$b, join: ' ' }
+  - id: agent
+    to: \"agents[]\"
+    from: \"700\"
+    map: [ { to: name, from: $a, pipe: trim }, { to: year, from: $d, pipe: \"trim | year\" } ]
+  - { id: note, to: note, from: 500$a, take: longest }
+  - { id: words, to: words, value: \"{{ record.title }}\" }
+",
+    );
+    let ended = crosswalk(&folder, &["check", "--classes", "kinds.yaml"]);
+    let expected = "\
+kinds: no mistakes
+  exact      kinds.yaml:9  number
+  canonical  kinds.yaml:10  kind: lookup
+  lossy      kinds.yaml:11  wide: lookup
+  lossy      kinds.yaml:12  title: join
+  lossy      kinds.yaml:13  agent: year
+  lossy      kinds.yaml:17  note: take: longest
+  lossy      kinds.yaml:18  words: value
+  1 exact, 1 canonical, 5 lossy
+";
+    assert_eq!(ended.stdout, expected, "{}{}", ended.stdout, ended.stderr);
+}
+
+#[test]
 fn tests_beside_a_crosswalk_run_with_its_own() {
     let folder = folder();
     folder.write("brief.test.yaml", TESTS_BESIDE);

@@ -8,6 +8,7 @@ pub mod account;
 pub mod transforms;
 
 mod chains;
+mod class;
 mod codes;
 mod compile;
 mod condition;
@@ -39,6 +40,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+pub use class::{Class, Classified};
 pub use difference::{as_json, differences, without_positions};
 pub use plan::{Input, Label, Plan};
 pub use run::Held;

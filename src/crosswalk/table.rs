@@ -157,6 +157,14 @@ impl Table {
         if folded == key { None } else { self.values.get(folded.as_ref()).map(String::as_str) }
     }
 
+    /// Whether each value leads back to one key, and every key has a value.
+    #[must_use]
+    pub fn is_one_to_one(&self) -> bool {
+        let mut values: Vec<&str> = self.values.values().map(String::as_str).collect();
+        values.sort_unstable();
+        values.windows(2).all(|pair| pair.first() != pair.get(1)) && self.miss != Miss::Null
+    }
+
     /// The value of the longest key that `text` begins with.
     #[must_use]
     pub fn get_prefix(&self, text: &str) -> Option<&str> {

@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::{Failure, Outcome, configuration, convert};
-use crate::crosswalk::{Crosswalk, CrosswalkError};
+use crate::crosswalk::{Class, Classified, Crosswalk, CrosswalkError};
 use crate::formats::{Format, ReadOptions};
 use crate::pipeline::{Inputs, Records};
 
@@ -27,6 +27,9 @@ enum Verb {
         /// Crosswalk files
         #[arg(required = true)]
         files: Vec<PathBuf>,
+        /// Tell of each rule whether what it writes leads back to what it read
+        #[arg(long)]
+        classes: bool,
     },
     /// Run the tests inside crosswalk files, and name the rules and cases that none of them uses
     Test {
@@ -49,10 +52,14 @@ enum Verb {
 
 pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     match arguments.verb {
-        Verb::Check { files } => {
+        Verb::Check { files, classes } => {
+            let mut out = std::io::stdout().lock();
             for crosswalk in load(&files)? {
                 crosswalk.check_tests().map_err(configuration)?;
-                writeln!(std::io::stdout(), "{}: no mistakes", crosswalk.name())?;
+                writeln!(out, "{}: no mistakes", crosswalk.name())?;
+                if classes {
+                    show_classes(&mut out, &crosswalk)?;
+                }
             }
             Ok(Outcome::Clean)
         }
@@ -62,6 +69,20 @@ pub fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         Verb::Diff(arguments) => diff::run(&arguments),
         Verb::Loss(arguments) => loss::run(&arguments),
     }
+}
+
+/// The class of each rule, and how many there are of each.
+fn show_classes(out: &mut impl Write, crosswalk: &Crosswalk) -> std::io::Result<()> {
+    let classified = crosswalk.plan().classes();
+    for Classified { rule, place, class, why } in &classified {
+        let why = if why.is_empty() { String::new() } else { format!(": {}", why.join(", ")) };
+        writeln!(out, "  {class:<9}  {place}  {rule}{why}")?;
+    }
+    let counts = Class::ALL.map(|class| {
+        let count = classified.iter().filter(|rule| rule.class == class).count();
+        format!("{count} {class}")
+    });
+    writeln!(out, "  {}", counts.join(", "))
 }
 
 /// What records are read from, for verbs that take them one by one.

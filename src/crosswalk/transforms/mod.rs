@@ -5,6 +5,7 @@ mod countries;
 mod dates;
 mod derived;
 mod endings;
+mod keeps;
 mod language;
 mod list;
 mod names;
@@ -16,6 +17,7 @@ mod table;
 pub(super) mod text;
 
 pub use build::Argument;
+pub use keeps::Keeps;
 pub use list::List;
 pub use pipe::{Pipe, PipeContext, PipeError, parse_pipe};
 pub use table::{Family, Row, TRANSFORMS};
