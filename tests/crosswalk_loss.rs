@@ -104,6 +104,30 @@ brief.yaml:10 year: year.none (default), 1 in all:
 }
 
 #[test]
+fn a_record_that_is_held_says_which_of_its_values_was_the_reason() {
+    let folder = folder();
+    let crosswalk = CROSSWALK.replace("{ skip: true, report: warn }", "quarantine").replace(
+        "ignore:",
+        "  - { id: pages, to: pages, from: 300$a, value: \"{{ value | int }}\", on_error: quarantine }\n\
+         ignore:",
+    );
+    folder.write("brief.yaml", &crosswalk);
+    let dump = DUMP
+        .replace("=020", "=020  \\\\$a9780306406157\n=020")
+        .replace("$aStraw", "$aStraw\n=300  \\\\$axii");
+    folder.write("dump.mrk", &dump);
+    let ended =
+        end(&mut folder.windrow(&["crosswalk", "loss", "brief.yaml", "--against", "dump.mrk"]));
+    let expected = "\
+held:
+  dump.mrk #1 (byte 0) 1: isbn13 cannot take \"9781234567890 (pbk.)\" at 020[1] $a [isbn13.checksum, rule isbn]
+  dump.mrk #2 (byte 160) 2: no value at 245$a [missing, rule title]
+  dump.mrk #3 (byte 217) 3: int cannot take \"xii\" at 300[0] $a [int.shape, rule pages]
+";
+    assert!(ended.stdout.contains(expected), "{}", ended.stdout);
+}
+
+#[test]
 fn programs_read_the_same_as_json() {
     let options =
         ["crosswalk", "loss", "brief.yaml", "--json", "--limit", "1", "--against", "dump.mrk"];

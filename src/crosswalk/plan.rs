@@ -305,6 +305,12 @@ impl Step {
         self
     }
 
+    /// Its selectors, as they are written.
+    #[must_use]
+    pub fn selectors(&self) -> String {
+        self.from.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
     /// Whether [`Step::copies`] may be set.
     #[must_use]
     pub fn may_copy(&self) -> bool {

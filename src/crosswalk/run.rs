@@ -120,13 +120,19 @@ impl<'r> Run<'r> {
         code: &'static str,
         (origins, value): (Origins, &str),
     ) {
-        let place = match self.first_of(origins) {
-            Some(origin) => self.source.place(origin as usize),
-            None => step.from.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join(", "),
-        };
+        let place = self.first_of(origins).map(|origin| self.source.place(origin as usize));
+        let place = place.unwrap_or_else(|| step.selectors());
         let (rule, policy, record) = (step.label.as_str(), policy.name(), self.id);
         let at = self.plan.labels.get(step.number).map_or("", |label| label.place.as_str());
         self.account.problems.add(Problem { rule, at, code, policy, record, place, value });
+    }
+
+    /// Where a value stands, behind what is said of it; nothing where it is the crosswalk's own.
+    pub(super) fn at(&self, origins: Origins) -> String {
+        let place = self.first_of(origins).map(|origin| self.source.place(origin as usize));
+        place
+            .filter(|place| !place.is_empty())
+            .map_or(String::new(), |place| format!(" at {place}"))
     }
 
     /// Counts that a step or case was used.
@@ -332,15 +338,12 @@ impl<'r> Run<'r> {
                 self.problem(step, policy, "missing", (Origins::None, ""));
                 Ok(true)
             }
-            Policy::Quarantine | Policy::Fail => {
-                let from: Vec<&str> = step.from.iter().map(|(_, text)| text.as_str()).collect();
-                Err(Box::new(Held {
-                    rule: step.label.clone(),
-                    code: "missing".to_owned(),
-                    message: format!("no value at {}", from.join(", ")),
-                    fatal: *policy == Policy::Fail,
-                }))
-            }
+            Policy::Quarantine | Policy::Fail => Err(Box::new(Held {
+                rule: step.label.clone(),
+                code: "missing".to_owned(),
+                message: format!("no value at {}", step.selectors()),
+                fatal: *policy == Policy::Fail,
+            })),
             Policy::Ok | Policy::Keep | Policy::Default(_) => Ok(true),
         }
     }

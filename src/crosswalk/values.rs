@@ -331,7 +331,11 @@ impl<'r> Run<'r> {
                 Err(Box::new(Held {
                     rule: step.label.clone(),
                     code: code.to_owned(),
-                    message: format!("{name} cannot take {:?}", clipped(text)),
+                    message: format!(
+                        "{name} cannot take {:?}{}",
+                        clipped(text),
+                        self.at(found.origins)
+                    ),
                     fatal: step.on_error == Policy::Fail,
                 }))
             }

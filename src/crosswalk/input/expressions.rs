@@ -140,7 +140,7 @@ impl<'r> Run<'r> {
             return Err(Box::new(Held {
                 rule: step.label.clone(),
                 code: failure.code.to_owned(),
-                message: failure.message.clone(),
+                message: format!("{}{}", failure.message, self.at(origins)),
                 fatal,
             }));
         }
