@@ -186,3 +186,22 @@ fn each_version_that_is_held_is_held_by_a_name_of_its_own_and_alone() {
         assert_eq!(verb(&folder, &["files", "get", "7", "a.txt"], 0), "test");
     });
 }
+
+#[test]
+fn a_file_that_comes_back_alone_still_tells_what_is_known_of_its_record() {
+    on_every_keeper(|folder| {
+        pipeline(&folder, "");
+        let text = std::fs::read_to_string(folder.path("pipeline.yaml")).unwrap();
+        let closed = "timezone: UTC, unknown_collections: closed";
+        folder.write("pipeline.yaml", text.replace("timezone: UTC", closed));
+        let mut open = one(7, &[file(7, 11, 1, "a.txt")]);
+        open["collections"] = json!({ "all": ["Fields"], "restricted": {} });
+        load(&folder, &[open], 1);
+        stored(&folder, 7, 11, 1, "test");
+        let line = ["quarantine", "redrive", "pipeline.yaml", "--json"];
+        let report = end(&mut folder.windrow(&line)).report(0);
+        assert_eq!(parts(&report, "files"), [1, 1, 0, 0, 0], "{report}");
+        let shown = verb(&folder, &["records", "get", "--content", "7"], 0);
+        assert!(!shown.contains("restricted"), "{shown}");
+    });
+}

@@ -271,8 +271,9 @@ impl FilePlanner<'_> {
             return;
         }
         // Nothing but its files has changed: that is a revision of the record, too.
-        let Some(shelf) = self.shelves.get(&id) else { return };
+        let Some(shelf) = self.shelves.get_mut(&id) else { return };
         let Some(mut json) = shelf.json.clone() else { return };
+        shelf.choose_heads();
         shelf.describe(&mut json);
         let Ok(json) = String::from_utf8(json) else { return };
         let draft = Draft { id, event: Event::Update, json: Some(&json) };
@@ -390,11 +391,12 @@ impl FilePlanner<'_> {
                 tags,
             });
         }
-        shelf.choose_heads();
         has_news
     }
 
     fn finish(mut self, plan: &mut Plan) -> FilePlan {
+        // Once for all that came: a record may come many times, each time with one of its files.
+        self.shelves.values_mut().for_each(Shelf::choose_heads);
         for change in &mut plan.changes {
             let Some(shelf) = self.shelves.get_mut(&change.id) else { continue };
             if shelf.bucket.is_some() {
