@@ -313,3 +313,32 @@ fn a_member_of_an_archive_that_is_cut_off_is_held() {
     assert_eq!(report["reasons"], json!({ "files files.size": 1 }));
     assert_eq!(tree(&folder.path("kept")).len(), 1);
 }
+
+#[test]
+fn bytes_stay_when_nobody_knows_whether_their_file_was_written() {
+    let Some(database) = database() else { return };
+    let folder = Folder::on(database);
+    pipeline(&folder, "");
+    load(&folder, &[one(7, &[])], 0);
+    folder.write("plan.txt", "the plan");
+    let put = ["files", "put", "7", "plan.txt"];
+    verb(&folder, &put, 0);
+    assert_eq!(tree(&folder.path("kept")).len(), 1);
+    // The bucket takes nothing: that is known.
+    folder.execute("update files_bucket set locked = true");
+    verb(&folder, &put, 2);
+    assert_eq!(tree(&folder.path("kept")).len(), 1);
+    // The connection is lost while the transaction commits.
+    folder.execute(
+        "update files_bucket set locked = false; \
+         create function cut() returns trigger language plpgsql as \
+         $$ begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$; \
+         create constraint trigger cut after insert on files_object \
+         deferrable initially deferred for each row execute function cut();",
+    );
+    let ended = end(&mut folder.windrow(&put));
+    assert!(matches!(ended.status, Some(2 | 75)), "{ended:?}");
+    assert_eq!(tree(&folder.path("kept")).len(), 2, "{}", ended.stderr);
+    verb(&folder, &["files", "sweep", "--older-than", "0s", "--remove"], 0);
+    assert_eq!(tree(&folder.path("kept")).len(), 1);
+}
