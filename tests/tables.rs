@@ -1,7 +1,8 @@
 //! The tables of crosswalks: sorted, without a key twice, and true to each other.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use serde_json::Value;
 use windrow::crosswalk::Crosswalk;
 
 type Rows = Vec<Vec<String>>;
@@ -74,6 +75,53 @@ fn every_country_has_a_name_and_at_most_one_code_of_iso() {
         assert!(!row[2].is_empty(), "{row:?}");
     }
     assert!(countries.len() > 370);
+}
+
+/// A list of the package `iso-codes`, which many systems have; `None` where it is missing.
+fn iso_codes(list: &str) -> Option<Vec<Value>> {
+    let path = format!("/usr/share/iso-codes/json/iso_{list}.json");
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        eprintln!("ignored: no {path}");
+        return None;
+    };
+    let mut whole: Value = serde_json::from_str(&text).unwrap();
+    serde_json::from_value(whole[list].take()).ok()
+}
+
+#[test]
+fn languages_are_those_of_iso_639() {
+    let (Some(second), Some(third)) = (iso_codes("639-2"), iso_codes("639-3")) else { return };
+    let rows = table("languages.csv", &["marc", "iso639_3", "iso639_1", "name"]);
+    let ours: HashMap<&str, &Vec<String>> = rows.iter().map(|row| (&*row[0], row)).collect();
+    // MARC has the bibliographic codes; `qaa-qtz` is a range.
+    for language in second.iter().filter(|language| language["alpha_3"] != "qaa-qtz") {
+        let code = language.get("bibliographic").unwrap_or(&language["alpha_3"]).as_str().unwrap();
+        let row = ours.get(code).unwrap_or_else(|| panic!("{language} is missing"));
+        assert_eq!(row[1], language["alpha_3"], "{language}");
+    }
+    let two: HashMap<&str, &str> = third
+        .iter()
+        .map(|language| {
+            let short = language.get("alpha_2").map_or("", |code| code.as_str().unwrap());
+            (language["alpha_3"].as_str().unwrap(), short)
+        })
+        .collect();
+    for row in &rows {
+        // A group of languages is none of ISO 639-3.
+        assert_eq!(row[2], two.get(&*row[1]).copied().unwrap_or(""), "{row:?}");
+    }
+}
+
+#[test]
+fn countries_are_those_of_iso_3166() {
+    let Some(countries) = iso_codes("3166-1") else { return };
+    let rows = table("countries.csv", &["marc", "iso3166_1", "name"]);
+    let known: BTreeSet<&str> =
+        countries.iter().map(|country| country["alpha_2"].as_str().unwrap()).collect();
+    let named: BTreeSet<&str> = rows.iter().map(|row| &*row[1]).filter(|c| !c.is_empty()).collect();
+    assert_eq!(named.difference(&known).collect::<Vec<_>>(), Vec::<&&str>::new());
+    // MARC counts the Åland Islands as Finland.
+    assert_eq!(known.difference(&named).collect::<Vec<_>>(), [&"AX"]);
 }
 
 #[test]
