@@ -10,6 +10,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod audit;
 mod bagit;
 mod configuration;
 mod containers;

@@ -3,6 +3,7 @@
 //! stdout is data, stderr is talk; progress bars only on a terminal.
 
 mod access;
+mod audit;
 mod batch;
 mod convert;
 mod crosswalk;
@@ -59,6 +60,8 @@ enum Verb {
     Crosswalk(crosswalk::Arguments),
     /// Check a pipeline and all it names, before the first record
     Validate(validate::Arguments),
+    /// Compare what a pipeline reads with what the store has of it; nothing is written
+    Audit(audit::Arguments),
     /// Look at records that were held back
     Quarantine(quarantine::Arguments),
     /// List rules of who may see records and files, and what became of them
@@ -181,6 +184,7 @@ impl Cli {
             Verb::Serve(arguments) => serve::run(&arguments),
             Verb::Crosswalk(arguments) => crosswalk::run(arguments),
             Verb::Validate(arguments) => validate::run(&arguments),
+            Verb::Audit(arguments) => audit::run(&arguments),
             Verb::Quarantine(arguments) => quarantine::run(arguments),
             Verb::Access(arguments) => access::run(arguments),
             Verb::Runs(arguments) => runs::run(arguments),

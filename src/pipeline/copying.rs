@@ -114,14 +114,7 @@ impl Copier {
         let mut bytes = 0;
         for record in &mut worked.records {
             record.files.retain(|order| {
-                let tagged = |key: &str| order.tags.iter().any(|(tag, _)| tag == key);
-                let code = match () {
-                    () if !rules.keeps_hidden && tagged("hidden") => "files.skipped_hidden",
-                    () if !rules.keeps_subformats && tagged("subformat") => {
-                        "files.skipped_subformat"
-                    }
-                    () => return true,
-                };
+                let Some(code) = rules.leaves_out(order) else { return true };
                 left_out.push(code);
                 bytes += order.size.unwrap_or(0);
                 false

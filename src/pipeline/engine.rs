@@ -8,6 +8,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use super::audit::Auditor;
 use super::copying::Copier;
 use super::definition::Definition;
 pub use super::failure::RunError;
@@ -41,6 +42,8 @@ pub struct Options {
     pub halt: Halt,
     /// Records that are held, to be read in place of the pipeline's files.
     pub held: Option<Vec<HeldFile>>,
+    /// Who compares the records of a dry run with a store.
+    pub auditor: Option<Arc<Auditor>>,
 }
 
 impl Options {
@@ -57,6 +60,7 @@ impl Options {
             scheduled: None,
             halt: Halt::never(),
             held: None,
+            auditor: None,
         }
     }
 }
@@ -105,7 +109,11 @@ pub async fn run(
             Some(store.begin_run(&name, &definition.hash, fresh, now).await?)
         }
     };
-    let copier = Copier::start(&definition, options.store.as_ref(), options.clock.now()).await?;
+    let copier = match &options.auditor {
+        None => Copier::start(&definition, options.store.as_ref(), options.clock.now()).await?,
+        // It asks the store for what is there.
+        Some(_) => None,
+    };
     let mut engine = Engine {
         report: Report {
             pipeline: definition.name.clone(),
@@ -124,6 +132,7 @@ pub async fn run(
             definition: Arc::clone(&definition),
             into: options.store.clone().zip(run.as_ref().map(|run| run.id)),
             copier,
+            auditor: options.auditor.clone(),
             clock: options.clock,
             progress: Arc::clone(&progress),
         }),

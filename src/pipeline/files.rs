@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::names::absolute;
+use crate::record::FileOrder;
 use crate::source::fetch::{PathMap, UrlRules};
 use crate::yaml::{Checker, Fields, Node};
 
@@ -54,6 +55,17 @@ pub struct FileRules {
     pub urls: UrlRules,
     /// `attempts`: how often a file is tried when what failed may pass.
     pub attempts: u32,
+}
+
+impl FileRules {
+    /// The code of the reason why a version is not wanted; none when it is.
+    pub(super) fn leaves_out(&self, order: &FileOrder) -> Option<&'static str> {
+        let tagged = |key: &str| order.tags.iter().any(|(tag, _)| tag == key);
+        if !self.keeps_hidden && tagged("hidden") {
+            return Some("files.skipped_hidden");
+        }
+        (!self.keeps_subformats && tagged("subformat")).then_some("files.skipped_subformat")
+    }
 }
 
 const KEYS: &[&str] = &[

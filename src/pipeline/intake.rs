@@ -123,15 +123,13 @@ async fn work(
     let definition = Arc::new(definition);
     let is_for_good = order.store.is_some() && order.limit.is_none();
     let options = Options {
-        store: order.store,
         limit: order.limit,
         fresh: order.fresh,
-        clock: order.clock,
         harvests: harvests.reports,
         reconciled,
         scheduled: order.scheduled,
         halt: order.halt,
-        held: None,
+        ..Options::new(order.store, order.clock)
     };
     let report = engine::run(Arc::clone(&definition), options, progress).await?;
     if let Some(source) = definition.harvest.as_ref().filter(|_| is_for_good) {

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 
+use super::audit::Auditor;
 use super::copying::Copier;
 use super::definition::Definition;
 use super::engine::{Progress, RunError};
@@ -47,6 +48,8 @@ pub(super) struct Loading {
     pub(super) into: Option<(Arc<dyn Store>, i64)>,
     /// Who copies the files of records, and where to.
     pub(super) copier: Option<Arc<Copier>>,
+    /// Who compares the records of a dry run with a store.
+    pub(super) auditor: Option<Arc<Auditor>>,
     pub(super) clock: Clock,
     pub(super) progress: Arc<Progress>,
 }
@@ -291,6 +294,9 @@ impl Lane {
             }
             // A dry run takes every record that passes as one that is not there yet.
             None => {
+                if let Some(auditor) = &self.loading.auditor {
+                    auditor.compare(&records, &quarantined).await?;
+                }
                 let (read, quarantined) = (passed + held, held);
                 let counts = Counts { read, quarantined, ..would_be(&records) };
                 (counts, would_load(&records))

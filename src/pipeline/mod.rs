@@ -3,6 +3,7 @@
 //! Records are worked on in parallel, batch by batch, and loaded in the order of the source;
 //! memory is bounded by the bytes in flight. A pipeline knows no terminal and no socket.
 
+mod audit;
 mod convert;
 mod copying;
 mod definition;
@@ -27,6 +28,7 @@ mod survey;
 mod timetable;
 mod worker;
 
+pub use audit::{Audit, Auditor, Difference, Differing, KindAudit, audit};
 pub use convert::{Conversion, ConvertError, Converted, Inputs, convert};
 pub use definition::{Datestamps, Definition, DefinitionError};
 pub use engine::{Options, Progress, RunError, run};

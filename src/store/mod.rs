@@ -428,6 +428,14 @@ pub trait Store: FileStore {
         limit: u32,
     ) -> Result<Vec<StoredThing>, StoreError>;
 
+    /// One thing of a source.
+    async fn thing(
+        &self,
+        source_name: &str,
+        kind: &str,
+        key: &str,
+    ) -> Result<Option<StoredThing>, StoreError>;
+
     // --- what an index reads ---------------------------------------------------------------
 
     /// The oldest changes that no index has taken notice of, in order.

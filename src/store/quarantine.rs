@@ -77,6 +77,9 @@ pub struct QuarantineEntry {
     pub byte: u64,
     /// Its format; none in a row of an earlier windrow.
     pub format: Option<String>,
+    /// MARC 001 or the source's own identifier; none when it could not be read, and in a row of an
+    /// earlier windrow.
+    pub control_number: Option<String>,
     /// The part of the record that is held; none for all of it.
     pub part: Option<String>,
     /// Its raw bytes, uncompressed.

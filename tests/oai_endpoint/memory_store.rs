@@ -225,6 +225,9 @@ impl Store for MemoryStore {
     ) -> Result<Vec<StoredThing>, StoreError> {
         read_only()
     }
+    async fn thing(&self, _: &str, _: &str, _: &str) -> Result<Option<StoredThing>, StoreError> {
+        read_only()
+    }
     async fn create(&self, _: &NewRecord, _: Timestamp) -> Result<StoredRecord, StoreError> {
         read_only()
     }

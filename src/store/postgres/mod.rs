@@ -354,6 +354,16 @@ impl Store for PostgresStore {
         things::list(&mut reader, kind, after, limit).await
     }
 
+    async fn thing(
+        &self,
+        source_name: &str,
+        kind: &str,
+        key: &str,
+    ) -> Result<Option<StoredThing>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        things::one(&mut reader, source_name, kind, key).await
+    }
+
     async fn create(&self, record: &NewRecord, now: Timestamp) -> Result<StoredRecord, StoreError> {
         while_contended!(records::create(self, record, now))
     }

@@ -13,7 +13,7 @@ pub(super) async fn list(
 ) -> Result<Vec<QuarantineEntry>, StoreError> {
     let rows = query(
         "select id, source_name, run_id, stage, rule, code, message, locator, file, number, byte, \
-         format, part, zstd from windrow_quarantine \
+         format, part, control_number, zstd from windrow_quarantine \
          where id > $1 and ($2 is null or source_name = $2) \
          and ($3 is null or stage = $3) and ($4 is null or code = $4) \
          and ($5 is null or file = $5) \
@@ -38,7 +38,7 @@ pub(super) async fn entry(
 ) -> Result<QuarantineEntry, StoreError> {
     let row = query(
         "select id, source_name, run_id, stage, rule, code, message, locator, file, number, byte, \
-         format, part, zstd from windrow_quarantine where id = $1",
+         format, part, control_number, zstd from windrow_quarantine where id = $1",
     )
     .bind(id)
     .fetch_optional(connection)
@@ -69,6 +69,9 @@ fn read(row: &PgRow) -> Result<QuarantineEntry, StoreError> {
         number: unsigned(row.try_get("number")?),
         byte: unsigned(row.try_get("byte")?),
         format: row.try_get("format")?,
+        control_number: row
+            .try_get::<Option<String>, _>("control_number")?
+            .filter(|number| !number.is_empty()),
         part: row.try_get::<Option<String>, _>("part")?.filter(|part| !part.is_empty()),
         bytes: decompress(row.try_get("zstd")?)?,
     })

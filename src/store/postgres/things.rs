@@ -18,6 +18,10 @@ const SET: &str = "\
     insert into oaiserver_set (spec, name, description, system_created, created, updated) \
     values ($1, $2, $3, false, $4, $4) on conflict (spec) do nothing";
 
+const ONE: &str = "\
+    select source_name, kind, key, locator, zstd from windrow_thing \
+    where source_name = $1 and kind = $2 and key = $3";
+
 const LIST: &str = "\
     select source_name, kind, key, locator, zstd from windrow_thing \
     where ($1::text is null or kind = $1) \
@@ -75,16 +79,29 @@ pub(super) async fn list(
         .bind(i64::from(limit))
         .fetch_all(connection)
         .await?;
-    let thing = |row: &PgRow| {
-        Ok(StoredThing {
-            source_name: row.try_get(0)?,
-            kind: row.try_get(1)?,
-            key: row.try_get(2)?,
-            locator: row.try_get(3)?,
-            json: decompress(row.try_get(4)?)?,
-        })
-    };
     rows.iter().map(thing).collect()
+}
+
+/// One thing.
+pub(super) async fn one(
+    connection: &mut PgConnection,
+    source_name: &str,
+    kind: &str,
+    key: &str,
+) -> Result<Option<StoredThing>, StoreError> {
+    let row =
+        query(ONE).bind(source_name).bind(kind).bind(text(key)).fetch_optional(connection).await?;
+    row.as_ref().map(thing).transpose()
+}
+
+fn thing(row: &PgRow) -> Result<StoredThing, StoreError> {
+    Ok(StoredThing {
+        source_name: row.try_get(0)?,
+        kind: row.try_get(1)?,
+        key: row.try_get(2)?,
+        locator: row.try_get(3)?,
+        json: decompress(row.try_get(4)?)?,
+    })
 }
 
 /// A text without U+0000, which PostgreSQL's texts cannot hold.

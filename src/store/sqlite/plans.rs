@@ -6,7 +6,7 @@
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row, query};
 
-use super::{files, follow, items, lookup, records, write};
+use super::{files, follow, items, lookup, records, things, write};
 use crate::store::{ItemContent, ItemQuery};
 
 async fn looks(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
@@ -51,6 +51,7 @@ async fn no_statement_goes_through_a_table() {
         records::BY_PID,
         records::LISTED_AS,
         records::REVISIONS,
+        things::ONE,
         write::DELETE_PIDS,
         write::END_VERSIONS,
         write::FORGET_SOURCES,

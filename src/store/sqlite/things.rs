@@ -18,6 +18,10 @@ const SET: &str = "\
     insert into oaiserver_set (spec, name, description, system_created, created, updated) \
     values (?1, ?2, ?3, 0, ?4, ?4) on conflict (spec) do nothing";
 
+pub(super) const ONE: &str = "\
+    select source_name, kind, key, locator, zstd from windrow_thing \
+    where source_name = ?1 and kind = ?2 and key = ?3";
+
 const LIST: &str = "\
     select source_name, kind, key, locator, zstd from windrow_thing \
     where (?1 is null or kind = ?1) \
@@ -75,14 +79,26 @@ pub(super) async fn list(
         .bind(limit)
         .fetch_all(connection)
         .await?;
-    let thing = |row: &SqliteRow| {
-        Ok(StoredThing {
-            source_name: row.try_get(0)?,
-            kind: row.try_get(1)?,
-            key: row.try_get(2)?,
-            locator: row.try_get(3)?,
-            json: decompress(row.try_get(4)?)?,
-        })
-    };
     rows.iter().map(thing).collect()
+}
+
+/// One thing.
+pub(super) async fn one(
+    connection: &mut SqliteConnection,
+    source_name: &str,
+    kind: &str,
+    key: &str,
+) -> Result<Option<StoredThing>, StoreError> {
+    let row = query(ONE).bind(source_name).bind(kind).bind(key).fetch_optional(connection).await?;
+    row.as_ref().map(thing).transpose()
+}
+
+fn thing(row: &SqliteRow) -> Result<StoredThing, StoreError> {
+    Ok(StoredThing {
+        source_name: row.try_get(0)?,
+        kind: row.try_get(1)?,
+        key: row.try_get(2)?,
+        locator: row.try_get(3)?,
+        json: decompress(row.try_get(4)?)?,
+    })
 }

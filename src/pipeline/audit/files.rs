@@ -1,0 +1,88 @@
+//! The files of a record: every version that the source tells of, in the record's bucket.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::{Auditor, Found};
+use crate::record::{FileOrder, hex};
+use crate::store::{FILES, LoadRecord, ObjectVersion, StoreError};
+
+impl Auditor {
+    /// Compares them, if the pipeline copies files at all.
+    pub(super) async fn files(
+        &self,
+        id: Uuid,
+        record: &LoadRecord,
+        found: &mut Found,
+    ) -> Result<(), StoreError> {
+        let Some(rules) = &self.definition.file_rules else { return Ok(()) };
+        let orders: Vec<&FileOrder> =
+            record.files.iter().filter(|order| rules.leaves_out(order).is_none()).collect();
+        if orders.is_empty() {
+            return Ok(());
+        }
+        let objects = match self.store.bucket(id).await? {
+            Some(bucket) => self.store.objects(bucket.id).await?,
+            None => Vec::new(),
+        };
+        let mut by_key: HashMap<&str, Vec<&ObjectVersion>> = HashMap::new();
+        for object in &objects {
+            by_key.entry(&object.key).or_default().push(object);
+        }
+        for order in orders {
+            let versions = by_key.get(order.key.as_str()).map(Vec::as_slice).unwrap_or_default();
+            let what = compare(order, versions);
+            let part = format!("file {} version {}", order.key, order.version);
+            if what.is_some() && self.held.has_file(&record.locator, &order.key, &part) {
+                found.is_held = true;
+                found.kind(FILES).held += 1;
+            } else {
+                found.tell(FILES, &part, what);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong with a version among those of its key in the store.
+fn compare(order: &FileOrder, versions: &[&ObjectVersion]) -> Option<String> {
+    let tag = |object: &ObjectVersion, key: &str| object.tags.get(key).cloned();
+    let document = order.tags.iter().find(|(key, _)| key == "bibdocid").map(|(_, value)| value);
+    let number = order.version.to_string();
+    let is_it = |object: &&&ObjectVersion| {
+        tag(object, "version").as_deref() == Some(&number)
+            && tag(object, "bibdocid").as_ref() == document
+    };
+    let mut candidates = versions.iter().filter(is_it).copied();
+    if order.deleted {
+        let is_there = candidates.any(|object| object.instance.is_none());
+        return (!is_there).then(|| "it is deleted in the source, not in the store".to_owned());
+    }
+    let candidates: Vec<&ObjectVersion> =
+        candidates.filter(|object| object.instance.is_some()).collect();
+    if candidates.is_empty() {
+        return Some("it is not in the store".to_owned());
+    }
+    let differences: Vec<String> =
+        candidates.iter().filter_map(|object| difference(order, object)).collect();
+    // Other bytes under the same number are another version: one of them has to be this one.
+    let is_equal = differences.len() < candidates.len();
+    differences.into_iter().next().filter(|_| !is_equal)
+}
+
+fn difference(order: &FileOrder, object: &ObjectVersion) -> Option<String> {
+    let instance = object.instance.as_ref()?;
+    if let Some(size) = order.size.filter(|size| *size != instance.size) {
+        return Some(format!("it has {size} bytes in the source, {} in the store", instance.size));
+    }
+    let wanted = order.md5.map(|md5| format!("md5:{}", hex(&md5)));
+    if let (Some(wanted), Some(there)) = (&wanted, &instance.checksum)
+        && wanted != there
+    {
+        return Some(format!("its checksum is {wanted} in the source, {there} in the store"));
+    }
+    let is_restricted = object.tags.get("restricted").is_some_and(|word| word == "true");
+    (order.restricted && !is_restricted)
+        .then(|| "it is restricted in the source, not in the store".to_owned())
+}
