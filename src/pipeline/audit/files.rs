@@ -33,12 +33,11 @@ impl Auditor {
         for order in orders {
             let versions = by_key.get(order.key.as_str()).map(Vec::as_slice).unwrap_or_default();
             let what = compare(order, versions);
-            let part = format!("file {} version {}", order.key, order.version);
-            if what.is_some() && self.held.has_file(&record.locator, &order.key, &part) {
+            if what.is_some() && self.held.has_part(&record.locator, &order.part) {
                 found.is_held = true;
                 found.kind(FILES).held += 1;
             } else {
-                found.tell(FILES, &part, what);
+                found.tell(FILES, &order.part, what);
             }
         }
         Ok(())

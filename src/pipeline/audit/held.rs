@@ -13,7 +13,7 @@ const PAGE: u32 = 200;
 pub(super) struct Held {
     /// By control number, or by file and number of what has none.
     records: HashSet<String>,
-    parts: HashMap<String, Vec<String>>,
+    parts: HashMap<String, HashSet<String>>,
 }
 
 impl Held {
@@ -35,7 +35,9 @@ impl Held {
                         None => {
                             held.records.insert(key);
                         }
-                        Some(part) => held.parts.entry(key).or_default().push(part.clone()),
+                        Some(part) => {
+                            held.parts.entry(key).or_default().insert(part.clone());
+                        }
                     }
                 }
             }
@@ -49,21 +51,8 @@ impl Held {
 
     /// Whether it is, or this part of it.
     pub(super) fn has_part(&self, locator: &Locator, part: &str) -> bool {
-        self.has(locator) || self.any_part(locator, |held| held == part)
-    }
-
-    /// Whether it is, or this version of a file: where two documents have a file of one name, more is
-    /// said of it.
-    pub(super) fn has_file(&self, locator: &Locator, key: &str, part: &str) -> bool {
-        let file = format!("file {key}");
-        let is_it = |held: &str| held == file || held.starts_with(part);
-        self.has(locator) || self.any_part(locator, is_it)
-    }
-
-    fn any_part(&self, locator: &Locator, is_it: impl Fn(&str) -> bool) -> bool {
-        keys(locator).any(|key| {
-            self.parts.get(&key).is_some_and(|parts| parts.iter().any(|held| is_it(held)))
-        })
+        let is_it = |key: String| self.parts.get(&key).is_some_and(|parts| parts.contains(part));
+        self.has(locator) || keys(locator).any(is_it)
     }
 }
 
