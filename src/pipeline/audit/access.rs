@@ -6,13 +6,18 @@ use serde_json::Value;
 /// no difference: a later dump may have said so, and a file that came alone.
 pub(super) fn opened(source: &Value, store: &Value) -> Option<String> {
     for what in ["record", "files"] {
-        let is_closed = |value: &Value| value["access"][what] == "restricted";
+        let is_closed = |record: &Value| {
+            record.pointer(&format!("/access/{what}")).is_some_and(|word| word == "restricted")
+        };
         if is_closed(source) && !is_closed(store) {
             return Some(format!("access.{what} is restricted in the source and not in the store"));
         }
     }
-    let embargo = |value: &Value| value["access"]["embargo"]["until"].as_str().map(str::to_owned);
-    let is_closed = source["access"].is_object();
+    let embargo = |record: &Value| {
+        let until = record.pointer("/access/embargo/until");
+        until.and_then(Value::as_str).map(str::to_owned)
+    };
+    let is_closed = source.get("access").is_some_and(Value::is_object);
     match (embargo(source), embargo(store)) {
         (None, Some(until)) if is_closed => {
             return Some(format!("it opens on {until} in the store, and never in the source"));
@@ -22,22 +27,24 @@ pub(super) fn opened(source: &Value, store: &Value) -> Option<String> {
         }
         _ => {}
     }
-    let (ours, theirs) = (&store["_access"], &source["_access"]);
-    if let Some(reader) = stranger(&theirs["read"], &ours["read"]) {
+    if let Some(reader) = stranger(source.pointer("/_access/read"), store.pointer("/_access/read"))
+    {
         return Some(format!("{reader} may read the record in the store, and not in the source"));
     }
-    let files = theirs["files"].as_object().into_iter().flatten();
-    files.into_iter().find_map(|(key, readers)| {
-        let reader = stranger(readers, &ours["files"][key])?;
+    let files =
+        |record: &Value| record.pointer("/_access/files").and_then(Value::as_object).cloned();
+    let ours = files(store).unwrap_or_default();
+    files(source).into_iter().flatten().find_map(|(key, readers)| {
+        let reader = stranger(Some(&readers), ours.get(&key))?;
         Some(format!("{reader} may read {key} in the store, and not in the source"))
     })
 }
 
 /// Who is among the readers of the store and not among those of the source, which names some.
-fn stranger<'v>(source: &Value, store: &'v Value) -> Option<&'v str> {
-    let source = source.as_array()?;
-    let mut readers = store.as_array().into_iter().flatten();
-    readers.find(|reader| !source.contains(reader)).map(|reader| reader.as_str().unwrap_or("?"))
+fn stranger(source: Option<&Value>, store: Option<&Value>) -> Option<String> {
+    let source = source?.as_array()?;
+    let reader = store?.as_array()?.iter().find(|reader| !source.contains(reader))?;
+    Some(reader.as_str().unwrap_or("?").to_owned())
 }
 
 #[cfg(test)]
