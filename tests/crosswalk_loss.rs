@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Folder, end};
+use crate::support::{Folder, end, project};
 
 const CROSSWALK: &str = "\
 crosswalk: brief
@@ -125,6 +125,52 @@ held:
   dump.mrk #3 (byte 217) 3: int cannot take \"xii\" at 300[0] $a [int.shape, rule pages]
 ";
     assert!(ended.stdout.contains(expected), "{}", ended.stdout);
+}
+
+#[test]
+fn what_no_rule_reads_is_kept_in_a_record_that_is_valid_all_the_same() {
+    let folder = folder();
+    let base = project("crosswalks/marc21-to-record.yaml");
+    let crosswalk = format!(
+        "crosswalk: local\nextends: {}\nunmapped: keep(_unmapped)\nrules: []\n",
+        base.display()
+    );
+    folder.write("local.yaml", &crosswalk);
+    folder.write(
+        "dump.mrk",
+        "=LDR  00000nam a2200000 a 4500\n=001  1\n=245  00$aHay\n=991  \\1$ashelf$bbarn\n",
+    );
+    let ended = end(&mut folder.windrow(&[
+        "convert",
+        "--crosswalk",
+        "local.yaml",
+        "--to",
+        "json_lines",
+        "dump.mrk",
+    ]));
+    let record: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let kept = serde_json::json!([
+        { "field": "991 _1 $a", "value": "shelf" },
+        { "field": "991 _1 $b", "value": "barn" }
+    ]);
+    assert_eq!(record["_unmapped"], kept, "{}{}", ended.stdout, ended.stderr);
+    let loss = ["crosswalk", "loss", "local.yaml", "--json", "--against", "dump.mrk"];
+    let loss: Value = serde_json::from_str(&end(&mut folder.windrow(&loss)).stdout).unwrap();
+    assert_eq!((&loss["mapped"], &loss["states"]["unmapped"]["values"]), (&1.into(), &2.into()));
+}
+
+#[test]
+fn a_record_of_which_something_is_read_by_no_rule_is_held_when_that_is_wanted() {
+    let folder = folder();
+    folder.write("brief.yaml", &CROSSWALK.replace("ignore:", "unmapped: quarantine\nignore:"));
+    folder.write(
+        "dump.mrk",
+        "=001  1\n=003  X\n=245  00$aHay\n\n=001  2\n=245  00$aStraw$cA. Mower\n",
+    );
+    let ended =
+        end(&mut folder.windrow(&["crosswalk", "loss", "brief.yaml", "--against", "dump.mrk"]));
+    assert!(ended.stdout.starts_with("brief: 2 records = 1 mapped + 1 held\n"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("245 00 $c"), "{}", ended.stdout);
 }
 
 #[test]
