@@ -162,7 +162,7 @@ fn what_no_rule_reads_is_kept_in_a_record_that_is_valid_all_the_same() {
 #[test]
 fn a_record_of_which_something_is_read_by_no_rule_is_held_when_that_is_wanted() {
     let folder = folder();
-    folder.write("brief.yaml", &CROSSWALK.replace("ignore:", "unmapped: quarantine\nignore:"));
+    folder.write("brief.yaml", CROSSWALK.replace("ignore:", "unmapped: quarantine\nignore:"));
     folder.write(
         "dump.mrk",
         "=001  1\n=003  X\n=245  00$aHay\n\n=001  2\n=245  00$aStraw$cA. Mower\n",

@@ -61,6 +61,34 @@ fn a_record_that_the_crosswalk_does_not_read_is_held_by_no_rule() {
 }
 
 #[test]
+fn a_policy_that_says_fail_stops_at_its_record() {
+    let folder = folder();
+    let head = "crosswalk: failing\nfrom: { format: marc21 }\nto: { format: json }\nrules:\n";
+    for (rule, before, message) in [
+        (
+            "{ id: title, to: title, from: 245$a, on_missing: fail }",
+            1,
+            "no value at 245$a [missing, rule title]\n",
+        ),
+        (
+            "{ id: year, to: year, from: 700$a, pipe: year, on_error: fail }",
+            0,
+            "year cannot take \"Mower, Ada\" at 700[0] $a [year.none, rule year]\n",
+        ),
+    ] {
+        folder.write("failing.yaml", format!("{head}  - {rule}\n"));
+        let run = crosswalk(&folder, &["run", "failing.yaml", "dump.mrk"]);
+        assert_eq!(run.stdout.lines().count(), before, "{}", run.stdout);
+        let loss = crosswalk(&folder, &["loss", "failing.yaml", "--against", "dump.mrk"]);
+        let options = ["convert", "--crosswalk", "failing.yaml", "--to", "json_lines", "dump.mrk"];
+        for ended in [run, loss, end(&mut folder.windrow(&options))] {
+            assert_eq!(ended.status, Some(2), "{}", ended.stderr);
+            assert!(ended.stderr.contains(message), "{}", ended.stderr);
+        }
+    }
+}
+
+#[test]
 fn a_profile_names_every_rule_and_no_record() {
     let ended = crosswalk(&folder(), &["run", "--profile", "brief.yaml", "dump.mrk"]);
     for rule in ["recid (brief.yaml:5)", "title (brief.yaml:6)", "name (brief.yaml:7)"] {

@@ -50,6 +50,39 @@ fn a_dry_run_tells_before_anything_is_loaded() {
 }
 
 #[test]
+fn a_policy_that_says_fail_stops_the_run_and_the_checkpoint_stands() {
+    let folder = folder("100%");
+    let record = |title: &str| format!("=001  {title}\n=245  00$a{title}\n\n");
+    let dump = format!("{}{}=001  3\n\n{}", record("1"), record("2"), record("4"));
+    folder.write("dump.mrk", dump);
+    let failing = "\
+crosswalk: failing
+from: { format: marc21 }
+to: { format: json }
+rules:
+  - { id: recid, to: id, from: \"001\" }
+  - { id: title, to: metadata.title, from: 245$a, on_missing: fail }
+";
+    folder.write("failing.yaml", failing);
+    let pipeline = "\
+pipeline: proof
+source: { type: dump, name: proof, paths: dump.mrk }
+crosswalk: failing.yaml
+batch: { records: 2 }
+";
+    folder.write("pipeline.yaml", pipeline);
+    let ended = folder.run(&[]);
+    assert_eq!(ended.status, Some(2), "{}", ended.stderr);
+    let message = "dump.mrk #3 (byte 42) 3: no value at 245$a [missing, rule title]";
+    assert!(ended.stderr.contains(message), "{}", ended.stderr);
+    let loaded = || value::<i64>(&folder.store(), "select count(*) from records_metadata");
+    assert_eq!(loaded(), 2, "the batch before it stays, nothing of its own is loaded");
+    folder.write("failing.yaml", failing.replace("fail }", "quarantine }"));
+    let report = folder.run(&[]).report(1);
+    assert_eq!((count(&report, "created"), count(&report, "quarantined"), loaded()), (1, 1, 3));
+}
+
+#[test]
 fn a_run_within_its_limits_is_done() {
     let folder = folder("100%");
     let report = folder.run(&[]).report(0);

@@ -31,16 +31,17 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let (mut mapped, mut held) = (0_u64, 0_u64);
     let start = Instant::now();
     while let Some((source, locator)) = records.read()? {
-        let result = source.map_err(|rejection| rejection.to_string()).and_then(|source| {
-            runner.run(source, &mut json).map_err(|held| {
-                // What no rule is the reason for is held by none.
-                let rule = match held.rule.as_str() {
-                    "" => String::new(),
-                    rule => format!(", rule {rule}"),
-                };
-                format!("{locator}: {} [{}{rule}]", held.message, held.code)
-            })
-        });
+        let result =
+            source.map_err(|rejection| (rejection.to_string(), false)).and_then(|source| {
+                runner.run(source, &mut json).map_err(|held| {
+                    // What no rule is the reason for is held by none, and stops nothing.
+                    let (rule, fatal) = match held.rule.as_str() {
+                        "" => (String::new(), false),
+                        rule => (format!(", rule {rule}"), held.fatal),
+                    };
+                    (format!("{locator}: {} [{}{rule}]", held.message, held.code), fatal)
+                })
+            });
         match result {
             Ok(()) => {
                 mapped += 1;
@@ -49,7 +50,11 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
                     out.write_all(&json)?;
                 }
             }
-            Err(message) => {
+            Err((message, true)) => {
+                out.flush()?;
+                return Err(anyhow::anyhow!("{message}").into());
+            }
+            Err((message, false)) => {
                 held += 1;
                 writeln!(std::io::stderr(), "{message}")?;
             }
