@@ -246,6 +246,40 @@ tests:
 }
 
 #[test]
+fn a_table_is_a_file_with_tabs_too_and_its_keys_are_folded() {
+    let folder = folder();
+    folder.write("kinds.tsv", "code\tword\tnote\nA\ta book, bound\tof paper\ng\ta \"film\"\t\n");
+    folder.write(
+        "kinds.yaml",
+        "\
+crosswalk: kinds
+from: { format: csv }
+to: { format: json }
+tables:
+  kind: { file: kinds.tsv, key: code, value: word, fold: [trim, lower], miss: keep }
+rules: [ { id: kind, to: kind, from: Kind of thing, pipe: lookup(kind) } ]
+tests:
+  - { name: folded, csv: { Kind of thing: \" a\" }, exact: { kind: \"a book, bound\" } }
+  - { name: a quote is a quote, csv: { Kind of thing: G }, exact: { kind: 'a \"film\"' } }
+  - { name: kept, csv: { Kind of thing: x }, exact: { kind: x } }
+",
+    );
+    let ended = crosswalk(&folder, &["test", "--complete", "kinds.yaml"]);
+    assert!(
+        ended.stdout.contains("3 passed, 0 failed, 0 rules"),
+        "{}{}",
+        ended.stdout,
+        ended.stderr
+    );
+    // A key that stands twice, once its case is folded, is a mistake with its lines.
+    folder.write("kinds.tsv", "code\tword\nA\tbook\na\tfilm\n");
+    let ended = crosswalk(&folder, &["check", "kinds.yaml"]);
+    assert_eq!(ended.status, Some(78));
+    let message = "`A` is `book` in line 2 and `a` is `film` in line 3";
+    assert!(ended.stderr.contains(message), "{}", ended.stderr);
+}
+
+#[test]
 fn each_rule_is_told_to_be_exact_canonical_or_lossy() {
     let folder = Folder::new();
     folder.write(
