@@ -21,6 +21,7 @@ mod crosswalk_misuse;
 mod crosswalk_proof;
 mod crosswalk_roundtrip;
 mod crosswalk_verbs;
+mod crosswalk_ways;
 mod crosswalks;
 mod endpoint_on_stores;
 mod engine;

@@ -3,6 +3,7 @@
 use super::account::State;
 use super::plan::Step;
 use super::run::{Found, Origins, Outcome, Run};
+use super::shape::Quoting;
 use super::transforms::{List, Step as Transform};
 use super::values::{Sink, position};
 
@@ -30,7 +31,7 @@ impl<'r> Run<'r> {
     }
 
     fn list(&mut self, list: List, values: &mut Vec<Found<'r>>) {
-        let numbers = values.iter().all(|value| value.raw);
+        let numbers = values.iter().all(|value| value.quoting == Quoting::Raw);
         let texts: Vec<&str> = values.iter().map(|value| value.text.as_ref()).collect();
         let order = list.order(&texts, numbers);
         let mut all: Vec<Option<Found<'r>>> = values.drain(..).map(Some).collect();

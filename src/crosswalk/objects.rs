@@ -4,18 +4,29 @@ use super::account::State;
 use super::input::{MarcInput, Node};
 use super::plan::{Body, CasePlan, Object, Step};
 use super::run::{Outcome, Run};
-use super::shape::{Buffers, Draft, Flat, Target};
+use super::shape::{Buffers, Draft, Flat, Slot, Target};
 use super::syntax::{Policy, Take};
 use super::values::{Place, Sink, Written};
+use super::way::Way;
 
 /// Where the members of an object go.
-enum Members<'s, 'r> {
+pub(super) enum Members<'s, 'r> {
     Flat(&'s mut Draft<'r>),
     Stitched(&'s mut Buffers),
 }
 
 impl<'r> Members<'_, 'r> {
-    fn place(&mut self, target: Target) -> Place<'_, 'r> {
+    /// Whether a leaf holds a value.
+    #[inline]
+    pub fn has(&self, slot: Slot) -> bool {
+        match self {
+            Members::Flat(draft) => draft.has(slot),
+            Members::Stitched(buffers) => buffers.has(slot),
+        }
+    }
+
+    #[inline]
+    pub fn place(&mut self, target: Target) -> Place<'_, 'r> {
         match self {
             Members::Flat(draft) => Place::Member(target.slot, draft),
             Members::Stitched(buffers) => Place::Leaf(target, buffers),
@@ -312,6 +323,7 @@ impl<'r> Run<'r> {
         depth: usize,
     ) -> Outcome<bool> {
         let codes = node.codes();
+        let straight = self.memory.trace.is_none();
         for (n, item) in object.items.iter().enumerate() {
             let node = if object.dressed && n > 0 { context } else { node };
             // Whether no subfield of this field is meant: no need to look for values.
@@ -320,6 +332,11 @@ impl<'r> Run<'r> {
                 continue;
             }
             let keep = match (&item.body, &mut *members) {
+                (Body::Leaf(target), members)
+                    if straight && !absent && item.way != Way::General =>
+                {
+                    self.straight(item, *target, node, members)?
+                }
                 (Body::Leaf(target), members) => {
                     let mut sink = Sink { count: 0, to: members.place(*target) };
                     match absent {

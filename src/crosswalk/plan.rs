@@ -10,6 +10,7 @@ use super::shape::{Demands, Flat, Quoting, Shape, Target};
 use super::syntax::{Policy, Take};
 use super::target::{Linked, Output};
 use super::transforms::Pipe;
+use super::way::Way;
 use crate::formats::Model;
 use crate::formats::marc21::{Field, Tag};
 use crate::record::ContentHash;
@@ -148,6 +149,10 @@ pub struct Step {
     pub copies: bool,
     /// What the target's schema asks of the values that it writes.
     pub check: Check,
+    /// How a leaf comes by its values.
+    pub way: Way,
+    /// The number under which it is remembered what it makes of the tag, or of an indicator.
+    pub known: Option<usize>,
     /// A leaf whose values can be written as they come, without a list to sort or choose from.
     pub direct: bool,
     /// An expression in it, or in its items, reads the output so far.
@@ -183,8 +188,9 @@ pub struct Ahead {
 pub enum When {
     /// One that needs no interpreter.
     Native(Condition),
-    /// One that asks only for tag and indicators of the field at hand.
-    Field(FieldTest, Condition),
+    /// One that asks only for tag and indicators of the field at hand, and the number under which
+    /// its answers are remembered.
+    Field(FieldTest, Condition, usize),
     /// Any other.
     Expression(Box<Expression>),
 }

@@ -12,6 +12,7 @@ use super::runner::Memory;
 use super::shape::{Buffers, Quoting};
 use super::syntax::Policy;
 use super::values::{Place, Sink, Written, is_blank};
+use super::way::Way;
 
 /// A record that a policy held back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,15 +34,15 @@ pub(super) type Outcome<T> = Result<T, Box<Held>>;
 #[derive(Debug, Clone)]
 pub(super) struct Found<'r> {
     pub text: Cow<'r, str>,
-    /// JSON already, not to be quoted.
-    pub raw: bool,
+    /// How it becomes JSON.
+    pub quoting: Quoting,
     pub origins: Origins,
 }
 
 impl<'r> Found<'r> {
     /// A text that the plan or the record as a whole gives.
     pub fn of(text: impl Into<Cow<'r, str>>) -> Found<'r> {
-        Found { text: text.into(), raw: false, origins: Origins::None }
+        Found { text: text.into(), quoting: Quoting::Escaped, origins: Origins::None }
     }
 
     #[inline]
@@ -424,13 +425,21 @@ impl<'r> Run<'r> {
         step: &'r Step,
         node: &Node<'r>,
     ) -> Outcome<Option<Found<'r>>> {
-        let mut values = self.spare.pop().unwrap_or_default();
-        self.values(step, node, &mut values)?;
-        for value in &values {
-            self.mark(value.origins, State::Read);
-        }
-        let first = values.drain(..).next();
-        self.spare.push(values);
+        let first = match node {
+            Node::Field(field) if step.way == Way::Field && self.memory.trace.is_none() => {
+                self.straight_binding(step, *field)?
+            }
+            _ => {
+                let mut values = self.spare.pop().unwrap_or_default();
+                self.values(step, node, &mut values)?;
+                for value in &values {
+                    self.mark(value.origins, State::Read);
+                }
+                let first = values.drain(..).next();
+                self.spare.push(values);
+                first
+            }
+        };
         if first.is_some() {
             self.used(step.number);
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::account::{Account, State};
 use super::ignore::IgnoreCache;
 use super::input::{FieldIndex, JsonInput, Leaves, MarcInput, Source, XmlInput};
+use super::known::KnownByClass;
 use super::plan::{Input, OfUnmapped, Plan};
 use super::run::{Held, Run};
 use super::shape::Buffers;
@@ -27,6 +28,7 @@ pub(super) struct Memory {
     /// Buffers for each depth of objects.
     pub pool: Vec<Buffers>,
     pub ignored: IgnoreCache,
+    pub known: KnownByClass,
     /// How often each step and case of the plan was used.
     pub uses: Vec<u64>,
     /// Time spent in each rule, when that is wanted.

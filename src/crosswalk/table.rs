@@ -153,6 +153,10 @@ impl Table {
         if let Some(value) = self.values.get(key) {
             return Some(value);
         }
+        // Folding leaves those as they are.
+        if key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()) {
+            return None;
+        }
         let folded = self.folded(key);
         if folded == key { None } else { self.values.get(folded.as_ref()).map(String::as_str) }
     }

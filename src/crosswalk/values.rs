@@ -56,8 +56,7 @@ pub(super) struct Written<'t> {
 
 impl<'t> Written<'t> {
     pub fn of(found: &'t Found<'_>) -> Written<'t> {
-        let quoting = if found.raw { Quoting::Raw } else { Quoting::Escaped };
-        Written { text: &found.text, quoting, origins: found.origins }
+        Written { text: &found.text, quoting: found.quoting, origins: found.origins }
     }
 }
 
@@ -70,7 +69,7 @@ impl<'r> Run<'r> {
         out: &mut Vec<Found<'r>>,
     ) -> Outcome<bool> {
         if let Some((text, quoting)) = &step.constant {
-            out.push(Found { raw: *quoting == Quoting::Raw, ..Found::of(text) });
+            out.push(Found { quoting: *quoting, ..Found::of(text) });
             return Ok(true);
         }
         if !self.gather(step, node, &mut Sink::list(out))? {
@@ -179,10 +178,10 @@ impl<'r> Run<'r> {
             (Part::Other, _) => return false,
         };
         sink.count += 1;
+        let quoting = if plain { Quoting::Plain } else { Quoting::Escaped };
         if let Place::List(out) = &mut sink.to {
-            out.push(Found { text: kept(text), raw: false, origins });
+            out.push(Found { text: kept(text), quoting, origins });
         } else {
-            let quoting = if plain { Quoting::Plain } else { Quoting::Escaped };
             self.write(Written { text, quoting, origins }, (step, &step.check), &mut sink.to);
         }
         true
@@ -208,7 +207,7 @@ impl<'r> Run<'r> {
             self.mark(found.origins, State::Dropped);
         }
         for text in pieces {
-            let found = Found { text, raw: false, origins: found.origins };
+            let found = Found { origins: found.origins, ..Found::of(text) };
             if !self.emit(step, next, found, sink)? {
                 return Ok(false);
             }
@@ -223,7 +222,7 @@ impl<'r> Run<'r> {
         separator: &str,
     ) -> Option<Found<'r>> {
         let start = position(self.memory.origins.len());
-        let (mut only, mut first) = ("", Origins::None);
+        let (mut only, mut first) = ("", 0);
         let mut joined = String::new();
         for (index, part) in parts {
             let part = text::trimmed(part);
@@ -231,24 +230,25 @@ impl<'r> Run<'r> {
                 continue;
             }
             if only.is_empty() {
-                (only, first) = (part, Origins::One(position(index)));
-            } else {
-                if joined.is_empty() {
-                    joined = std::mem::take(&mut self.memory.text);
-                    joined.clear();
-                    joined.push_str(only);
-                }
-                joined.push_str(separator);
-                joined.push_str(part);
+                (only, first) = (part, position(index));
+                continue;
             }
+            if joined.is_empty() {
+                self.memory.origins.push(first);
+                joined = std::mem::take(&mut self.memory.text);
+                joined.clear();
+                joined.push_str(only);
+            }
+            joined.push_str(separator);
+            joined.push_str(part);
             self.memory.origins.push(position(index));
         }
         if joined.is_empty() {
-            let found = Found { text: Cow::Borrowed(only), raw: false, origins: first };
+            let found = Found { origins: Origins::One(first), ..Found::of(only) };
             return (!only.is_empty()).then_some(found);
         }
         let origins = Origins::Many(start, position(self.memory.origins.len()));
-        Some(Found { text: Cow::Owned(joined), raw: false, origins })
+        Some(Found { origins, ..Found::of(joined) })
     }
 
     /// Applies the pipe from step `from` on, in place.
@@ -263,14 +263,15 @@ impl<'r> Run<'r> {
         let from = if settled { pipe.settled } else { from };
         let steps = pipe.steps.get(from..pipe.end(from)).unwrap_or_default();
         let mut text = std::mem::take(&mut found.text);
+        let mut raw = found.quoting == Quoting::Raw;
         for (at, transform) in (from..).zip(steps) {
             match transform.apply(text) {
                 Applied::One(changed) => {
                     // What a step has made of a number is written as a number only if it is one.
-                    found.raw = found.raw && numbers::is_number(&changed);
+                    raw = raw && numbers::is_number(&changed);
                     text = changed;
                 }
-                Applied::Number(digits) => (text, found.raw) = (Cow::Owned(digits), true),
+                Applied::Number(digits) => (text, raw) = (Cow::Owned(digits), true),
                 Applied::None => {
                     self.mark(found.origins, State::Dropped);
                     return Ok(Piped::Nothing);
@@ -281,7 +282,7 @@ impl<'r> Run<'r> {
                 }
                 Applied::Failed(code, kept) => match self.failed(step, at, code, found, &kept)? {
                     Rescue::Keep => {
-                        (text, found.raw) = (kept, false);
+                        (text, raw) = (kept, false);
                         if let Some(trace) = &mut self.memory.trace {
                             trace.begin(&text);
                         }
@@ -300,6 +301,7 @@ impl<'r> Run<'r> {
             }
         }
         found.text = text;
+        found.quoting = if raw { Quoting::Raw } else { Quoting::Escaped };
         if found.is_blank() {
             self.mark(found.origins, State::Dropped);
             return Ok(Piped::Nothing);
@@ -351,7 +353,7 @@ impl<'r> Run<'r> {
         let texts: Vec<&str> = values.iter().map(|v| v.text.as_ref()).collect();
         let text = Cow::Owned(texts.join(separator));
         let origins = self.together(values.iter().map(|value| value.origins));
-        Found { text, raw: false, origins }
+        Found { origins, ..Found::of(text) }
     }
 
     fn take(&mut self, take: &Take, values: &mut Vec<Found<'r>>) {

@@ -52,7 +52,10 @@ impl Compiler<'_> {
             }
         }
         Some(match FieldTest::of(&condition, &scope.bindings) {
-            Some(test) => When::Field(test, condition),
+            Some(test) => {
+                self.known += 1;
+                When::Field(test, condition, self.known - 1)
+            }
             None => When::Native(condition),
         })
     }

@@ -17,6 +17,7 @@ use crate::crosswalk::syntax::keys::{self, words};
 use crate::crosswalk::syntax::{File, Policy, Rule, Spanned, Take, Unmapped};
 use crate::crosswalk::target::{self, Output};
 use crate::crosswalk::transforms::{Pipe, PipeContext, parse_pipe};
+use crate::crosswalk::way::Way;
 use crate::formats::Model;
 use crate::record::content_hash;
 use crate::yaml::{Checker, Diagnostics, Span};
@@ -37,6 +38,7 @@ pub fn compile(file: &File, check: Checker) -> Result<Plan, Diagnostics> {
         default_unique: file.unique,
         reads_record: false,
         depth: 0,
+        known: 0,
         labels: Vec::new(),
         places: Vec::new(),
         texts,
@@ -127,6 +129,8 @@ struct Compiler<'f> {
     /// The rule at hand has an expression that reads the output so far.
     reads_record: bool,
     depth: usize,
+    /// So many steps and conditions are remembered by class of field.
+    known: usize,
     /// A label for each step and case, and where it stands.
     labels: Vec<Label>,
     places: Vec<(String, Span)>,
@@ -257,7 +261,7 @@ impl Compiler<'_> {
             && rule.when.is_none()
             && rule.lets.is_empty()
             && !rule.from.is_empty();
-        let mut step = Step {
+        let step = Step {
             label: label.to_owned(),
             number,
             to: rule.to.as_ref().map(|to| plain_path(&to.value)),
@@ -265,6 +269,8 @@ impl Compiler<'_> {
             chain: self.chains.add(&from),
             ahead: Ahead::default(),
             copies: false,
+            way: Way::General,
+            known: None,
             check: Check::default(),
             codes: if plain { codes(&from) } else { None },
             constant: rule.constant.as_ref().map(|constant| match &constant.value {
@@ -288,9 +294,20 @@ impl Compiler<'_> {
             on_error: on_error.unwrap_or(Policy::Fail),
             unique: rule.unique.unwrap_or(self.default_unique),
         };
+        Some(self.known_ahead(step))
+    }
+
+    /// A step with what is known of it before it runs.
+    fn known_ahead(&mut self, mut step: Step) -> Step {
         step.direct = step.may_be_direct();
         step.copies = step.may_copy();
-        Some(step.known_ahead())
+        step = step.known_ahead();
+        step.way = Way::of(&step);
+        if step.way.is_remembered(&step) {
+            step.known = Some(self.known);
+            self.known += 1;
+        }
+        step
     }
 
     /// The bindings of a rule, each of which sees those before it.

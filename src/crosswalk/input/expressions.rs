@@ -5,10 +5,12 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::{Node, Source};
-use crate::crosswalk::account::State;
+use crate::crosswalk::account::{ClassNumber, State};
 use crate::crosswalk::expression::{Expression, Failure, Given, Outcome as Evaluated};
-use crate::crosswalk::plan::{Fallback, Step, When};
+use crate::crosswalk::known::Known;
+use crate::crosswalk::plan::{Fallback, FieldTest, Step, When};
 use crate::crosswalk::run::{Found, Held, Origins, Outcome, Run};
+use crate::crosswalk::shape::Quoting;
 use crate::crosswalk::syntax::Policy;
 use crate::crosswalk::values::{Sink, position};
 use crate::formats::envelope;
@@ -25,10 +27,10 @@ impl<'r> Run<'r> {
     ) -> Outcome<bool> {
         let (holds, names) = match when {
             None => return Ok(true),
-            Some(When::Field(test, _)) if let Some(field) = self.plain_field(node) => {
-                return Ok(test.holds(field));
+            Some(When::Field(test, _, number)) if let Some(field) = self.plain_field(node) => {
+                return Ok(self.field_holds(test, *number, field));
             }
-            Some(When::Native(condition) | When::Field(_, condition)) => {
+            Some(When::Native(condition) | When::Field(_, condition, _)) => {
                 let named = |name: &str| self.named(name, node).map(|found| found.text);
                 let mut names = Vec::new();
                 // The values of MARC are marked where bindings read them.
@@ -57,6 +59,24 @@ impl<'r> Run<'r> {
         Ok(holds)
     }
 
+    fn field_holds(&mut self, test: &FieldTest, number: usize, field: Field<'r>) -> bool {
+        let Some(class) = self.class_of(field) else { return test.holds(field) };
+        self.memory.known.holds(class, number).unwrap_or_else(|| {
+            let holds = test.holds(field);
+            self.memory.known.put(class, number, Known::Holds(holds));
+            holds
+        })
+    }
+
+    /// The class of a field, where all fields of it have the same tag and indicators.
+    #[inline]
+    pub(in crate::crosswalk) fn class_of(&self, field: Field<'r>) -> Option<ClassNumber> {
+        let input = self.marc().filter(|input| !input.has_strays())?;
+        let [first, second] = field.indicators();
+        let class = input.classes().get(field.index()).copied();
+        class.filter(|_| first.is_ascii() && second.is_ascii())
+    }
+
     /// The field at hand, if it counts as one of its own tag.
     fn plain_field(&self, node: &Node<'r>) -> Option<Field<'r>> {
         let field = self.field_of(node)?;
@@ -72,7 +92,7 @@ impl<'r> Run<'r> {
         sink: &mut Sink<'_, 'r>,
     ) -> Outcome<bool> {
         let origins = self.origins(expression, node);
-        let value = |text, raw| Found { text, raw, origins };
+        let value = |text, quoting| Found { text, quoting, origins };
         let evaluated = expression.evaluate(&|name| self.given(name, node));
         if evaluated.is_ok() {
             // Unless something of it is written, which counts for more.
@@ -80,11 +100,13 @@ impl<'r> Run<'r> {
         }
         match evaluated {
             Ok(Evaluated::Nothing) => Ok(true),
-            Ok(Evaluated::Text(text)) => self.emit(step, 0, value(text, false), sink),
-            Ok(Evaluated::Json(text)) => self.emit(step, 0, value(Cow::Owned(text), true), sink),
+            Ok(Evaluated::Text(text)) => self.emit(step, 0, value(text, Quoting::Escaped), sink),
+            Ok(Evaluated::Json(text)) => {
+                self.emit(step, 0, value(Cow::Owned(text), Quoting::Raw), sink)
+            }
             Ok(Evaluated::Texts(texts)) => {
                 for text in texts {
-                    if !self.emit(step, 0, value(Cow::Owned(text), false), sink)? {
+                    if !self.emit(step, 0, value(Cow::Owned(text), Quoting::Escaped), sink)? {
                         return Ok(false);
                     }
                 }
@@ -115,13 +137,13 @@ impl<'r> Run<'r> {
         let origins = self.origins(expression, node);
         match expression.evaluate(&|name| self.given(name, node)) {
             Ok(Evaluated::Nothing) => Ok(None),
-            Ok(Evaluated::Text(text)) => Ok(Some(Found { text, raw: false, origins })),
+            Ok(Evaluated::Text(text)) => Ok(Some(Found { origins, ..Found::of(text) })),
             Ok(Evaluated::Json(text)) => {
-                Ok(Some(Found { text: Cow::Owned(text), raw: true, origins }))
+                Ok(Some(Found { text: Cow::Owned(text), quoting: Quoting::Raw, origins }))
             }
             Ok(Evaluated::Texts(texts)) => {
                 let text = Cow::Owned(texts.join("; "));
-                Ok(Some(Found { text, raw: false, origins }))
+                Ok(Some(Found { origins, ..Found::of(text) }))
             }
             Err(failure) => {
                 self.failure(step, &failure, origins)?;
@@ -172,7 +194,8 @@ impl<'r> Run<'r> {
             "header" if !is_bound => self.header().map(|json| Given::Json(Cow::Owned(json))),
             _ => {
                 let found = self.named(name, node)?;
-                let json = found.raw.then(|| serde_json::from_str::<Value>(&found.text).ok());
+                let is_json = found.quoting == Quoting::Raw;
+                let json = is_json.then(|| serde_json::from_str::<Value>(&found.text).ok());
                 Some(match json.flatten() {
                     Some(json) => Given::Json(Cow::Owned(json)),
                     None => Given::Text(found.text),

@@ -12,6 +12,7 @@ use crate::crosswalk::hasher::KeyHasher;
 use crate::crosswalk::plan::Step;
 use crate::crosswalk::run::{Found, Origins, Outcome, Run};
 use crate::crosswalk::selector::{JsonPath, JsonVisit};
+use crate::crosswalk::shape::Quoting;
 use crate::crosswalk::values::Sink;
 
 /// For each value of a document, by its address, the numbers of the leaves in it.
@@ -103,14 +104,14 @@ impl<'r> JsonInput<'r> {
     /// A value of the document as a value of a rule: text as it is, anything else as its JSON;
     /// an empty list or object is none.
     pub fn found(&self, value: &'r Value) -> Option<Found<'r>> {
-        let (text, raw) = match value {
+        let (text, quoting) = match value {
             Value::Null => return None,
             Value::Array(values) if values.is_empty() => return None,
             Value::Object(members) if members.is_empty() => return None,
-            Value::String(text) => (Cow::Borrowed(text.as_str()), false),
-            other => (Cow::Owned(other.to_string()), true),
+            Value::String(text) => (Cow::Borrowed(text.as_str()), Quoting::Escaped),
+            other => (Cow::Owned(other.to_string()), Quoting::Raw),
         };
-        Some(Found { text, raw, origins: self.leaves.origins(value) })
+        Some(Found { text, quoting, origins: self.leaves.origins(value) })
     }
 }
 

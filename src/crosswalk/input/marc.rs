@@ -429,7 +429,7 @@ impl<'r> Run<'r> {
 }
 
 /// An indicator as text, a blank as `_`.
-pub(super) fn indicator(field: Field<'_>, n: usize) -> Cow<'static, str> {
+pub fn indicator(field: Field<'_>, n: usize) -> Cow<'static, str> {
     const DIGITS: &str = "0123456789";
     match field.indicators().get(n).copied() {
         None | Some(' ') => Cow::Borrowed("_"),

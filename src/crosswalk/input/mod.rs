@@ -11,12 +11,13 @@ use super::codes::CodeSet;
 use super::plan::{Selector, Step};
 use super::run::{Found, Origins, Outcome, Run};
 use super::selector::XmlNode;
+use super::shape::Quoting;
 use super::values::{Sink, position};
 use crate::formats::marc21::Field;
 use crate::xml::tree::Element;
 
 pub use json::{JsonInput, Leaves};
-pub use marc::{FieldIndex, MarcInput};
+pub use marc::{FieldIndex, MarcInput, indicator};
 pub use xml::{XmlInput, found};
 
 /// The source record that is at hand.
@@ -192,7 +193,7 @@ impl<'r> Run<'r> {
             Selector::Tag | Selector::Indicator(_) => {
                 let Some(field) = self.field_of(context) else { return Ok(true) };
                 match selector {
-                    Selector::Indicator(n) => marc::indicator(field, *n),
+                    Selector::Indicator(n) => indicator(field, *n),
                     _ => Cow::Borrowed(self.tag_of(field)),
                 }
             }
@@ -224,7 +225,8 @@ impl<'r> Run<'r> {
             values.push(joined);
         }
         for value in values.drain(..) {
-            if let (Cow::Borrowed(text), false) = (&value.text, value.raw)
+            if let Cow::Borrowed(text) = &value.text
+                && value.quoting != Quoting::Raw
                 && self.emit_part(step, (text, value.origins), sink, Cow::Borrowed)
             {
                 continue;
@@ -264,7 +266,7 @@ impl<'r> Run<'r> {
         }
     }
 
-    fn tag_of(&self, field: Field<'r>) -> &'r str {
+    pub(super) fn tag_of(&self, field: Field<'r>) -> &'r str {
         self.marc().map_or_else(|| field.tag_text(), |input| input.tag_of(field))
     }
 
@@ -275,8 +277,8 @@ impl<'r> Run<'r> {
         }
         match (name, node) {
             ("tag", _) => self.field_of(node).map(|field| Found::of(self.tag_of(field))),
-            ("ind1", _) => self.field_of(node).map(|field| Found::of(marc::indicator(field, 0))),
-            ("ind2", _) => self.field_of(node).map(|field| Found::of(marc::indicator(field, 1))),
+            ("ind1", _) => self.field_of(node).map(|field| Found::of(indicator(field, 0))),
+            ("ind2", _) => self.field_of(node).map(|field| Found::of(indicator(field, 1))),
             ("value", _) => self.value_at(node),
             (_, Node::Json(value)) => self.json_member(name, value),
             (_, Node::Xml(node)) => self.xml_member(name, *node),

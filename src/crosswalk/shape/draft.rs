@@ -13,6 +13,8 @@ pub struct Flat {
 struct Member {
     /// `,"type":{"id":`
     open: Vec<u8>,
+    /// The same with a quote behind it.
+    open_text: Vec<u8>,
     /// `}`
     close: Vec<u8>,
     /// Its place among the members of the whole object, from 0.
@@ -35,7 +37,9 @@ impl Shape {
         let mut members: Vec<(Slot, Member)> = Vec::new();
         for (entry, rank) in self.root.iter().zip(0..) {
             let (mut open, mut close) = (vec![b','], Vec::new());
-            members.push((only_leaf(entry, &mut open, &mut close)?, Member { open, close, rank }));
+            let slot = only_leaf(entry, &mut open, &mut close)?;
+            let open_text = [open.as_slice(), b"\""].concat();
+            members.push((slot, Member { open, open_text, close, rank }));
         }
         members.sort_by_key(|(slot, _)| *slot);
         Some(Flat { members: members.into_iter().map(|(_, member)| member).collect() })
@@ -145,8 +149,14 @@ impl Draft<'_> {
         }
         self.count += 1;
         self.filled |= bit(slot);
-        out.extend_from_slice(&member.open);
-        let _none = Form::Json.write(text, quoting, out);
+        if quoting == Quoting::Plain {
+            out.extend_from_slice(&member.open_text);
+            out.extend_from_slice(text.as_bytes());
+            out.push(b'"');
+        } else {
+            out.extend_from_slice(&member.open);
+            quoting.push(text, out);
+        }
         if !member.close.is_empty() {
             out.extend_from_slice(&member.close);
         }

@@ -37,6 +37,20 @@ impl Quoting {
         let is_plain = plain_json_length(text.as_bytes()) == text.len();
         if is_plain { Quoting::Plain } else { Quoting::Escaped }
     }
+
+    /// Appends a text as JSON.
+    #[inline]
+    pub fn push(self, text: &str, out: &mut Vec<u8>) {
+        match self {
+            Quoting::Plain => {
+                out.push(b'"');
+                out.extend_from_slice(text.as_bytes());
+                out.push(b'"');
+            }
+            Quoting::Escaped => push_json_string(text, out),
+            Quoting::Raw => out.extend_from_slice(text.as_bytes()),
+        }
+    }
 }
 
 impl Form {
@@ -52,15 +66,7 @@ impl Form {
     #[must_use]
     pub fn write(self, value: &str, quoting: Quoting, out: &mut Vec<u8>) -> usize {
         match self {
-            Form::Json => match quoting {
-                Quoting::Plain => {
-                    out.push(b'"');
-                    out.extend_from_slice(value.as_bytes());
-                    out.push(b'"');
-                }
-                Quoting::Escaped => push_json_string(value, out),
-                Quoting::Raw => out.extend_from_slice(value.as_bytes()),
-            },
+            Form::Json => quoting.push(value, out),
             Form::Element => {
                 out.push(b'>');
                 return escaped(value, push_text, out);

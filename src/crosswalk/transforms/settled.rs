@@ -117,8 +117,31 @@ fn look(chunk: &[u8; 8], space_before: u64) -> Look {
 /// Whether the bytes beyond ASCII are of letters that are as they should be: bytes that go on,
 /// Latin (U+00C0 to U+02FF), Cyrillic, ideographs (U+5000 to U+9FFF).
 fn are_letters(bytes: &[u8]) -> bool {
-    let odd = |byte: &u8| !matches!(byte, 0..=0xBF | 0xC3..=0xCB | 0xD0 | 0xD1 | 0xE5..=0xE9);
-    !bytes.iter().fold(false, |found, byte| found | odd(byte))
+    let mut odd = [0_u8; 16];
+    // Without branches, so that a compiler makes vectors of it.
+    let mut add = |chunk: &[u8; 16]| {
+        for (odd, byte) in odd.iter_mut().zip(chunk) {
+            let within = |first: u8, last: u8| u8::from(byte.wrapping_sub(first) <= last - first);
+            *odd |=
+                (within(0, 0xBF) | within(0xC3, 0xCB) | within(0xD0, 0xD1) | within(0xE5, 0xE9))
+                    ^ 1;
+        }
+    };
+    match bytes.last_chunk::<16>() {
+        // The last ones overlap with those before them.
+        Some(last) => {
+            bytes.as_chunks::<16>().0.iter().for_each(&mut add);
+            add(last);
+        }
+        None => {
+            let mut chunk = [0; 16];
+            if let Some(front) = chunk.get_mut(..bytes.len()) {
+                front.copy_from_slice(bytes);
+            }
+            add(&chunk);
+        }
+    }
+    u128::from_ne_bytes(odd) == 0
 }
 
 #[cfg(test)]
