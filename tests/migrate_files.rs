@@ -346,15 +346,35 @@ fn mistakes_of_the_files_block_are_found_before_the_first_record() {
 }
 
 #[test]
-fn two_documents_of_one_name_are_told_and_all_their_versions_kept() {
-    let folder = Folder::new();
-    pipeline(&folder, "");
-    let mut second = stored(&folder, 7, 12, 2, "second");
-    second["full_name"] = "11.txt".into();
-    let report = load(&folder, &[one(7, &[stored(&folder, 7, 11, 1, "first"), second])], 0);
-    assert_eq!(warnings(&report, "invenio_v1.same_name"), 1, "{report}");
-    assert_eq!(parts(&report, "files"), [2, 2, 0, 0, 0]);
-    assert_eq!(verb(&folder, &["files", "get", "7", "11.txt"], 0), "second");
-    let listed = verb(&folder, &["files", "list", "7", "--versions"], 0);
-    assert_eq!(listed.lines().count(), 2, "{listed}");
+fn of_two_documents_of_one_name_the_second_gets_its_number() {
+    on_every_keeper(|folder| {
+        pipeline(&folder, "");
+        let named = |bibdocid: u64, version: u64, text: &str| {
+            let mut file = stored(&folder, 7, bibdocid, version, text);
+            file["full_name"] = "a.txt".into();
+            file
+        };
+        let listed = || verb(&folder, &["files", "list", "7", "--versions"], 0).lines().count();
+        let get = |key: &str| verb(&folder, &["files", "get", "7", key], 0);
+        let mut closed = named(12, 2, "second");
+        closed["status"] = "group: board".into();
+        let report = load(&folder, &[one(7, &[closed, named(11, 1, "first")])], 0);
+        assert_eq!(warnings(&report, "invenio_v1.same_name"), 1, "{report}");
+        assert_eq!(parts(&report, "files"), [2, 2, 0, 0, 0]);
+        assert_eq!((get("a.txt"), get("a_12.txt"), listed()), ("first".into(), "second".into(), 2));
+        let text = verb(&folder, &["records", "get", "--content", "7"], 0);
+        let shown: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(shown["_access"]["files"], json!({ "a_12.txt": ["board"] }));
+
+        // Later and alone, when nothing in the dump tells that there is another of the name.
+        for (bibdocid, text) in [(12, "anew"), (13, "third")] {
+            load(&folder, &[record(7, &[], &[named(bibdocid, 3, text)])], 0);
+        }
+        assert_eq!((get("a_12.txt"), get("a_13.txt")), ("anew".into(), "third".into()));
+        assert_eq!((get("a.txt"), listed()), ("first".into(), 4));
+        let again = load(&folder, &[record(7, &[], &[named(12, 3, "anew")])], 0);
+        assert_eq!(parts(&again, "files"), [1, 0, 1, 0, 0]);
+        let audited = verb(&folder, &["audit", "pipeline.yaml"], 0);
+        assert!(audited.contains("files: equal 1, held 0, different 0"), "{audited}");
+    });
 }

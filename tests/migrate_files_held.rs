@@ -162,9 +162,9 @@ fn each_version_that_is_held_is_held_by_a_name_of_its_own_and_alone() {
         let report = load(&folder, &[one(7, &files)], 1);
         assert_eq!(parts(&report, "files"), [4, 0, 0, 0, 4]);
         let names = [
-            "file a.txt version 1 of document 11: ",
-            "file a.txt version 2 of document 11: ",
-            "file a.txt version 1 of document 12: ",
+            "file a.txt version 1: ",
+            "file a.txt version 2: ",
+            "file a_12.txt version 1: ",
             "file b.txt version 1: ",
         ];
         let held = verb(&folder, &["quarantine", "list"], 0);

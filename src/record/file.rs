@@ -77,6 +77,16 @@ pub struct FileCopy {
     pub instance: Option<FileInstance>,
 }
 
+/// The key of a file whose name another document of the record has: `a.pdf` becomes `a_12.pdf`.
+#[must_use]
+pub fn numbered_key(key: &str, document: &str) -> String {
+    const LONGEST: usize = 255;
+    let (stem, extension) = key.split_at(key.rfind('.').filter(|at| *at > 0).unwrap_or(key.len()));
+    let added = document.chars().count() + 1 + extension.chars().count();
+    let stem: String = stem.chars().take(LONGEST.saturating_sub(added)).collect();
+    format!("{stem}_{document}{extension}")
+}
+
 /// Bytes as lower-case hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
@@ -99,6 +109,15 @@ pub fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_is_taken_gets_the_number_of_its_document() {
+        assert_eq!(numbered_key("a.b.pdf;ocr", "12"), "a.b_12.pdf;ocr");
+        assert_eq!(numbered_key("a", "12"), "a_12");
+        assert_eq!(numbered_key(".a", "12"), ".a_12");
+        let long = numbered_key(&format!("{}.pdf", "é".repeat(251)), "12");
+        assert_eq!((long.chars().count(), long.ends_with("é_12.pdf")), (255, true));
+    }
 
     #[test]
     fn digits_are_read_back() {

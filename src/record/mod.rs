@@ -17,7 +17,7 @@ pub use canonical::{
 };
 pub use clock::Clock;
 pub use datestamp::{Datestamp, DatestampError, Granularity};
-pub use file::{FileCopy, FileInstance, FileOrder, FilePlace, from_hex, hex};
+pub use file::{FileCopy, FileInstance, FileOrder, FilePlace, from_hex, hex, numbered_key};
 pub use locator::Locator;
 pub use member::{json_member, set_json_member};
 pub use origin::Origin;

@@ -360,6 +360,7 @@ impl FilePlanner<'_> {
                 continue;
             }
             has_news = true;
+            let key = shelf.documents.key_of(&copy.order);
             let file = copy.instance.map(|mut instance| {
                 let size = i64::try_from(instance.size).unwrap_or(i64::MAX);
                 // Whoever is there first, or comes first, gives the URI its name.
@@ -377,13 +378,13 @@ impl FilePlanner<'_> {
             let mimetype = copy.order.mimetype.filter(|mimetype| mimetype.chars().count() <= 255);
             let tagged = tags.iter().map(|(key, value)| (version_id, key.clone(), value.clone()));
             self.files.tags.extend(tagged);
-            shelf.touched.insert(copy.order.key.clone());
+            shelf.touched.insert(key.clone());
             shelf.new.insert(version_id);
             shelf.at.insert(version_id, shelf.objects.len());
             shelf.objects.push(HeldObject {
                 bucket_id: bucket.id,
                 version_id,
-                key: copy.order.key,
+                key,
                 file,
                 mimetype,
                 is_head: false,

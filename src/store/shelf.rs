@@ -11,10 +11,15 @@ use uuid::Uuid;
 use super::access::close_files;
 use super::change::Change;
 use super::files::{Bucket, ObjectVersion, StoredInstance};
-use crate::record::{FileCopy, canonical_json, json_member, set_json_member};
+use crate::record::{
+    FileCopy, FileOrder, canonical_json, json_member, numbered_key, set_json_member,
+};
 
 /// The tag with the number of a version.
 pub(super) const VERSION: &str = "version";
+
+/// The tag with the number of the document that a file is a version of.
+const DOCUMENT: &str = "bibdocid";
 
 /// The tag of a version that not everybody may see: `true`.
 pub(super) const RESTRICTED: &str = "restricted";
@@ -136,6 +141,39 @@ pub(super) struct Shelf {
     /// Keys with something new.
     pub(super) touched: HashSet<String>,
     pub(super) new: HashSet<Uuid>,
+    pub(super) documents: Documents,
+}
+
+/// The documents that have files of each key.
+#[derive(Debug, Default)]
+pub(super) struct Documents(HashMap<String, HashSet<String>>);
+
+impl Documents {
+    fn of(objects: &[HeldObject]) -> Documents {
+        let mut documents = Documents::default();
+        for object in objects {
+            if let Some(document) = object.tags.get(DOCUMENT) {
+                documents.add(&object.key, document);
+            }
+        }
+        documents
+    }
+
+    fn add(&mut self, key: &str, document: &str) {
+        self.0.entry(key.to_owned()).or_default().insert(document.to_owned());
+    }
+
+    /// The key of a version that is new: one that no other document has.
+    pub(super) fn key_of(&mut self, order: &FileOrder) -> String {
+        let mut key = order.key.clone();
+        let document = order.tags.iter().find(|(tag, _)| tag == DOCUMENT);
+        let Some((_, document)) = document else { return key };
+        if self.0.get(&key).is_some_and(|documents| !documents.contains(document)) {
+            key = numbered_key(&key, document);
+        }
+        self.add(&key, document);
+        key
+    }
 }
 
 impl Shelf {
@@ -149,6 +187,7 @@ impl Shelf {
         let heads = objects.iter().filter(|object| object.is_head).map(|object| object.version_id);
         let at = objects.iter().enumerate().map(|(at, object)| (object.version_id, at));
         Shelf {
+            documents: Documents::of(&objects),
             is_new: false,
             heads: heads.collect(),
             at: at.collect(),
@@ -172,6 +211,7 @@ impl Shelf {
             heads: HashSet::new(),
             touched: HashSet::new(),
             new: HashSet::new(),
+            documents: Documents::default(),
         }
     }
 

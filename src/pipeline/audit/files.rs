@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::{Auditor, Found};
-use crate::record::{FileOrder, hex};
+use crate::record::{FileOrder, hex, numbered_key};
 use crate::store::{FILES, LoadRecord, ObjectVersion, StoreError};
 
 impl Auditor {
@@ -26,13 +26,18 @@ impl Auditor {
             Some(bucket) => self.store.objects(bucket.id).await?,
             None => Vec::new(),
         };
-        let mut by_key: HashMap<&str, Vec<&ObjectVersion>> = HashMap::new();
+        let mut by_version: HashMap<Version<'_>, Vec<&ObjectVersion>> = HashMap::new();
         for object in &objects {
-            by_key.entry(&object.key).or_default().push(object);
+            by_version.entry(version(|key| object.tags.get(key))).or_default().push(object);
         }
         for order in orders {
-            let versions = by_key.get(order.key.as_str()).map(Vec::as_slice).unwrap_or_default();
-            let what = compare(order, versions);
+            let number = order.version.to_string();
+            let tag = |key: &str| order.tags.iter().find(|(tag, _)| tag == key);
+            let same = by_version.get(&version(|key| match key {
+                "version" => Some(&number),
+                key => tag(key).map(|(_, value)| value),
+            }));
+            let what = compare(order, same.map(Vec::as_slice).unwrap_or_default());
             if what.is_some() && self.held.has_part(&record.locator, &order.part) {
                 found.is_held = true;
                 found.kind(FILES).held += 1;
@@ -44,14 +49,22 @@ impl Auditor {
     }
 }
 
-/// What is wrong with a version among those of its key in the store.
+/// What tells a version from the others of a record: its document, number and format.
+type Version<'t> = [Option<&'t String>; 3];
+
+fn version<'t>(tag: impl Fn(&str) -> Option<&'t String>) -> Version<'t> {
+    ["bibdocid", "version", "format"].map(tag)
+}
+
+/// What is wrong with a version among those of the store that may be it.
 fn compare(order: &FileOrder, versions: &[&ObjectVersion]) -> Option<String> {
-    let tag = |object: &ObjectVersion, key: &str| object.tags.get(key).cloned();
-    let document = order.tags.iter().find(|(key, _)| key == "bibdocid").map(|(_, value)| value);
-    let number = order.version.to_string();
+    let document = order.tags.iter().find(|(key, _)| key == "bibdocid");
+    let numbered = |key: &str| document.map(|(_, document)| numbered_key(key, document));
+    // Which of two documents has the name depends on what came first.
     let is_it = |object: &&&ObjectVersion| {
-        tag(object, "version").as_deref() == Some(&number)
-            && tag(object, "bibdocid").as_ref() == document
+        object.key == order.key
+            || numbered(&order.key).is_some_and(|key| key == object.key)
+            || numbered(&object.key).is_some_and(|key| key == order.key)
     };
     let mut candidates = versions.iter().filter(is_it).copied();
     if order.deleted {

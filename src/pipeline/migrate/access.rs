@@ -7,7 +7,7 @@
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
-use super::files::key;
+use super::file_names::{Names, key};
 use crate::formats::invenio_v1::access::{Access, Restriction, of_collections, of_status};
 use crate::formats::invenio_v1::{Broken, Collections, Dump, File};
 use crate::record::{canonical_json, json_member, set_json_member};
@@ -26,7 +26,12 @@ pub(super) struct Rights {
 /// Reads what a record and its files say, those that cannot be loaded included: they may be later.
 ///
 /// What a dump says nothing of is open, or with `close_unknown` nobody's.
-pub(super) fn rights(dump: &Dump<'_>, today: Date, close_unknown: bool) -> Rights {
+pub(super) fn rights(
+    dump: &Dump<'_>,
+    names: &Names<'_>,
+    today: Date,
+    close_unknown: bool,
+) -> Rights {
     let mut rights = Rights::default();
     if let Some((said, access)) = of_record(dump, today, close_unknown) {
         rights.told.of_record = true;
@@ -38,7 +43,7 @@ pub(super) fn rights(dump: &Dump<'_>, today: Date, close_unknown: bool) -> Right
         }
     }
     for file in &dump.files {
-        let key = key(file.full_name, file.bibdocid);
+        let key = names.key(file);
         let part = format!("file {key} version {}", file.version);
         let Some((said, access)) = of_file(file, today) else {
             rights.told.silent.push(part);
@@ -240,6 +245,7 @@ impl Rights {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Locator;
     use jiff::civil::date;
 
     const TODAY: Date = date(2026, 6, 1);
@@ -247,7 +253,14 @@ mod tests {
     // The record with the rights of this dump's, and the outcomes of what was said.
     fn record(dump: &Value, before: &Value) -> (Value, String) {
         let dump = Dump::read(dump, &mut Vec::new()).unwrap();
-        let rights = rights(&dump, TODAY, false);
+        let place = Locator {
+            file: "dump.json".into(),
+            number: 1,
+            byte: 0,
+            control_number: None,
+            part: None,
+        };
+        let rights = rights(&dump, &Names::of(&dump, &place), TODAY, false);
         let mut json = canonical_json(before);
         assert!(rights.set(&mut json));
         let outcomes: Vec<&str> =

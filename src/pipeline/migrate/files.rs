@@ -1,12 +1,12 @@
 //! The versions of a record's files, as the store takes them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use jiff::civil::Date;
-use unicode_normalization::UnicodeNormalization;
 
 use super::Parts;
 use super::access::{is_hidden, of_file};
+use super::file_names::{LONGEST, Names, key};
 use super::times::Times;
 use crate::formats::invenio_v1::access::Access;
 use crate::formats::invenio_v1::{Broken, Dump, File};
@@ -14,23 +14,18 @@ use crate::pipeline::worker::{Bench, Stop};
 use crate::record::{FileOrder, FilePlace, Locator, Rejection, Stage, Warning};
 use crate::store::{CopyBytes, Quarantined};
 
-/// Keys and tags are no longer.
-const LONGEST: usize = 255;
-
 /// The orders of all file versions that a record has; one that makes no sense is held by itself.
 pub(super) fn orders(
     bench: &mut Bench<'_>,
     dump: &Dump<'_>,
     today: Date,
-    locator: &Locator,
+    (locator, names): (&Locator, &Names<'_>),
     (times, parts): (&mut Times, &mut Parts),
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<FileOrder>, Stop> {
-    let names = Names::of(dump, locator);
     let mut orders: Vec<(FileOrder, &File<'_>)> = Vec::with_capacity(dump.files.len());
     let mut of_source_id: HashMap<String, Vec<usize>> = HashMap::new();
-    // The first file of each document, by key.
-    let mut documents: HashMap<String, Vec<(u64, String)>> = HashMap::new();
+    let mut renamed: HashSet<String> = HashSet::new();
     let mut hold = |part: String, error: (&str, String), object: &serde_json::Value| {
         let place = locator.part(part);
         let (stage, code, message) = (Stage::Decode, error.0.to_owned(), error.1);
@@ -42,7 +37,7 @@ pub(super) fn orders(
     };
     for file in &dump.files {
         let order = match order(file, today, times, warnings) {
-            Ok(order) => FileOrder { part: names.part(file), ..order },
+            Ok(order) => FileOrder { part: names.part(file), key: names.key(file), ..order },
             Err(error) => {
                 hold(names.part(file), error, file.value)?;
                 continue;
@@ -57,15 +52,10 @@ pub(super) fn orders(
             continue;
         }
         same.push(orders.len());
-        // In the bucket those of one key are versions of one file, the highest number first.
-        let of_key = documents.entry(order.key.clone()).or_default();
-        if !of_key.iter().any(|(document, _)| *document == file.bibdocid) {
-            if let Some((_, other)) = of_key.first() {
-                let (key, this) = (&order.key, &order.source_id);
-                let message = format!("{key} is a file of two documents: {other} and {this}");
-                warnings.push(Warning::new("invenio_v1.same_name", message));
-            }
-            of_key.push((file.bibdocid, order.source_id.clone()));
+        if renamed.insert(order.key.clone()) && order.key != key(file.full_name, file.bibdocid) {
+            let (name, key) = (file.full_name, &order.key);
+            let message = format!("{name} is a file of two documents: one of them becomes {key}");
+            warnings.push(Warning::new("invenio_v1.same_name", message));
         }
         orders.push((order, file));
     }
@@ -88,43 +78,6 @@ fn alone(dump: &Dump<'_>, entry: &serde_json::Value) -> Vec<u8> {
         "recid": recid, "record": [], "files": files, "collections": collections,
     });
     alone.to_string().into_bytes()
-}
-
-/// What the files of a record are called, each by a name of its own.
-struct Names<'l> {
-    /// That of the one that was held and comes alone.
-    own: Option<&'l str>,
-    /// The documents that have each key.
-    documents: HashMap<String, BTreeSet<u64>>,
-}
-
-impl<'l> Names<'l> {
-    fn of(dump: &Dump<'_>, locator: &'l Locator) -> Names<'l> {
-        let is_alone = dump.files.len() + dump.broken.len() == 1;
-        let mut documents: HashMap<String, BTreeSet<u64>> = HashMap::new();
-        for file in &dump.files {
-            let key = key(file.full_name, file.bibdocid);
-            documents.entry(key).or_default().insert(file.bibdocid);
-        }
-        Names { own: locator.part.as_deref().filter(|_| is_alone), documents }
-    }
-
-    fn part(&self, file: &File<'_>) -> String {
-        if let Some(own) = self.own {
-            return own.to_owned();
-        }
-        let key = key(file.full_name, file.bibdocid);
-        match self.documents.get(&key) {
-            Some(documents) if documents.len() > 1 => {
-                format!("file {key} version {} of document {}", file.version, file.bibdocid)
-            }
-            _ => format!("file {key} version {}", file.version),
-        }
-    }
-
-    fn of_broken(&self, number: usize) -> String {
-        self.own.map_or_else(|| format!("file entry {number}"), str::to_owned)
-    }
 }
 
 fn order(
@@ -224,27 +177,6 @@ fn clip(text: &str) -> (String, bool) {
     }
 }
 
-/// A key that is one name on every system: composed, without separators and control characters,
-/// cut before its extension.
-pub(super) fn key(full_name: &str, bibdocid: u64) -> String {
-    let plain = |c: char| if c.is_control() || matches!(c, '/' | '\\') { '_' } else { c };
-    let name: String = full_name.nfc().map(plain).collect();
-    let name = name.trim();
-    if matches!(name, "" | "." | "..") {
-        return format!("bibdoc-{bibdocid}");
-    }
-    let length = name.chars().count();
-    if length <= LONGEST {
-        return name.to_owned();
-    }
-    let extension = name.rfind('.').and_then(|at| name.get(at..)).unwrap_or_default();
-    let kept = extension.chars().count();
-    if kept > 32 {
-        return name.chars().take(LONGEST).collect();
-    }
-    name.chars().take(LONGEST - kept).chain(extension.chars()).collect()
-}
-
 fn md5(text: &str) -> Option<[u8; 16]> {
     let text = text.trim();
     let text = text.strip_prefix("md5:").unwrap_or(text);
@@ -258,16 +190,6 @@ fn md5(text: &str) -> Option<[u8; 16]> {
 mod tests {
     use super::*;
     use jiff::civil::date;
-
-    #[test]
-    fn a_key_is_one_name_whatever_the_file_was_called() {
-        assert_eq!(key("../a/b.pdf", 7), ".._a_b.pdf");
-        assert_eq!(key("cafe\u{301}.pdf", 7), "caf\u{e9}.pdf");
-        assert_eq!(key("..", 7), "bibdoc-7");
-        assert_eq!(key(" \n", 7), "_");
-        let long = key(&format!("{}.pdf;pdfa", "x".repeat(400)), 7);
-        assert_eq!((long.chars().count(), long.ends_with("x.pdf;pdfa")), (255, true));
-    }
 
     #[test]
     fn what_is_not_open_is_restricted_and_tags_say_the_rest() {

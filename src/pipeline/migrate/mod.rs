@@ -1,6 +1,7 @@
 //! Records of Invenio v1 on their way: all revisions mapped, each with its date, and their files.
 
 mod access;
+mod file_names;
 mod files;
 mod keys;
 mod revisions;
@@ -24,6 +25,7 @@ use crate::store::{
     AccessTold, Brings, FILES, Kinds, LoadRecord, NewRecord, Quarantined, REDIRECTS, RESERVED,
     REVISIONS,
 };
+use file_names::Names;
 use times::Times;
 use uuid::Uuid;
 
@@ -152,7 +154,8 @@ fn load_record(
     let zone = migration.and_then(|migration| migration.zone.clone());
     let close_unknown = migration.is_some_and(|migration| migration.close_unknown);
     let today = bench.now.to_zoned(zone.clone().unwrap_or(TimeZone::UTC)).date();
-    let rights = access::rights(dump, today, close_unknown);
+    let names = Names::of(dump, locator);
+    let rights = access::rights(dump, &names, today, close_unknown);
     let mut times = Times::new(zone);
     let source_id = dump.recid.to_string();
     let id = record_uuid(&bench.definition.source_name, &source_id);
@@ -176,7 +179,8 @@ fn load_record(
     if let Some(json) = &made.record.json {
         made.hash = content_hash(json);
     }
-    let files = files::orders(bench, dump, today, locator, (&mut times, parts), warnings)?;
+    let files =
+        files::orders(bench, dump, today, (locator, &names), (&mut times, parts), warnings)?;
     warnings.append(&mut times.warnings);
     let record = NewRecord { id, ..made.record };
     let newest = files.iter().map(|order| order.created).max();
