@@ -34,7 +34,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         let message = "a harvest is compared with its endpoint by `reconcile` of its pipeline";
         return Err(usage(anyhow::anyhow!(message)));
     }
-    let (audit, _report) = runtime()?.block_on(async {
+    let audit = runtime()?.block_on(async {
         let store = arguments.store.open_existing().await?;
         let progress = Arc::new(Progress::default());
         let watcher = Watcher::new(Arc::clone(&progress));

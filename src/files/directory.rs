@@ -1,8 +1,9 @@
 //! A location that is a folder.
 //!
-//! Bytes are written to a file beside their place, synced, and renamed: a name in the location is
-//! a whole, verified file, also after a loss of power.
+//! Bytes are written to a part beside their place, synced, and renamed: a name in the location is
+//! a whole, verified file, also after a loss of power. Parts of a batch are synced together.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
+use super::durable::{sync, sync_all};
 use super::sum::{Expected, Sum, broken, pass, write};
 use super::{Bytes, FilesError, Found, fan_out, local};
 
@@ -17,6 +19,18 @@ use super::{Bytes, FilesError, Found, fan_out, local};
 const PART: &str = ".part";
 /// So many are seen at once.
 const PAGE: usize = 500;
+/// So many parts are worth syncing all of a file system.
+const MANY: usize = 8;
+/// A part of so many bytes is synced by itself, while others are still copied.
+const LARGE: u64 = 4 * 1024 * 1024;
+
+/// Bytes that are written and have no name yet; dropped, they are gone.
+#[derive(Debug)]
+pub struct Unnamed {
+    part: tempfile::TempPath,
+    path: PathBuf,
+    is_synced: bool,
+}
 
 /// A folder that keeps bytes.
 #[derive(Debug, Clone)]
@@ -70,33 +84,63 @@ impl Directory {
         renewed.map_err(|error| self.failed(&error))
     }
 
-    pub(super) fn put(
+    /// Writes bytes that get their name by [`Directory::name`].
+    pub(super) fn write(
         &self,
         id: Uuid,
         from: &mut dyn io::Read,
         expected: (&str, &Expected),
-    ) -> Result<Sum, FilesError> {
+    ) -> Result<(Sum, Unnamed), FilesError> {
         let failed = |error: &io::Error| self.failed(error);
         let path = self.path_of(id);
-        let (folder, mut part) = self.begin(&path).map_err(|error| failed(&error))?;
+        let mut part = self.begin(&path).map_err(|error| failed(&error))?;
         let sum = pass(from, expected, |bytes| write(part.as_file_mut(), bytes, failed))?;
         readable(part.as_file()).map_err(|error| failed(&error))?;
-        part.as_file().sync_all().map_err(|error| failed(&error))?;
-        part.persist(&path).map_err(|error| failed(&error.error))?;
-        sync(&folder).map_err(|error| failed(&error))?;
-        Ok(sum)
+        let is_synced = sum.size >= LARGE;
+        if is_synced {
+            part.as_file().sync_all().map_err(|error| failed(&error))?;
+        }
+        Ok((sum, Unnamed { part: part.into_temp_path(), path, is_synced }))
+    }
+
+    /// Gives what was written its names, once all of it is on the disk; the names are, too, when
+    /// this has ended.
+    pub(super) fn name(&self, written: Vec<Unnamed>) -> Result<(), FilesError> {
+        self.try_to_name(written).map_err(|error| self.failed(&error))
+    }
+
+    fn try_to_name(&self, written: Vec<Unnamed>) -> io::Result<()> {
+        let at_once = written.len() >= MANY && sync_all(&self.root)?;
+        if !at_once {
+            for unnamed in written.iter().filter(|unnamed| !unnamed.is_synced) {
+                sync(&unnamed.part)?;
+            }
+        }
+        let mut folders = BTreeSet::new();
+        for Unnamed { part, path, .. } in written {
+            part.persist(&path).map_err(|error| error.error)?;
+            if !at_once {
+                folders.extend(self.folders_of(&path).map(Path::to_owned));
+            }
+        }
+        if at_once {
+            sync_all(&self.root)?;
+        }
+        folders.iter().try_for_each(|folder| sync(folder))
     }
 
     pub(super) fn link(&self, id: Uuid, from: &Path) -> Result<(), FilesError> {
         let path = self.path_of(id);
-        let folder = self.folder_of(&path).map_err(|error| self.failed(&error))?;
+        let failed = |error: &io::Error| self.failed(error);
+        let folder = self.folder_of(&path).map_err(|error| failed(&error))?;
         match fs::hard_link(from, &path) {
-            Ok(()) => sync(&folder).map_err(|error| self.failed(&error)),
+            Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                self.link_over(from, &path, &folder)
+                self.link_over(from, &path, &folder)?;
             }
-            Err(error) => Err(self.unlinked(from, &error)),
+            Err(error) => return Err(self.unlinked(from, &error)),
         }
+        self.folders_of(&path).try_for_each(sync).map_err(|error| failed(&error))
     }
 
     // What lies there already may be anything: it is replaced, unless it is the file itself.
@@ -106,8 +150,7 @@ impl Directory {
         }
         let part = folder.join(format!("data.{}{PART}", Uuid::new_v4().simple()));
         fs::hard_link(from, &part).map_err(|error| self.unlinked(from, &error))?;
-        let renamed = fs::rename(&part, path).and_then(|()| sync(folder));
-        renamed.map_err(|error| {
+        fs::rename(&part, path).map_err(|error| {
             // It is there no more when it was renamed; else `sweep` finds it.
             let _removed = fs::remove_file(&part);
             self.failed(&error)
@@ -126,13 +169,12 @@ impl Directory {
     }
 
     // A part beside its place; it is removed when it is dropped, unless it got its name.
-    fn begin(&self, path: &Path) -> io::Result<(PathBuf, tempfile::NamedTempFile)> {
+    fn begin(&self, path: &Path) -> io::Result<tempfile::NamedTempFile> {
         let mut tries = 0;
         loop {
             let begun = self.folder_of(path).and_then(|folder| {
                 let builder = &mut tempfile::Builder::new();
-                let part = builder.prefix("data.").suffix(PART).tempfile_in(&folder)?;
-                Ok((folder, part))
+                builder.prefix("data.").suffix(PART).tempfile_in(&folder)
             });
             match begun {
                 // Somebody has swept the empty folders away.
@@ -142,24 +184,17 @@ impl Directory {
         }
     }
 
-    // The folder of a file, made with those above it; who makes one syncs what has its name.
+    // The folder of a file, made with those above it.
     fn folder_of(&self, path: &Path) -> io::Result<PathBuf> {
         let folder = path.parent().unwrap_or(&self.root).to_owned();
-        if folder.is_dir() {
-            return Ok(folder);
-        }
-        let inner = folder.strip_prefix(&self.root).unwrap_or(Path::new(""));
-        let mut above = self.root.clone();
-        for part in inner.components() {
-            let next = above.join(part);
-            match fs::create_dir(&next) {
-                Ok(()) => sync(&above)?,
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-            above = next;
-        }
+        fs::metadata(&self.root)?;
+        fs::create_dir_all(&folder)?;
         Ok(folder)
+    }
+
+    // Those that may be new, and the root, which has the name of the uppermost.
+    fn folders_of<'p>(&'p self, path: &'p Path) -> impl Iterator<Item = &'p Path> {
+        path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.root))
     }
 
     fn unreadable(&self, path: &Path, error: &io::Error) -> FilesError {
@@ -298,16 +333,5 @@ fn readable(file: &File) -> io::Result<()> {
 
 #[cfg(not(unix))]
 fn readable(_: &File) -> io::Result<()> {
-    Ok(())
-}
-
-#[cfg(unix)]
-fn sync(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-// Elsewhere folders cannot be opened to be synced.
-#[cfg(not(unix))]
-fn sync(_: &Path) -> io::Result<()> {
     Ok(())
 }

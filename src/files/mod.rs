@@ -5,6 +5,7 @@
 //! on threads that may.
 
 mod directory;
+mod durable;
 mod s3;
 mod sum;
 
@@ -17,6 +18,7 @@ use thiserror::Error;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
+pub use directory::Unnamed;
 pub use sum::{Expected, Sum, Summing, sum_of};
 
 use crate::record::FileInstance;
@@ -262,13 +264,43 @@ impl BlobStore {
         &self,
         id: Uuid,
         from: &mut dyn Read,
-        (what, expected): (&str, &Expected),
+        expected: (&str, &Expected),
     ) -> Result<FileInstance, FilesError> {
-        let sum = match self {
-            BlobStore::Directory(directory) => directory.put(id, from, (what, expected))?,
-            BlobStore::S3(bucket) => bucket.put(id, from, (what, expected))?,
+        let (instance, unnamed) = self.write(id, from, expected)?;
+        self.name(unnamed.into_iter().collect())?;
+        Ok(instance)
+    }
+
+    /// Writes bytes as [`BlobStore::put`] does; where there is something to name, they are kept, and
+    /// seen, when [`BlobStore::name`] has done it. Many are named faster together.
+    ///
+    /// # Errors
+    /// [`FilesError`]
+    pub fn write(
+        &self,
+        id: Uuid,
+        from: &mut dyn Read,
+        expected: (&str, &Expected),
+    ) -> Result<(FileInstance, Option<Unnamed>), FilesError> {
+        let (sum, unnamed) = match self {
+            BlobStore::Directory(directory) => {
+                let (sum, unnamed) = directory.write(id, from, expected)?;
+                (sum, Some(unnamed))
+            }
+            BlobStore::S3(bucket) => (bucket.put(id, from, expected)?, None),
         };
-        Ok(sum.instance(id, self.uri_of(id)))
+        Ok((sum.instance(id, self.uri_of(id)), unnamed))
+    }
+
+    /// Gives what was written its names; it and they are on the disk then.
+    ///
+    /// # Errors
+    /// [`FilesError::Write`], [`FilesError::Full`]; some may have got their names.
+    pub fn name(&self, written: Vec<Unnamed>) -> Result<(), FilesError> {
+        match self {
+            BlobStore::Directory(directory) if !written.is_empty() => directory.name(written),
+            _ => Ok(()),
+        }
     }
 
     /// Keeps a file by a second name for it.

@@ -20,7 +20,7 @@ use super::definition::Definition;
 use super::engine::RunError;
 use super::files::{FileRules, Missing, Mode};
 use super::worker::Worked;
-use crate::files::{Access, BlobStore};
+use crate::files::{Access, BlobStore, Unnamed};
 use crate::record::{FileCopy, FileInstance, FileOrder, Rejection, Stage, hex};
 use crate::source::fetch::{Fetcher, HttpFetcher, name_of};
 use crate::store::{BYTES, CopyBytes, FILES, Quarantined, Store, StoredInstance};
@@ -197,14 +197,29 @@ impl Copier {
                 (id, outcome)
             });
         }
-        let mut outcomes = HashMap::new();
+        let (mut outcomes, mut unnamed) = (HashMap::new(), Vec::new());
         while let Some(done) = jobs.join_next().await {
-            match done.map_err(|error| RunError::Broken(error.to_string()))? {
-                (_, Err(Fault::Fatal(error))) => return Err(error.into()),
-                (id, outcome) => outcomes.insert(id, outcome),
+            let (id, outcome) = done.map_err(|error| RunError::Broken(error.to_string()))?;
+            let outcome = match outcome {
+                Err(Fault::Fatal(error)) => return Err(error.into()),
+                Err(fault) => Err(fault),
+                Ok((instance, written)) => {
+                    unnamed.extend(written);
+                    Ok(instance)
+                }
             };
+            outcomes.insert(id, outcome);
         }
+        self.name(unnamed).await?;
         Ok(outcomes)
+    }
+
+    /// The bytes of a batch are there before its records are.
+    async fn name(&self, unnamed: Vec<Unnamed>) -> Result<(), RunError> {
+        let Some(blobs) = self.bench.blobs.clone() else { return Ok(()) };
+        let naming = tokio::task::spawn_blocking(move || blobs.name(unnamed));
+        naming.await.map_err(|error| RunError::Broken(error.to_string()))??;
+        Ok(())
     }
 }
 

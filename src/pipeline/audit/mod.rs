@@ -16,7 +16,6 @@ use serde::Serialize;
 
 use super::definition::Definition;
 use super::engine::{self, Options, Progress, RunError};
-use super::report::Report;
 use crate::record::{Clock, Locator, Rejection, content_hash};
 use crate::store::{LoadRecord, Quarantined, Store, StoreError};
 use held::Held;
@@ -108,16 +107,15 @@ pub async fn audit(
     most: usize,
     clock: Clock,
     progress: Arc<Progress>,
-) -> Result<(Audit, Report), RunError> {
+) -> Result<Audit, RunError> {
     let definition = Arc::new(definition);
     let held = Held::of(&*store, &definition.source_name).await?;
     let state = Mutex::new(State::default());
     let auditor =
         Arc::new(Auditor { definition: Arc::clone(&definition), store, held, most, state });
     let options = Options { auditor: Some(Arc::clone(&auditor)), ..Options::new(None, clock) };
-    let report = engine::run(definition, options, progress).await?;
-    let audit = auditor.end().await?;
-    Ok((audit, report))
+    engine::run(definition, options, progress).await?;
+    Ok(auditor.end().await?)
 }
 
 /// Compares records as they come out of a pipeline.

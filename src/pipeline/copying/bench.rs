@@ -8,7 +8,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::super::files::Mode;
-use crate::files::{BlobStore, Expected, FilesError, sum_of};
+use crate::files::{BlobStore, Expected, FilesError, Unnamed, sum_of};
 use crate::record::{FileInstance, FileOrder, FilePlace, from_hex, hex};
 use crate::source::fetch::{self, FetchError, Fetcher, name_of};
 use crate::store::StoredInstance;
@@ -30,6 +30,13 @@ pub(super) struct Bench {
     pub(super) most: u64,
     /// No file is begun any more, and none is copied to its end.
     pub(super) stop: AtomicBool,
+}
+
+/// An instance; its bytes are seen when what has no name yet gets it.
+pub(super) type Kept = (FileInstance, Option<Unnamed>);
+
+fn named(instance: FileInstance) -> Kept {
+    (instance, None)
 }
 
 /// Why there is no instance.
@@ -76,7 +83,7 @@ impl Bench {
         id: Uuid,
         order: &FileOrder,
         known: Option<&StoredInstance>,
-    ) -> Result<FileInstance, Fault> {
+    ) -> Result<Kept, Fault> {
         let kept = self.keep_at_last(id, order, known);
         if let Err(Fault::Fatal(_)) = kept {
             self.stop.store(true, Ordering::Relaxed);
@@ -89,7 +96,7 @@ impl Bench {
         id: Uuid,
         order: &FileOrder,
         known: Option<&StoredInstance>,
-    ) -> Result<FileInstance, Fault> {
+    ) -> Result<Kept, Fault> {
         let mut pause = FIRST_PAUSE;
         for _ in 1..self.attempts {
             let passing = match self.try_to_keep(id, order, known) {
@@ -109,7 +116,7 @@ impl Bench {
         id: Uuid,
         order: &FileOrder,
         known: Option<&StoredInstance>,
-    ) -> Result<FileInstance, Trouble> {
+    ) -> Result<Kept, Trouble> {
         if self.stop.load(Ordering::Relaxed) {
             return Err(Trouble::Stopped);
         }
@@ -124,13 +131,13 @@ impl Bench {
         let expected = Expected { size: order.size, md5: order.md5, sha256: None, most };
         if self.dry_run {
             let found = self.fetcher.look(&order.place)?;
-            return would_keep(id, order, found).map_err(Trouble::Files);
+            return would_keep(id, order, found).map(named).map_err(Trouble::Files);
         }
         match &self.blobs {
-            None => self.refer(order, known, &expected),
+            None => self.refer(order, known, &expected).map(named),
             Some(blobs) => {
                 if let Some(kept) = self.is_kept(blobs, id, known, (what, &expected))? {
-                    return Ok(kept);
+                    return Ok(named(kept));
                 }
                 let opened = self.fetcher.open(&order.place)?;
                 let mut bytes = Watched { bytes: opened.bytes, stop: &self.stop };
@@ -142,9 +149,9 @@ impl Bench {
                     })?;
                     let sum = sum_of(&mut bytes, (what, &expected))?;
                     let uri = blobs.link(id, &path)?;
-                    return Ok(sum.instance(id, uri));
+                    return Ok(named(sum.instance(id, uri)));
                 }
-                let put = blobs.put(id, &mut bytes, (what, &expected));
+                let put = blobs.write(id, &mut bytes, (what, &expected));
                 if put.is_err() && self.stop.load(Ordering::Relaxed) {
                     return Err(Trouble::Stopped);
                 }
