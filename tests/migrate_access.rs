@@ -113,7 +113,7 @@ fn a_dump_that_does_not_tell_of_collections_opens_no_record() {
         assert_eq!(record_4()["title"], "Two");
         assert_eq!((&record_4()["access"], &record_4()["_access"]), (&closed, &readers));
         assert_eq!(notes(), 1);
-        let again = load(told("2015-01-01T00:00:00+00:00", "Two", board));
+        let again = load(told("2015-01-01T00:00:00+00:00", "Two", board.clone()));
         assert_eq!(again["counts"]["unchanged"], 1, "{again}");
 
         // What is told opens it again, and that is remembered.
@@ -125,7 +125,10 @@ fn a_dump_that_does_not_tell_of_collections_opens_no_record() {
         pipeline(&folder, ", timezone: UTC, unknown_collections: closed");
         load(untold("2018-01-01T00:00:00+00:00", "Five"));
         assert_eq!((&record_4()["access"], &record_4()["_access"]["read"]), (&closed, &json!([])));
-        assert_eq!(notes(), 1);
+        // What is known of it is more than that nothing is known.
+        load(told("2019-01-01T00:00:00+00:00", "Six", board.clone()));
+        load(untold("2020-01-01T00:00:00+00:00", "Seven"));
+        assert_eq!((&record_4()["access"], &record_4()["_access"]), (&closed, &readers));
     });
 }
 

@@ -78,6 +78,13 @@ fn print(audit: &Audit, out: &mut impl Write) -> std::io::Result<()> {
     if *changed_later > 0 {
         writeln!(out, "{changed_later} of the equal records have later revisions in the store")?;
     }
+    if audit.opened_later > 0 {
+        let opened = audit.opened_later;
+        writeln!(out, "{opened} records let in more readers by a later revision:")?;
+        for first in &audit.opened_later_first {
+            writeln!(out, "  {first}")?;
+        }
+    }
     if audit.only_in_store > 0 {
         let first = audit.only_in_store_first.join(", ");
         let only = audit.only_in_store;

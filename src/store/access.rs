@@ -140,6 +140,11 @@ impl Closed {
         let mut explicit = object(json, "_access");
         let is_closed = |key: &str| access.get(key).is_some_and(|word| word == "restricted");
         if is_closed("record") {
+            // By its crosswalk, or nobody's since nothing is known: then who could may read it.
+            if explicit.get("read").is_some_and(|read| *read == json!([])) {
+                explicit.insert("read".to_owned(), json!(self.read));
+                let _set = set_json_member(json, "_access", &canonical_json(&explicit.into()));
+            }
             return;
         }
         let text = |value: &Value| value.get("until").and_then(Value::as_str).map(str::to_owned);
@@ -177,29 +182,64 @@ impl RecordAccess {
     }
 }
 
-/// Closes the files of a record (canonical JSON), of which those of these keys are restricted: whether
+/// A file of a bucket of which versions are restricted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ClosedFile<'k> {
+    pub(super) key: &'k str,
+    /// Its source has told of all these versions with the revision at hand.
+    pub(super) is_told: bool,
+}
+
+/// Closes the files of a record (canonical JSON), of which these have restricted versions: whether
 /// that changed it.
 ///
 /// A list of files need not be whole, and files may come without their record. So what it says of
-/// a key stands; of any other, what `before` said, the record as it was, or that nobody may read
-/// it; and then nothing opens by itself.
-pub(super) fn close_files(json: &mut Vec<u8>, keys: &[&str], before: Option<&[u8]>) -> bool {
+/// a key stands only when it is told of all its versions; otherwise nobody may read it who could
+/// not before, by the record as it was, and nothing opens before it would have.
+pub(super) fn close_files(
+    json: &mut Vec<u8>,
+    closed: &[ClosedFile<'_>],
+    before: Option<&[u8]>,
+) -> bool {
+    if closed.is_empty() {
+        return false;
+    }
     let mut access = object(json, "access");
     let mut explicit = object(json, "_access");
+    let (access_before, explicit_before) = (access.clone(), explicit.clone());
     let mut files = object_of(explicit.remove("files"));
-    let unsaid: Vec<&str> = keys.iter().copied().filter(|key| !files.contains_key(*key)).collect();
-    let is_closed = access.get("files").is_some_and(|word| word == "restricted");
-    if keys.is_empty() || (is_closed && unsaid.is_empty()) {
-        return false;
+    let of_before = |name: &str| before.map(|before| object(before, name)).unwrap_or_default();
+    let said = object_of(of_before("_access").remove("files"));
+    let mut is_whole = true;
+    for ClosedFile { key, is_told } in closed {
+        let readers = files.get(*key).and_then(Value::as_array);
+        if readers.is_some() && *is_told {
+            continue;
+        }
+        is_whole = false;
+        let could = said.get(*key).and_then(Value::as_array).cloned().unwrap_or_default();
+        let may = match readers {
+            Some(readers) => could.into_iter().filter(|reader| readers.contains(reader)).collect(),
+            None => could,
+        };
+        files.insert((*key).to_owned(), Value::Array(may));
     }
     access.entry("record").or_insert_with(|| json!("public"));
     access.insert("files".to_owned(), json!("restricted"));
-    access.remove("embargo");
-    let said = object_of(before.and_then(|before| object(before, "_access").remove("files")));
-    for key in unsaid {
-        files.insert(key.to_owned(), said.get(key).cloned().unwrap_or_else(|| json!([])));
+    if !is_whole {
+        let until = |embargo: Option<&Value>| Some(embargo?.get("until")?.as_str()?.to_owned());
+        let own = until(access.get("embargo"));
+        let embargo = own.zip(until(of_before("access").get("embargo")));
+        access.remove("embargo");
+        if let Some((own, before)) = embargo {
+            let embargo = json!({ "active": true, "until": own.max(before) });
+            access.insert("embargo".to_owned(), embargo);
+        }
     }
     explicit.insert("files".to_owned(), Value::Object(files));
+    if access == access_before && explicit == explicit_before {
+        return false;
+    }
     set_json_member(json, "access", &canonical_json(&Value::Object(access)))
         && set_json_member(json, "_access", &canonical_json(&Value::Object(explicit)))
 }
@@ -222,9 +262,11 @@ mod tests {
     // The record with `a.pdf` closed, and whether that changed it.
     fn closed(record: &Value, before: Option<&Value>) -> (Value, bool) {
         let (mut json, before) = (canonical_json(record), before.map(canonical_json));
-        let changed = close_files(&mut json, &["a.pdf"], before.as_deref());
+        let changed = close_files(&mut json, &[A], before.as_deref());
         (serde_json::from_slice(&json).unwrap(), changed)
     }
+
+    const A: ClosedFile<'static> = ClosedFile { key: "a.pdf", is_told: true };
 
     #[test]
     fn a_restricted_file_of_which_nothing_is_said_is_nobodys() {
@@ -234,7 +276,34 @@ mod tests {
         assert!(changed);
         assert_eq!(closed(&record, None), (record, false));
         assert!(!close_files(&mut b"{}".to_vec(), &[], None));
-        assert!(!close_files(&mut b"[]".to_vec(), &["a.pdf"], None));
+        assert!(!close_files(&mut b"[]".to_vec(), &[A], None));
+    }
+
+    #[test]
+    fn a_new_version_lets_nobody_in_to_the_old_ones() {
+        let record = |readers: Value, until: Option<&str>| {
+            let mut record = json!({
+                "access": { "record": "public", "files": "restricted" },
+                "_access": { "files": { "a.pdf": readers } },
+            });
+            if let Some(until) = until {
+                record["access"]["embargo"] = json!({ "active": true, "until": until });
+            }
+            record
+        };
+        let closed = |new: &Value, before: &Value| -> (Value, bool) {
+            let (mut json, before) = (canonical_json(new), canonical_json(before));
+            let untold = ClosedFile { is_told: false, ..A };
+            let changed = close_files(&mut json, &[untold], Some(&before));
+            (serde_json::from_slice(&json).unwrap(), changed)
+        };
+        let ada = record(json!(["ada", "bo"]), None);
+        let later = record(json!(["bo", "cy"]), Some("2031-01-01"));
+        assert_eq!(closed(&later, &ada), (record(json!(["bo"]), None), true));
+        assert_eq!(closed(&ada, &ada), (ada.clone(), false));
+        let sooner = record(json!(["bo"]), Some("2030-01-01"));
+        let expected = record(json!(["bo"]), Some("2031-01-01"));
+        assert_eq!(closed(&sooner, &later), (expected, true));
     }
 
     #[test]

@@ -192,12 +192,8 @@ impl Filing {
         mut states: HashMap<Uuid, RecordState>,
         extensions: &[Arc<dyn Extension>],
     ) -> FilePlan {
-        let rejected: HashSet<(Arc<str>, u64)> = plan
-            .rejected
-            .iter()
-            .map(|rejected| &rejected.rejection.locator)
-            .map(|locator| (Arc::clone(&locator.file), locator.number))
-            .collect();
+        let rejected: HashSet<Place> =
+            plan.rejected.iter().map(|rejected| place(&rejected.rejection.locator)).collect();
         let mut planner = FilePlanner {
             location: self.location,
             now: self.now,
@@ -205,14 +201,14 @@ impl Filing {
             planned: HashMap::new(),
             by_id: plan.changes.iter().enumerate().map(|(at, change)| (change.id, at)).collect(),
             shelves: HashMap::new(),
+            refused: HashMap::new(),
             files: FilePlan::default(),
         };
         for (id, held) in held {
             planner.shelves.insert(id, Shelf::of(id, held));
         }
         for incoming in self.incoming {
-            let place = (Arc::clone(&incoming.locator.file), incoming.locator.number);
-            if rejected.contains(&place) {
+            if rejected.contains(&place(&incoming.locator)) {
                 planner.files.kinds.add(&fates(&incoming.copies, |counts| &mut counts.quarantined));
                 continue;
             }
@@ -233,7 +229,17 @@ struct FilePlanner<'k> {
     planned: HashMap<String, Uuid>,
     by_id: HashMap<Uuid, usize>,
     shelves: HashMap<Uuid, Shelf>,
+    /// Records whose files an extension has refused.
+    refused: HashMap<Uuid, (String, String)>,
     files: FilePlan,
+}
+
+/// Where a record or a part of it stands: two may stand at one place of files of one name.
+type Place = (Arc<str>, u64, Option<String>, Option<String>);
+
+fn place(locator: &Locator) -> Place {
+    let Locator { file, number, control_number, part, .. } = locator;
+    (Arc::clone(file), *number, control_number.clone(), part.clone())
 }
 
 impl FilePlanner<'_> {
@@ -253,6 +259,10 @@ impl FilePlanner<'_> {
             // A deletion of what never was.
             self.files.kinds.add(&fates(&incoming.copies, |counts| &mut counts.skipped));
             return;
+        }
+        if let Some((code, message)) = self.refused.get(&id).cloned() {
+            let copies = std::mem::take(&mut incoming.copies);
+            return self.hold(&incoming, copies, &code, &message);
         }
         self.refuse(&mut incoming);
         let before = self.files.mark();
@@ -282,6 +292,7 @@ impl FilePlanner<'_> {
             counts.unchanged = counts.unchanged.saturating_sub(1);
             counts.quarantined += 1;
             let (code, message, locator) = (refusal.code, refusal.message, incoming.locator);
+            self.refused.insert(id, (code.clone(), message.clone()));
             let rejection = Rejection { stage: Stage::Load, rule: None, code, message, locator };
             plan.rejected.push(Quarantined { rejection, bytes: incoming.bytes });
             self.shelves.remove(&id);
@@ -314,12 +325,15 @@ impl FilePlanner<'_> {
         let is_there = |copy: &FileCopy| shelf.at.contains_key(&version_uuid(bucket.id, copy));
         let (there, new) = std::mem::take(&mut incoming.copies).into_iter().partition(is_there);
         incoming.copies = there;
-        let new: Vec<FileCopy> = new;
-        self.files.kinds.add(&fates(&new, |counts| &mut counts.quarantined));
-        for copy in new {
-            let message = format!("bucket {} is locked", bucket.id);
+        let message = format!("bucket {} is locked", bucket.id);
+        self.hold(incoming, new, "bucket_locked", &message);
+    }
+
+    fn hold(&mut self, incoming: &Incoming, copies: Vec<FileCopy>, code: &str, message: &str) {
+        self.files.kinds.add(&fates(&copies, |counts| &mut counts.quarantined));
+        for copy in copies {
+            let (code, message) = (code.to_owned(), message.to_owned());
             let locator = incoming.locator.part(copy.order.part);
-            let code = "bucket_locked".to_owned();
             let rejection = Rejection { stage: Stage::Load, rule: None, code, message, locator };
             let bytes = copy.order.alone.map_or_else(|| incoming.bytes.clone(), CopyBytes::Plain);
             self.files.refused.push(Quarantined { rejection, bytes });
@@ -345,6 +359,9 @@ impl FilePlanner<'_> {
                 self.files.restricted.push(bucket.id);
             }
             if let Some(there) = there {
+                if there.key == copy.order.key {
+                    shelf.told.insert(version_id);
+                }
                 let size = copy.instance.as_ref().map_or(0, |instance| instance.size);
                 self.files.kinds.of(FILES).unchanged += 1;
                 self.files.kinds.of(BYTES).unchanged += size;
@@ -378,6 +395,9 @@ impl FilePlanner<'_> {
             let mimetype = copy.order.mimetype.filter(|mimetype| mimetype.chars().count() <= 255);
             let tagged = tags.iter().map(|(key, value)| (version_id, key.clone(), value.clone()));
             self.files.tags.extend(tagged);
+            if key == copy.order.key {
+                shelf.told.insert(version_id);
+            }
             shelf.touched.insert(key.clone());
             shelf.new.insert(version_id);
             shelf.at.insert(version_id, shelf.objects.len());

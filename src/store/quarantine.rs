@@ -40,6 +40,8 @@ pub struct QuarantineQuery {
     pub until: Option<i64>,
     /// At most so many.
     pub limit: u32,
+    /// Where they are is enough: their bytes are left out.
+    pub without_bytes: bool,
 }
 
 impl QuarantineQuery {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::access::close_files;
+use super::access::{ClosedFile, close_files};
 use super::change::Change;
 use super::files::{Bucket, ObjectVersion, StoredInstance};
 use crate::record::{
@@ -141,6 +141,8 @@ pub(super) struct Shelf {
     /// Keys with something new.
     pub(super) touched: HashSet<String>,
     pub(super) new: HashSet<Uuid>,
+    /// The versions that the batch tells of under the keys they have here.
+    pub(super) told: HashSet<Uuid>,
     pub(super) documents: Documents,
 }
 
@@ -168,7 +170,10 @@ impl Documents {
         let mut key = order.key.clone();
         let document = order.tags.iter().find(|(tag, _)| tag == DOCUMENT);
         let Some((_, document)) = document else { return key };
-        if self.0.get(&key).is_some_and(|documents| !documents.contains(document)) {
+        let is_taken = |key: &str, documents: &Documents| {
+            documents.0.get(key).is_some_and(|all| !all.contains(document))
+        };
+        while is_taken(&key, self) {
             key = numbered_key(&key, document);
         }
         self.add(&key, document);
@@ -197,6 +202,7 @@ impl Shelf {
             objects,
             touched: HashSet::new(),
             new: HashSet::new(),
+            told: HashSet::new(),
         }
     }
 
@@ -211,6 +217,7 @@ impl Shelf {
             heads: HashSet::new(),
             touched: HashSet::new(),
             new: HashSet::new(),
+            told: HashSet::new(),
             documents: Documents::default(),
         }
     }
@@ -257,9 +264,13 @@ impl Shelf {
 
     // Whatever a revision says: what lies here and is restricted, is.
     fn close(&self, json: &mut Vec<u8>) -> bool {
-        let restricted = self.objects.iter().filter(|object| object.is_restricted());
-        let keys: Vec<&str> = restricted.map(|object| object.key.as_str()).collect();
-        close_files(json, &keys, self.json.as_deref())
+        let mut closed: BTreeMap<&str, bool> = BTreeMap::new();
+        for object in self.objects.iter().filter(|object| object.is_restricted()) {
+            *closed.entry(&object.key).or_insert(true) &= self.told.contains(&object.version_id);
+        }
+        let closed: Vec<ClosedFile<'_>> =
+            closed.into_iter().map(|(key, is_told)| ClosedFile { key, is_told }).collect();
+        close_files(json, &closed, self.json.as_deref())
     }
 }
 

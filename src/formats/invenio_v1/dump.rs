@@ -130,7 +130,11 @@ impl<'v> Dump<'v> {
     /// missing or of another type. Of a file that is [`Broken::error`].
     pub fn read(value: &'v Value, warnings: &mut Vec<Warning>) -> Result<Dump<'v>, DecodeError> {
         let mut unknown = Vec::new();
-        let control_number = || value.get("recid").map(ToString::to_string);
+        let control_number = || {
+            value
+                .get("recid")
+                .map(|recid| recid.as_str().map_or_else(|| recid.to_string(), str::to_owned))
+        };
         let mut dump = Dump::of(value, &mut unknown, warnings).map_err(|mut error| {
             error.control_number = control_number();
             error

@@ -17,7 +17,10 @@ pub(super) fn opened(source: &Value, store: &Value) -> Option<String> {
         let until = record.pointer("/access/embargo/until");
         until.and_then(Value::as_str).map(str::to_owned)
     };
-    let is_closed = source.get("access").is_some_and(Value::is_object);
+    let is_restricted = |what: &str| {
+        source.pointer(&format!("/access/{what}")).is_some_and(|word| word == "restricted")
+    };
+    let is_closed = is_restricted("record") || is_restricted("files");
     match (embargo(source), embargo(store)) {
         (None, Some(until)) if is_closed => {
             return Some(format!("it opens on {until} in the store, and never in the source"));

@@ -49,12 +49,8 @@ impl Auditor {
             }
         }
         // A record that the store has refused differs from what is there, and is held.
-        if !found.differences.is_empty() && self.held.has(&record.locator) {
-            found.differences.clear();
-            found.is_held = true;
-            for counts in found.kinds.values_mut() {
-                counts.held += std::mem::take(&mut counts.different);
-            }
+        if !found.differences.is_empty() && self.held.has_here(&record.locator) {
+            found.forgive();
         }
         Ok(found)
     }
@@ -103,12 +99,9 @@ impl Auditor {
         found.changed_later = is_newer;
         if is_newer {
             let current = stored.last().and_then(|newest| newest.json.as_deref());
-            if let Some(what) = opened_since(record, current) {
-                found.differ("record", what);
-            }
-        } else {
-            self.pids(id, record, found).await?;
+            found.opened_later = opened_since(record, current);
         }
+        self.pids(id, record, found).await?;
         self.files(id, record, found).await
     }
 
@@ -122,6 +115,9 @@ impl Auditor {
         let recid = PidName::recid(record.record.pid_value.as_str());
         let Ok(recid) = recid else { return Ok(()) };
         if let Some(to) = &record.merged_into {
+            if found.changed_later {
+                return Ok(());
+            }
             let leads = match self.store.pid(&recid).await?.map(|pid| pid.target) {
                 Some(PidTarget::Pid(target)) => target.pid_value() == to,
                 _ => false,
@@ -133,13 +129,16 @@ impl Auditor {
         if record.record.json.is_none() {
             return Ok(());
         }
-        for name in std::iter::once(&recid).chain(&record.record.pids) {
+        // A later revision may have other names; its recid is the same.
+        let further = record.record.pids.iter().filter(|_| !found.changed_later);
+        let names: Vec<&PidName> = std::iter::once(&recid).chain(further).collect();
+        for name in names {
             let what = match self.store.pid(name).await? {
                 None => Some("it is not there".to_owned()),
                 Some(pid) if pid.target != PidTarget::Record(id) => {
                     Some("it names something else".to_owned())
                 }
-                Some(pid) if pid.status != PidStatus::Registered => {
+                Some(pid) if pid.status != PidStatus::Registered && !found.changed_later => {
                     Some(format!("its status is {}", pid.status.as_str()))
                 }
                 Some(_) => None,
@@ -217,8 +216,7 @@ fn compare(wanted: &Wanted<'_>, stored: &[StoredRecord]) -> Option<String> {
 fn opened_since(record: &LoadRecord, current: Option<&[u8]>) -> Option<String> {
     let read = |json: &[u8]| serde_json::from_slice::<Value>(json).ok();
     let source = read(record.record.json.as_deref()?)?;
-    let what = opened(&source, &read(current?)?)?;
-    Some(format!("{what}, since a later revision"))
+    opened(&source, &read(current?)?)
 }
 
 fn difference(source: Option<&[u8]>, store: Option<&[u8]>) -> Option<String> {

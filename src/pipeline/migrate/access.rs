@@ -33,14 +33,19 @@ pub(super) fn rights(
     close_unknown: bool,
 ) -> Rights {
     let mut rights = Rights::default();
-    if let Some((said, access)) = of_record(dump, today, close_unknown) {
-        rights.told.of_record = true;
-        if !said.is_empty() {
-            rights.told.notes.push(note(None, said, &access));
+    match of_record(dump, today) {
+        Some((said, access)) => {
+            rights.told.of_record = true;
+            if !said.is_empty() {
+                rights.told.notes.push(note(None, said, &access));
+            }
+            if let Access::Restricted(restriction) = access {
+                rights.record = Some(restriction);
+            }
         }
-        if let Access::Restricted(restriction) = access {
-            rights.record = Some(restriction);
-        }
+        // Nothing is said, and nothing noted: what was said before holds.
+        None if close_unknown => rights.record = Some(Restriction::default()),
+        None => {}
     }
     for file in &dump.files {
         let key = names.key(file);
@@ -70,7 +75,7 @@ pub(super) fn rights(
     rights
 }
 
-fn of_record(dump: &Dump<'_>, today: Date, close_unknown: bool) -> Option<(String, Access)> {
+fn of_record(dump: &Dump<'_>, today: Date) -> Option<(String, Access)> {
     match dump.collections {
         Collections::WithRestrictions { restricted: Some(restricted), .. } => {
             if restricted.is_empty() {
@@ -78,10 +83,6 @@ fn of_record(dump: &Dump<'_>, today: Date, close_unknown: bool) -> Option<(Strin
             }
             let said = Value::Object(restricted.clone()).to_string();
             Some((said, of_collections(restricted, today)))
-        }
-        _ if close_unknown => {
-            let said = "the dump does not tell which collections are restricted".to_owned();
-            Some((said, Access::Restricted(Restriction::default())))
         }
         _ => None,
     }

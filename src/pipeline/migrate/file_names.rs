@@ -36,7 +36,12 @@ impl<'l> Names<'l> {
         if first.is_none_or(|first| *first == file.bibdocid) {
             return key;
         }
-        numbered_key(&key, &file.bibdocid.to_string())
+        let number = file.bibdocid.to_string();
+        let mut key = numbered_key(&key, &number);
+        while self.documents.contains_key(&key) {
+            key = numbered_key(&key, &number);
+        }
+        key
     }
 
     /// The place of a file in its record.

@@ -165,7 +165,7 @@ fn load_record(
         with_revisions(bench, dump, bytes, locator, &mut times, parts, warnings)?
     };
     if made.history.is_some() && !rights.told.of_record {
-        warnings.push(no_collections());
+        warnings.push(no_collections(close_unknown));
     }
     // Of all revisions: whoever goes back to an old one must not open it.
     let earlier = made.history.iter_mut().flatten();
@@ -189,9 +189,12 @@ fn load_record(
     Ok(LoadRecord { source_id, record, files, stamps, access: rights.told, ..made })
 }
 
-fn no_collections() -> Warning {
-    let message = "the dump does not tell which collections are restricted (it does when it is made \
-                   with --with-collections): by these, the record is open";
+fn no_collections(close_unknown: bool) -> Warning {
+    let becomes = if close_unknown { "nobody's" } else { "open" };
+    let message = format!(
+        "the dump does not tell which collections are restricted (it does when it is made with \
+         --with-collections): by these, the record is {becomes}"
+    );
     Warning::new("invenio_v1.no_collections", message)
 }
 

@@ -14,7 +14,8 @@ pub(super) async fn list(
 ) -> Result<Vec<QuarantineEntry>, StoreError> {
     let rows = query(
         "select id, source_name, run_id, stage, rule, code, message, locator, file, number, byte, \
-         format, part, control_number, zstd from windrow_quarantine \
+         format, part, control_number, case when not ?8 then zstd end as zstd \
+         from windrow_quarantine \
          where id > ?1 and (?2 is null or source_name = ?2) \
          and (?3 is null or stage = ?3) and (?4 is null or code = ?4) \
          and (?5 is null or file = ?5) \
@@ -27,6 +28,7 @@ pub(super) async fn list(
     .bind(wanted.file.as_deref())
     .bind(wanted.limit)
     .bind(wanted.until)
+    .bind(wanted.without_bytes)
     .fetch_all(connection)
     .await?;
     rows.iter().map(read).collect()
@@ -80,6 +82,10 @@ fn read(row: &SqliteRow) -> Result<QuarantineEntry, StoreError> {
             .try_get::<Option<String>, _>("control_number")?
             .filter(|number| !number.is_empty()),
         part: row.try_get::<Option<String>, _>("part")?.filter(|part| !part.is_empty()),
-        bytes: decompress(row.try_get("zstd")?)?,
+        bytes: row
+            .try_get::<Option<&[u8]>, _>("zstd")?
+            .map(decompress)
+            .transpose()?
+            .unwrap_or_default(),
     })
 }
