@@ -345,7 +345,7 @@ mod tests {
         let mut of_another = said.clone();
         of_another["_access"] = json!({ "files": { "b.pdf": ["bo"] } });
         let (record, _) = closed(&of_another, Some(&said));
-        assert_eq!(record["access"], json!({ "record": "public", "files": "restricted" }));
+        assert_eq!(record["access"], said["access"]);
         let files = json!({ "files": { "a.pdf": ["ada"], "b.pdf": ["bo"] } });
         assert_eq!(record["_access"], files);
     }
