@@ -186,9 +186,15 @@ fn a_dump_of_invenio_has_types() {
         [Collections::Unknown, Collections::Names(vec![]), Collections::Names(vec!["A"])]
     );
     let wrong = json!({"recid": 7, "files": [{"bibdocid": "x"}]});
-    let error = Dump::read(&wrong, &mut Vec::new()).unwrap_err();
+    // One file that is none does not cost the record.
+    let mut dump = Dump::read(&wrong, &mut Vec::new()).unwrap();
+    let error = dump.broken.remove(0).error;
     assert_eq!(error.message, "files[0].bibdocid is \"x\", expected a number");
     assert_eq!(error.control_number.as_deref(), Some("7"));
+    assert!(dump.files.is_empty() && dump.broken.is_empty());
+    let wrong = json!({"recid": "7", "record": [{"marcxml": 5}]});
+    let error = Dump::read(&wrong, &mut Vec::new()).unwrap_err();
+    assert_eq!((error.code, error.control_number.as_deref()), ("invenio_v1.type", Some("7")));
 }
 
 #[test]
