@@ -62,8 +62,10 @@ const ACQUIRE: Duration = Duration::from_secs(10);
 
 // Writers look up a few rows by keys. Without statistics, as in a database that was empty a
 // minute ago, the planner would rather read the whole table; and compiling a plan takes longer
-// than running it. And each statement has to see what was committed before it.
+// than running it. A plan that was made for tables that were empty is kept for as long, though it
+// gets dearer with each batch. And each statement has to see what was committed before it.
 const WRITING: &str = "set enable_seqscan = off; set jit = off; \
+    set plan_cache_mode = force_custom_plan; \
     set default_transaction_isolation = 'read committed'";
 
 /// The parameters of a URL that are understood; another one may be a password under a wrong name.
