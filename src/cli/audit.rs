@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::progress::Watcher;
 use super::run::failure;
 use super::{Failure, Outcome, StoreArguments, clock, configuration, runtime, usage};
-use crate::pipeline::{self, Audit, Definition, Differing, IntakeError, Progress};
+use crate::pipeline::{self, Audit, Definition, Differing, IntakeError, KindAudit, Progress};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -69,8 +69,12 @@ fn print(audit: &Audit, out: &mut impl Write) -> std::io::Result<()> {
         "read {read} = equal {equal} + held {held} + different {different} + repeated {repeated}"
     )?;
     for (kind, counts) in &audit.kinds {
-        let (equal, held, different) = (counts.equal, counts.held, counts.different);
-        writeln!(out, "  {kind}: equal {equal}, held {held}, different {different}")?;
+        let KindAudit { equal, held, different, skipped } = counts;
+        write!(out, "  {kind}: equal {equal}, held {held}, different {different}")?;
+        match skipped {
+            0 => writeln!(out)?,
+            skipped => writeln!(out, ", left out by the pipeline {skipped}")?,
+        }
     }
     if !audit.files_compared {
         writeln!(out, "files were not compared: the pipeline has no `files:`")?;

@@ -4,6 +4,15 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
+/// The tag with the number of a version.
+pub const VERSION_TAG: &str = "version";
+
+/// The tag of a version that not everybody may see: `true`.
+pub const RESTRICTED_TAG: &str = "restricted";
+
+/// The tag with the number of the document that a file is a version of.
+pub const DOCUMENT_TAG: &str = "bibdocid";
+
 /// One version of one file, as its source describes it; the bytes are still where they were.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileOrder {

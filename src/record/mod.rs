@@ -17,7 +17,10 @@ pub use canonical::{
 };
 pub use clock::Clock;
 pub use datestamp::{Datestamp, DatestampError, Granularity};
-pub use file::{FileCopy, FileInstance, FileOrder, FilePlace, from_hex, hex, numbered_key};
+pub use file::{
+    DOCUMENT_TAG, FileCopy, FileInstance, FileOrder, FilePlace, RESTRICTED_TAG, VERSION_TAG,
+    from_hex, hex, numbered_key,
+};
 pub use locator::Locator;
 pub use member::{json_member, set_json_member};
 pub use origin::Origin;

@@ -15,15 +15,16 @@ use super::extension::{Draft, Event, Extension, refusal};
 use super::lookup::Lookup;
 use super::plan::Plan;
 use super::shelf::{
-    Held, HeldBucket, HeldObject, RESTRICTED, Shelf, VERSION, bucket_uuid, describe_revisions,
-    version_uuid,
+    Held, HeldBucket, HeldObject, Shelf, bucket_uuid, describe_revisions, version_uuid,
 };
 use super::{
     BYTES, Brings, CopyBytes, FILES, KindCounts, Kinds, LoadRecord, Quarantined, StoreError,
 };
-use crate::record::{FileCopy, FileInstance, Locator, Rejection, Stage, hex};
+use crate::record::{
+    FileCopy, FileInstance, Locator, RESTRICTED_TAG, Rejection, Stage, VERSION_TAG, hex,
+};
 
-/// A tag that windrow writes beside those of the source, as `RESTRICTED` and `VERSION` are.
+/// A tag that windrow writes beside those of the source, as `RESTRICTED_TAG` and `VERSION_TAG` are.
 const SHA256: &str = "sha256";
 
 /// Rows of files to write.
@@ -367,7 +368,7 @@ impl FilePlanner<'_> {
                 self.files.kinds.of(BYTES).unchanged += size;
                 // A restriction that is lifted: tags are not taken away.
                 let lifted = !copy.order.restricted && there.is_restricted();
-                let lifted = lifted.then(|| (RESTRICTED.to_owned(), "false".to_owned()));
+                let lifted = lifted.then(|| (RESTRICTED_TAG.to_owned(), "false".to_owned()));
                 for (key, value) in tags.into_iter().chain(lifted) {
                     if there.tags.get(&key) != Some(&value) {
                         self.files.tags.push((version_id, key.clone(), value.clone()));
@@ -484,13 +485,13 @@ fn fates<'c>(
 fn tags(copy: &FileCopy) -> BTreeMap<String, String> {
     let mut tags: BTreeMap<String, String> = copy.order.tags.iter().cloned().collect();
     if copy.order.version > 0 {
-        tags.insert(VERSION.to_owned(), copy.order.version.to_string());
+        tags.insert(VERSION_TAG.to_owned(), copy.order.version.to_string());
     }
     if let Some(sha256) = copy.instance.as_ref().and_then(|instance| instance.sha256) {
         tags.insert(SHA256.to_owned(), hex(&sha256));
     }
     if copy.order.restricted {
-        tags.insert(RESTRICTED.to_owned(), "true".to_owned());
+        tags.insert(RESTRICTED_TAG.to_owned(), "true".to_owned());
     }
     tags
 }

@@ -12,17 +12,9 @@ use super::access::{ClosedFile, close_files};
 use super::change::Change;
 use super::files::{Bucket, ObjectVersion, StoredInstance};
 use crate::record::{
-    FileCopy, FileOrder, canonical_json, json_member, numbered_key, set_json_member,
+    DOCUMENT_TAG, FileCopy, FileOrder, RESTRICTED_TAG, VERSION_TAG, canonical_json, json_member,
+    numbered_key, set_json_member,
 };
-
-/// The tag with the number of a version.
-pub(super) const VERSION: &str = "version";
-
-/// The tag with the number of the document that a file is a version of.
-const DOCUMENT: &str = "bibdocid";
-
-/// The tag of a version that not everybody may see: `true`.
-pub(super) const RESTRICTED: &str = "restricted";
 
 /// The namespace of the UUIDs of buckets and object versions.
 const NAMESPACE: Uuid = Uuid::from_u128(0x0c5e_9a41_7d20_5b6f_8e13_52a4_c7f0_1b98);
@@ -110,11 +102,11 @@ impl HeldObject {
 
     /// Whether it has bytes that not everybody may see.
     pub(super) fn is_restricted(&self) -> bool {
-        self.file.is_some() && self.tags.get(RESTRICTED).is_some_and(|word| word == "true")
+        self.file.is_some() && self.tags.get(RESTRICTED_TAG).is_some_and(|word| word == "true")
     }
 
     fn version(&self) -> Option<u64> {
-        self.tags.get(VERSION).and_then(|version| version.parse().ok())
+        self.tags.get(VERSION_TAG).and_then(|version| version.parse().ok())
     }
 
     /// Whether it is to be the head rather than `other`, which came before.
@@ -154,7 +146,7 @@ impl Documents {
     fn of(objects: &[HeldObject]) -> Documents {
         let mut documents = Documents::default();
         for object in objects {
-            if let Some(document) = object.tags.get(DOCUMENT) {
+            if let Some(document) = object.tags.get(DOCUMENT_TAG) {
                 documents.add(&object.key, document);
             }
         }
@@ -168,7 +160,7 @@ impl Documents {
     /// The key of a version that is new: one that no other document has.
     pub(super) fn key_of(&mut self, order: &FileOrder) -> String {
         let mut key = order.key.clone();
-        let document = order.tags.iter().find(|(tag, _)| tag == DOCUMENT);
+        let document = order.tags.iter().find(|(tag, _)| tag == DOCUMENT_TAG);
         let Some((_, document)) = document else { return key };
         let is_taken = |key: &str, documents: &Documents| {
             documents.0.get(key).is_some_and(|all| !all.contains(document))
@@ -259,7 +251,8 @@ impl Shelf {
 
     /// Whether the record as it is does not say of some restricted file that it is.
     pub(super) fn is_to_close(&self) -> bool {
-        self.json.clone().is_some_and(|mut json| self.close(&mut json))
+        self.objects.iter().any(HeldObject::is_restricted)
+            && self.json.clone().is_some_and(|mut json| self.close(&mut json))
     }
 
     // Whatever a revision says: what lies here and is restricted, is.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::super::files::Missing;
 use super::{Auditor, Found};
-use crate::record::{FileOrder, hex, numbered_key};
+use crate::record::{DOCUMENT_TAG, FileOrder, RESTRICTED_TAG, VERSION_TAG, hex, numbered_key};
 use crate::store::{FILES, LoadRecord, ObjectVersion, StoreError};
 
 impl Auditor {
@@ -18,8 +18,11 @@ impl Auditor {
         found: &mut Found,
     ) -> Result<(), StoreError> {
         let Some(rules) = &self.definition.file_rules else { return Ok(()) };
-        let orders: Vec<&FileOrder> =
-            record.files.iter().filter(|order| rules.leaves_out(order).is_none()).collect();
+        let (orders, left_out): (Vec<&FileOrder>, Vec<_>) =
+            record.files.iter().partition(|order| rules.leaves_out(order).is_none());
+        if !left_out.is_empty() {
+            found.kind(FILES).skipped += left_out.len() as u64;
+        }
         if orders.is_empty() {
             return Ok(());
         }
@@ -36,12 +39,13 @@ impl Auditor {
             let number = number.map(|number| number.to_string());
             let tag = |key: &str| order.tags.iter().find(|(tag, _)| tag == key);
             let same = by_version.get(&version(|key| match key {
-                "version" => number.as_ref(),
+                VERSION_TAG => number.as_ref(),
                 key => tag(key).map(|(_, value)| value),
             }));
             let same = same.map(Vec::as_slice).unwrap_or_default();
             if same.is_empty() && rules.missing == Missing::Skip {
-                // A run has counted it as `files.skipped_missing`.
+                // A run has counted it as `files.skipped_missing`, or it was lost since.
+                found.kind(FILES).skipped += 1;
                 continue;
             }
             let what = compare(order, same);
@@ -60,12 +64,12 @@ impl Auditor {
 type Version<'t> = [Option<&'t String>; 3];
 
 fn version<'t>(tag: impl Fn(&str) -> Option<&'t String>) -> Version<'t> {
-    ["bibdocid", "version", "format"].map(tag)
+    [DOCUMENT_TAG, VERSION_TAG, "format"].map(tag)
 }
 
 /// What is wrong with a version among those of the store that may be it.
 fn compare(order: &FileOrder, versions: &[&ObjectVersion]) -> Option<String> {
-    let document = order.tags.iter().find(|(key, _)| key == "bibdocid");
+    let document = order.tags.iter().find(|(key, _)| key == DOCUMENT_TAG);
     let numbered = |key: &str| document.map(|(_, document)| numbered_key(key, document));
     // Which of two documents has the name depends on what came first.
     let is_it = |object: &&&ObjectVersion| {
@@ -101,7 +105,7 @@ fn difference(order: &FileOrder, object: &ObjectVersion) -> Option<String> {
     {
         return Some(format!("its checksum is {wanted} in the source, {there} in the store"));
     }
-    let is_restricted = object.tags.get("restricted").is_some_and(|word| word == "true");
+    let is_restricted = object.tags.get(RESTRICTED_TAG).is_some_and(|word| word == "true");
     (order.restricted && !is_restricted)
         .then(|| "it is restricted in the source, not in the store".to_owned())
 }

@@ -80,6 +80,8 @@ pub struct KindAudit {
     pub held: u64,
     /// Something else, or missing.
     pub different: u64,
+    /// Not in the store, and the pipeline says that such are left out.
+    pub skipped: u64,
 }
 
 /// A record that is not in the store as it came.
@@ -257,6 +259,7 @@ impl State {
             all.equal += counts.equal;
             all.held += counts.held;
             all.different += counts.different;
+            all.skipped += counts.skipped;
         }
         if let Some(what) = found.opened_later.take() {
             audit.opened_later += 1;

@@ -8,7 +8,7 @@ use super::{Auditor, Found};
 use crate::crosswalk::differences;
 use crate::record::{PidName, PidStatus, PidTarget, content_hash};
 use crate::store::{
-    Brings, LoadRecord, REDIRECTS, RESERVED, REVISIONS, StoreError, StoredRecord, Thing,
+    Brings, FILES, LoadRecord, REDIRECTS, RESERVED, REVISIONS, StoreError, StoredRecord, Thing,
 };
 
 /// Of one revision so many paths are named.
@@ -41,11 +41,13 @@ impl Auditor {
         for held in &record.held {
             let locator = &held.rejection.locator;
             let part = locator.part.as_deref().unwrap_or("record");
+            let kind = if part.starts_with("revision ") { REVISIONS } else { FILES };
             if self.held.has_part(locator, part) {
                 found.is_held = true;
+                found.kind(kind).held += 1;
             } else {
                 let what = "the pipeline rejects it, and it is not in the quarantine";
-                found.differ(part, what);
+                found.tell(kind, part, Some(what.to_owned()));
             }
         }
         // A record that the store has refused differs from what is there, and is held.
@@ -112,8 +114,7 @@ impl Auditor {
         record: &LoadRecord,
         found: &mut Found,
     ) -> Result<(), StoreError> {
-        let recid = PidName::recid(record.record.pid_value.as_str());
-        let Ok(recid) = recid else { return Ok(()) };
+        let Some(recid) = recid(record, found) else { return Ok(()) };
         if let Some(to) = &record.merged_into {
             if found.changed_later {
                 return Ok(());
@@ -150,7 +151,7 @@ impl Auditor {
 
     /// A number that nobody may get.
     async fn number(&self, record: &LoadRecord, found: &mut Found) -> Result<(), StoreError> {
-        let Ok(recid) = PidName::recid(record.record.pid_value.as_str()) else { return Ok(()) };
+        let Some(recid) = recid(record, found) else { return Ok(()) };
         let is_there = self.store.pid(&recid).await?.is_some();
         let what = (!is_there).then(|| "it is not reserved".to_owned());
         found.tell(RESERVED, &format!("PID {recid}"), what);
@@ -171,6 +172,12 @@ impl Auditor {
         }
         Ok(())
     }
+}
+
+/// The recid of a record; what can be none is told.
+fn recid(record: &LoadRecord, found: &mut Found) -> Option<PidName> {
+    let recid = PidName::recid(record.record.pid_value.as_str());
+    recid.map_err(|error| found.differ("record", error.to_string())).ok()
 }
 
 /// The revisions that the source has, oldest first.
@@ -206,6 +213,7 @@ fn compare(wanted: &Wanted<'_>, stored: &[StoredRecord]) -> Option<String> {
     // Of the same moment there may be several: one whose files came later has the record's date.
     let mut newest = None;
     for candidate in candidates.into_iter().rev() {
+        // Where one does not differ, nothing is wrong.
         let what = difference(wanted.json, candidate.json.as_deref())?;
         newest.get_or_insert(what);
     }

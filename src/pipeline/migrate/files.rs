@@ -11,7 +11,7 @@ use super::times::Times;
 use crate::formats::invenio_v1::access::Access;
 use crate::formats::invenio_v1::{Broken, Dump, File};
 use crate::pipeline::worker::{Bench, Stop};
-use crate::record::{FileOrder, FilePlace, Locator, Rejection, Stage, Warning};
+use crate::record::{DOCUMENT_TAG, FileOrder, FilePlace, Locator, Rejection, Stage, Warning};
 use crate::store::{CopyBytes, Quarantined};
 
 /// The orders of all file versions that a record has; one that makes no sense is held by itself.
@@ -126,7 +126,7 @@ fn order(
         }
         tags.push((key.to_owned(), value));
     };
-    tag("bibdocid", &file.bibdocid.to_string());
+    tag(DOCUMENT_TAG, &file.bibdocid.to_string());
     tag("doctype", text("type").unwrap_or_default());
     tag("format", format);
     for key in ["subformat", "description", "comment"] {
