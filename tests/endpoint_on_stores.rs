@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
+use std::time::Duration;
 
-use crate::oai_endpoint::client::{Client, all, codes, pieces};
+use crate::oai_endpoint::client::{Client, all, codes, pieces, token};
 use crate::oai_endpoint::{
     check_bad_requests, check_dates, check_lists, check_sets, check_tokens, check_whole_lists,
 };
@@ -107,6 +108,7 @@ checks! {
     pages_of_every_size_make_the_list_of_all_that_was_loaded
     all_six_verbs_answer_and_every_record_is_given_in_every_format
     a_harvest_from_the_last_day_gives_exactly_what_changed
+    a_page_that_is_kept_is_given_as_long_as_nothing_on_it_has_changed
 }
 
 fn what_holds_of_any_endpoint_holds_of_the_real_one(folder: &Folder) {
@@ -172,6 +174,42 @@ fn all_six_verbs_answer_and_every_record_is_given_in_every_format(folder: &Folde
     );
     let unknown = "verb=GetRecord&metadataPrefix=oai_dc&identifier=oai:example.org:wr99999999";
     assert_eq!(codes(&client.get(unknown)), ["idDoesNotExist"]);
+}
+
+fn a_page_that_is_kept_is_given_as_long_as_nothing_on_it_has_changed(folder: &Folder) {
+    quickstart_store(folder);
+    let server = Server::start_now(folder, 20);
+    let mut client = server.client();
+    let token = token(&client.get("verb=ListRecords&metadataPrefix=oai_dc")).unwrap();
+    let page = format!("verb=ListRecords&resumptionToken={token}");
+    let of_now =
+        |client: &mut Client| client.get(&page).split_once("</request>").unwrap().1.to_owned();
+    // Made, looked at, given without a look; and again when a second is over, in which the server
+    // has written by itself.
+    let mut kept = of_now(&mut client);
+    for _ in 0..2 {
+        assert_eq!((of_now(&mut client), of_now(&mut client)), (kept.clone(), kept.clone()));
+        std::thread::sleep(Duration::from_millis(1100));
+    }
+    // As others write it: another revision of the record, and nothing else. A server that has just
+    // begun has kept nothing.
+    for n in 0..2 {
+        let name = all(&kept, "identifier").remove(7);
+        let name = name.strip_prefix("oai:example.org:").unwrap_or_else(|| panic!("{name}"));
+        folder.execute(&format!(
+            "update records_metadata set version_id = version_id + 1, \
+             json = '{{\"metadata\":{{\"title\":\"Changed {n}\"}}}}' \
+             where id = (select object_uuid from pidstore_pid where pid_value = '{name}')"
+        ));
+        let is_found = (0..50).any(|_| {
+            let anew = of_now(&mut Server::start_now(folder, 20).client());
+            std::thread::sleep(Duration::from_millis(100));
+            (0..3).all(|_| of_now(&mut client) == anew) && anew != kept
+        });
+        assert!(is_found, "change {n} is not told of");
+        kept = of_now(&mut client);
+        assert_eq!(pieces(&kept, "header").len(), 20);
+    }
 }
 
 fn a_harvest_from_the_last_day_gives_exactly_what_changed(folder: &Folder) {

@@ -93,6 +93,28 @@ async fn a_claim_outlasts_the_run_within_it() {
 }
 
 #[tokio::test]
+async fn a_generation_ends_with_what_others_commit_and_not_with_a_response_date() {
+    let folder = Folder::new();
+    let store = sqlite(&folder).await;
+    assert_eq!(store.generation().await.unwrap(), None, "nobody has asked for a responseDate");
+    store.settled(at(10)).await.unwrap();
+    let first = store.generation().await.unwrap();
+    assert!(first.is_some());
+    for second in 11..15 {
+        store.settled(at(second)).await.unwrap();
+        assert_eq!(store.generation().await.unwrap(), first);
+    }
+    load(&*store, 20, vec![load_record(1, "1", Some("One"), &[])]).await;
+    let loaded = store.generation().await.unwrap();
+    assert_ne!(loaded, first);
+    let other = Connection::open(folder.path().join("store.db")).unwrap();
+    other.execute("update records_metadata set version_id = 7", []).unwrap();
+    let changed = store.generation().await.unwrap();
+    assert!(changed != loaded && changed != first);
+    assert_eq!(store.generation().await.unwrap(), changed);
+}
+
+#[tokio::test]
 async fn revisions_are_valid_from_transaction_to_transaction() {
     let folder = Folder::new();
     let path = folder.path().join("store.db");

@@ -188,6 +188,12 @@ impl RecordWriter {
         RecordWriter { verb, out: format!("<{verb}>") }
     }
 
+    /// Makes room for so many times what is written so far: a text that grows by and by is moved
+    /// again and again.
+    pub fn reserve(&mut self, times: usize) {
+        self.out.reserve(self.out.len().saturating_mul(times));
+    }
+
     /// A header alone.
     pub fn header(&mut self, header: &Header<'_>) {
         let status = if header.deleted { " status=\"deleted\"" } else { "" };

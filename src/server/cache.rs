@@ -1,13 +1,13 @@
 //! Pages that were given, to be given again as long as what is on them is unchanged; and counts.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use uuid::Uuid;
 
-use crate::record::Datestamp;
+use crate::record::{ContentHash, Datestamp, content_hash};
 
 /// A count is good for so many times as long as it took: counting never takes more than a
 /// twentieth of the time, and what is counted fast is counted anew.
@@ -16,7 +16,10 @@ const GOOD_FOR: u32 = 20;
 /// So many counts are remembered.
 const MOST_COUNTS: usize = 1000;
 
-/// Pages by what was asked for, up to a number of bytes; the oldest go first.
+/// Pages of XML shrink to a fifth or less at the level that is fast.
+const LEVEL: i32 = 1;
+
+/// Pages by what was asked for, compressed, up to a number of bytes; the oldest go first.
 pub(super) struct PageCache {
     most_bytes: usize,
     pages: Mutex<Pages>,
@@ -26,17 +29,21 @@ pub(super) struct PageCache {
 #[derive(Default)]
 struct Pages {
     bytes: usize,
-    by_key: HashMap<String, CachedPage>,
+    by_key: HashMap<String, PackedPage>,
     keys: VecDeque<String>,
 }
 
 /// The records of a page.
-#[derive(Clone)]
 pub(super) struct CachedPage {
-    /// What the store said of its items: another text, and the page is void.
-    pub fingerprint: String,
     /// From the verb's element on, up to the token.
     pub xml: Bytes,
+    /// What else is known of it.
+    pub end: PageEnd,
+}
+
+/// What a page leads to.
+#[derive(Clone, Copy)]
+pub(super) struct PageEnd {
     /// How many records are on it.
     pub records: u64,
     /// Whether there are more behind it.
@@ -45,9 +52,27 @@ pub(super) struct CachedPage {
     pub after: Option<(Datestamp, Uuid)>,
 }
 
-impl CachedPage {
+/// A page as it is kept.
+#[derive(Clone)]
+struct PackedPage {
+    /// The hash of what the store said of its items: another text, and the page is void.
+    fingerprint: ContentHash,
+    /// The store's generation when that was looked at last.
+    generation: Option<u64>,
+    /// One zstd frame, and how many bytes are in it.
+    zstd: Arc<[u8]>,
+    bytes: usize,
+    end: PageEnd,
+}
+
+impl PackedPage {
     fn size(&self, key: &str) -> usize {
-        2 * key.len() + self.fingerprint.len() + self.xml.len()
+        2 * key.len() + size_of::<PackedPage>() + self.zstd.len()
+    }
+
+    fn unpack(&self) -> Option<CachedPage> {
+        let xml = zstd::bulk::decompress(&self.zstd, self.bytes).ok()?;
+        Some(CachedPage { xml: xml.into(), end: self.end })
     }
 }
 
@@ -67,14 +92,32 @@ impl PageCache {
         locked(&self.pages).by_key.contains_key(key)
     }
 
-    /// The page that was made of the same items.
-    pub fn get(&self, key: &str, fingerprint: &str) -> Option<CachedPage> {
-        let pages = locked(&self.pages);
-        pages.by_key.get(key).filter(|page| page.fingerprint == fingerprint).cloned()
+    /// The page, if nothing at all was changed since it was looked at last.
+    pub fn at(&self, key: &str, generation: Option<u64>) -> Option<CachedPage> {
+        let is_same = |page: &&PackedPage| generation.is_some() && page.generation == generation;
+        let page = locked(&self.pages).by_key.get(key).filter(is_same).cloned();
+        page?.unpack()
+    }
+
+    /// The page that was made of the same items; they were looked at after the store had this
+    /// generation.
+    pub fn get(&self, key: &str, fingerprint: &str, generation: Option<u64>) -> Option<CachedPage> {
+        let fingerprint = content_hash(fingerprint.as_bytes());
+        let page = {
+            let mut pages = locked(&self.pages);
+            let page = pages.by_key.get_mut(key).filter(|page| page.fingerprint == fingerprint)?;
+            page.generation = generation;
+            page.clone()
+        };
+        page.unpack()
     }
 
     /// Keeps a page, with the fingerprint of the items that it was made of.
-    pub fn put(&self, key: String, page: CachedPage) {
+    pub fn put(&self, key: String, fingerprint: &str, xml: &[u8], end: PageEnd) {
+        let Ok(zstd) = zstd::bulk::compress(xml, LEVEL) else { return };
+        let fingerprint = content_hash(fingerprint.as_bytes());
+        let (zstd, bytes) = (zstd.into(), xml.len());
+        let page = PackedPage { fingerprint, generation: None, zstd, bytes, end };
         let added = page.size(&key);
         if added > self.most_bytes / 4 {
             return;
@@ -120,38 +163,55 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
-    fn page(fingerprint: &str, text: &'static str) -> CachedPage {
-        let xml = Bytes::from_static(text.as_bytes());
-        CachedPage {
-            fingerprint: fingerprint.to_owned(),
-            xml,
-            records: 1,
-            more: false,
-            after: None,
-        }
+    const END: PageEnd = PageEnd { records: 1, more: false, after: None };
+
+    fn put(cache: &PageCache, key: &str, fingerprint: &str, xml: &str) {
+        cache.put(key.to_owned(), fingerprint, xml.as_bytes(), END);
     }
 
     #[test]
     fn a_page_of_other_items_is_not_given() {
-        let cache = PageCache::new(1000);
-        cache.put("a".to_owned(), page("1", "one"));
-        assert!(cache.get("a", "1").is_some());
-        assert!(cache.get("a", "2").is_none());
-        cache.put("a".to_owned(), page("2", "two"));
-        assert!(cache.get("a", "1").is_none());
-        assert_eq!(&*cache.get("a", "2").unwrap().xml, b"two");
+        let cache = PageCache::new(10_000);
+        put(&cache, "a", "1", "one");
+        assert!(cache.get("a", "1", None).is_some());
+        assert!(cache.get("a", "2", None).is_none());
+        put(&cache, "a", "2", "two");
+        assert!(cache.get("a", "1", None).is_none());
+        assert_eq!(&*cache.get("a", "2", None).unwrap().xml, b"two");
+    }
+
+    #[test]
+    fn a_page_is_good_for_the_generation_in_which_it_was_looked_at() {
+        let cache = PageCache::new(10_000);
+        put(&cache, "a", "1", "one");
+        assert!(cache.at("a", None).is_none() && cache.at("a", Some(7)).is_none());
+        assert!(cache.get("a", "2", Some(7)).is_none() && cache.at("a", Some(7)).is_none());
+        assert!(cache.get("a", "1", Some(7)).is_some() && cache.at("a", Some(7)).is_some());
+        assert!(cache.at("a", Some(8)).is_none() && cache.at("a", None).is_none());
     }
 
     #[test]
     fn the_oldest_pages_make_room() {
-        let cache = PageCache::new(48);
+        let one = PageCache::new(10_000);
+        put(&one, "a", "1", "123456789");
+        let size = locked(&one.pages).bytes;
+        let cache = PageCache::new(4 * size);
         for key in ["a", "b", "c", "d", "d", "e"] {
-            cache.put(key.to_owned(), page("1", "123456789"));
+            put(&cache, key, "1", "123456789");
         }
-        let has = |key| cache.get(key, "1").is_some();
+        let has = |key| cache.get(key, "1", None).is_some();
         assert_eq!(["a", "b", "c", "d", "e"].map(has), [false, true, true, true, true]);
-        cache.put("f".to_owned(), page("1", "longer than a quarter"));
-        assert!(!has("f"));
+        put(&cache, "f", "1", "longer than a quarter");
+        assert!(!has("f") && has("b"));
+    }
+
+    #[test]
+    fn pages_are_kept_small() {
+        let cache = PageCache::new(1_000_000);
+        let xml = "<identifier>oai:example.org:1</identifier>".repeat(1000);
+        put(&cache, "a", "1", &xml);
+        assert!(locked(&cache.pages).bytes < xml.len() / 20);
+        assert_eq!(&*cache.get("a", "1", None).unwrap().xml, xml.as_bytes());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use axum::body::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::cache::CachedPage;
+use super::cache::{CachedPage, PageEnd};
 use super::oai_pmh::{Moment, Records, Refusal, no_set_hierarchy, no_such_format};
 use super::record::Bench;
 use super::{ServerError, Shared};
@@ -43,8 +43,7 @@ pub(super) async fn list(
     let key = page.key(start);
     // What is not kept needs no fingerprint: its items tell that when they are read.
     if shared.cache.has(&key)
-        && let Some(fingerprint) = page.fingerprint().await?
-        && let Some(cached) = shared.cache.get(&key, &fingerprint)
+        && let Some(cached) = page.kept(&key).await?
     {
         return Ok(page.again(cached).await?);
     }
@@ -62,8 +61,7 @@ pub(super) async fn list(
     // What could not be written is told of anew each time.
     let fingerprint = page.state.take().filter(|_| !page.is_capped && page.left_out == 0);
     if let Some(fingerprint) = fingerprint {
-        let xml = xml.clone();
-        shared.cache.put(key, CachedPage { fingerprint, xml, records, more, after });
+        shared.cache.put(key, &fingerprint, &xml, PageEnd { records, more, after });
     }
     page.close().await?;
     Ok(Records::whole([xml, Bytes::from(page.writer.take())], records))
@@ -289,10 +287,17 @@ impl Page {
         Ok(())
     }
 
-    /// What the items of a page that was kept amount to now.
-    async fn fingerprint(&mut self) -> Result<Option<String>, ServerError> {
-        self.query.limit = self.shared.state.config.page_size + 1;
-        Ok(self.shared.state.store.fingerprint(&self.query).await?)
+    /// The page that was kept, if it would be the same now. The generation is asked for before the
+    /// items are looked at: what is committed in between makes another one of it.
+    async fn kept(&mut self, key: &str) -> Result<Option<CachedPage>, ServerError> {
+        let Shared { state, cache, .. } = &*self.shared;
+        let generation = state.store.generation().await?;
+        if let Some(page) = cache.at(key, generation) {
+            return Ok(Some(page));
+        }
+        self.query.limit = state.config.page_size + 1;
+        let fingerprint = state.store.fingerprint(&self.query).await?;
+        Ok(fingerprint.and_then(|fingerprint| cache.get(key, &fingerprint, generation)))
     }
 
     /// The same of items that were read, where the page is made of them alone and may be kept.
@@ -308,9 +313,10 @@ impl Page {
     /// A page that was given before, with a token of now.
     async fn again(mut self, cached: CachedPage) -> Result<Records, ServerError> {
         self.writer.take();
-        (self.given, self.more, self.query.after) = (cached.records, cached.more, cached.after);
+        let CachedPage { xml, end: PageEnd { records, more, after } } = cached;
+        (self.given, self.more, self.query.after) = (records, more, after);
         self.close().await?;
-        Ok(Records::whole([cached.xml, Bytes::from(self.writer.take())], cached.records))
+        Ok(Records::whole([xml, Bytes::from(self.writer.take())], records))
     }
 
     /// Writes the token, where the list has more than this page, and the end of the document.
@@ -331,10 +337,13 @@ impl Page {
                 return (writer, 0, 0);
             };
             let mut bench = Bench::new(&shared, row);
-            for item in &items {
+            for (number, item) in items.iter().enumerate() {
                 match verb {
                     ListVerb::ListIdentifiers => bench.header(item, only_headers, &mut writer),
                     ListVerb::ListRecords => bench.record(item, &mut writer),
+                }
+                if number == 0 {
+                    writer.reserve(items.len());
                 }
             }
             (writer, bench.given, bench.left_out)

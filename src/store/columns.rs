@@ -1,5 +1,10 @@
 //! Values as the columns of every keeper hold them.
 
+use std::cell::RefCell;
+
+use zstd::bulk::Decompressor;
+use zstd::zstd_safe::get_frame_content_size;
+
 use super::{Kinds, StoreError};
 use crate::record::{Locator, Origin, SetSpec};
 
@@ -34,9 +39,25 @@ pub(super) fn kinds(text: &str) -> Result<Kinds, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::Damaged(format!("kinds: {error}")))
 }
 
+thread_local! {
+    // A context takes longer to make than a record to unpack.
+    static UNPACKER: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+/// Records are smaller; a frame that is larger, or does not say, is read piece by piece.
+const AT_ONCE: u64 = 4 * 1024 * 1024;
+
 /// The bytes in one zstd frame.
 pub(super) fn decompress(zstd: &[u8]) -> Result<Vec<u8>, StoreError> {
-    zstd::decode_all(zstd).map_err(|error| StoreError::Damaged(format!("source bytes: {error}")))
+    let size = get_frame_content_size(zstd).ok().flatten().filter(|size| *size <= AT_ONCE);
+    let bytes = match size.and_then(|size| usize::try_from(size).ok()) {
+        Some(size) => UNPACKER.with_borrow_mut(|unpacker| match unpacker {
+            Some(unpacker) => unpacker.decompress(zstd, size),
+            none => none.insert(Decompressor::new()?).decompress(zstd, size),
+        }),
+        None => zstd::decode_all(zstd),
+    };
+    bytes.map_err(|error| StoreError::Damaged(format!("source bytes: {error}")))
 }
 
 /// Where a record was harvested, as `windrow_origin` has it.

@@ -456,6 +456,11 @@ pub trait Store: FileStore {
         Ok(None)
     }
 
+    /// Another number as soon as anything that can be read has changed, where the keeper can tell.
+    async fn generation(&self) -> Result<Option<u64>, StoreError> {
+        Ok(None)
+    }
+
     /// How many items `query` has in all, whatever its `after` and `limit`.
     async fn count_items(&self, query: &ItemQuery) -> Result<u64, StoreError>;
 

@@ -370,6 +370,10 @@ impl Store for SqliteStore {
         items::fingerprint(&mut reader, query).await.map(Some)
     }
 
+    async fn generation(&self) -> Result<Option<u64>, StoreError> {
+        self.settling.generation().await
+    }
+
     async fn count_items(&self, query: &ItemQuery) -> Result<u64, StoreError> {
         let mut reader = self.readers.acquire().await?;
         items::count(&mut reader, query).await

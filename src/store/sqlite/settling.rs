@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, query, query_scalar};
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use crate::record::Datestamp;
 use crate::store::StoreError;
@@ -14,6 +15,8 @@ use crate::store::settled::{Moments, Settled};
 
 // So long a caller waits for the writer at work, before it takes what is settled already.
 const BUSY: Duration = Duration::from_millis(50);
+// Whoever is faster by looking at the items waits no longer for the connection.
+const A_MOMENT: Duration = Duration::from_millis(1);
 // So often when nothing is settled yet: half a minute.
 const ATTEMPTS: u32 = 600;
 
@@ -35,6 +38,17 @@ impl Settling {
     /// See `Store::settled`.
     pub(super) async fn up_to(&self, now: Timestamp) -> Result<Datestamp, StoreError> {
         self.settled.up_to(now, async |now| self.look(now).await).await
+    }
+
+    /// See `Store::generation`: what others have committed, as this connection sees it. Its own
+    /// commits, by which `response_date` goes on each second, are not counted.
+    pub(super) async fn generation(&self) -> Result<Option<u64>, StoreError> {
+        let Ok(mut place) = timeout(A_MOMENT, self.connection.lock()).await else {
+            return Ok(None);
+        };
+        let Some(connection) = &mut *place else { return Ok(None) };
+        let version: i64 = query_scalar("pragma data_version").fetch_one(connection).await?;
+        Ok(u64::try_from(version).ok())
     }
 
     // Connecting may have to wait longer: for another process that is just opening the file.
