@@ -392,3 +392,37 @@ async fn a_claim_outlasts_the_run_within_it() {
     let other = windrow::store::open(&database.url).await.unwrap();
     crate::store_records::a_claim_outlasts_the_run_within_it(&*one, &*other).await;
 }
+
+/// Rows that a load looks at do not grow with those that are there, though nobody has counted them.
+#[tokio::test]
+async fn what_is_unchanged_is_found_by_its_keys_without_statistics() {
+    const RECORDS: usize = 3000;
+    let Some(database) = database() else { return };
+    let looked_at = || -> usize {
+        // What a connection has counted is told when it ends.
+        std::thread::sleep(std::time::Duration::from_millis(1500));
+        let counted = "select sum(idx_tup_read)::text from pg_stat_user_indexes \
+             where relname in ('windrow_ledger', 'pidstore_pid', 'records_metadata')";
+        database.text(counted).parse().unwrap()
+    };
+    let names: Vec<String> = (0..RECORDS).map(|n| n.to_string()).collect();
+    let load_all = async |title: &str| {
+        let store = open(&database).await;
+        for some in names.chunks(100) {
+            let records = some.iter().map(|name| {
+                let n = name.parse().unwrap();
+                load_record(n, name, Some(title), &[])
+            });
+            load(&*store, 10, records.collect()).await;
+        }
+    };
+    let mut before = 0;
+    for (title, each) in [("One", 4), ("One", 2), ("Two", 12)] {
+        load_all(title).await;
+        let now = looked_at();
+        let found = now - before;
+        assert!(found <= each * RECORDS, "{found} rows for {RECORDS} records, {title}");
+        assert!(title != "One" || before == 0 || found >= RECORDS, "nothing was counted");
+        before = now;
+    }
+}
