@@ -177,6 +177,7 @@ async fn attempt(
         + counts.deleted
         + counts.skipped
         + counts.quarantined;
+    let written = counts.created + counts.updated + counts.deleted;
     release(&mut transaction, batch, &quarantined).await?;
     quarantine(&mut transaction, batch, &quarantined).await?;
     // Last: who is stamped holds settled moments back, and soon commits.
@@ -198,6 +199,7 @@ async fn attempt(
     commit.outcome = Some(LoadOutcome { counts, rejections, kinds: plan.kinds });
     transaction.commit().await?;
     store.learn_sets(sets);
+    store.statistics.note(&mut connection, written).await;
     commit.outcome.take().ok_or_else(|| taken_over(batch.run_id))
 }
 

@@ -13,12 +13,9 @@ use crate::store::change::RecordState;
 use crate::store::lookup::{LedgerEntry, Lookup, PidOwner};
 use crate::store::{LoadRecord, StoreError};
 
-// Key by key, which `offset 0` holds the planner to: where there are no statistics it expects few
-// rows of a source, and reads all of them for each batch.
 const LEDGER: &str = "\
-    select l.* from unnest($2::text[]) as u (key) cross join lateral ( \
-        select source_id, record_id, hash, source from windrow_ledger \
-        where source_name = $1 and source_id = u.key offset 0) l";
+    select source_id, record_id, hash, source from windrow_ledger \
+    where source_name = $1 and source_id = any($2)";
 
 // In order, so that two who want the same records wait for each other and do not lock up.
 const LOCK: &str = "\
@@ -34,14 +31,12 @@ const DATES: &str = "\
 
 // Notes of records themselves, not of their parts.
 const ACCESS: &str = "\
-    select a.* from unnest($2::text[]) as u (key) cross join lateral ( \
-        select source_id, outcome, rights from windrow_access \
-        where source_name = $1 and source_id = u.key and part is null offset 0) a";
+    select source_id, outcome, rights from windrow_access \
+    where source_name = $1 and source_id = any($2) and part is null";
 
 const PIDS: &str = "\
-    select p.* from unnest($1::text[]) as u (key) cross join lateral ( \
-        select pid_value, object_uuid, status = 'M' from pidstore_pid \
-        where pid_type = 'recid' and pid_value = u.key offset 0) p";
+    select pid_value, object_uuid, status = 'M' from pidstore_pid \
+    where pid_type = 'recid' and pid_value = any($1)";
 
 const FURTHER_PIDS: &str = "\
     select p.pid_type, p.pid_value, p.status, p.object_uuid, \

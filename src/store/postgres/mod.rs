@@ -8,6 +8,7 @@ mod copy;
 mod json;
 mod moment;
 mod patience;
+mod planner;
 mod schema;
 mod running;
 mod sets;
@@ -50,6 +51,7 @@ use crate::store::extension::Extensions;
 use crate::store::listing::Patterns;
 use crate::store::settled::Settled;
 use patience::{Patience, while_contended};
+use planner::{Statistics, WRITING};
 pub use projection::Transaction;
 use running::Running;
 use schema::Tables;
@@ -59,14 +61,6 @@ const READERS: u32 = 8;
 const WRITERS: u32 = 16;
 // How long a caller waits for a free connection, and for a server that is not there.
 const ACQUIRE: Duration = Duration::from_secs(10);
-
-// Writers look up a few rows by keys. Without statistics, as in a database that was empty a
-// minute ago, the planner would rather read the whole table; and compiling a plan takes longer
-// than running it. A plan that was made for tables that were empty is kept for as long, though it
-// gets dearer with each batch. And each statement has to see what was committed before it.
-const WRITING: &str = "set enable_seqscan = off; set jit = off; \
-    set plan_cache_mode = force_custom_plan; \
-    set default_transaction_isolation = 'read committed'";
 
 /// The parameters of a URL that are understood; another one may be a password under a wrong name.
 const PARAMETERS: &[&str] = &[
@@ -96,6 +90,7 @@ pub(super) struct PostgresStore {
     /// Attempts by run: who has begun a run later has a higher one.
     attempts: RwLock<HashMap<i64, i64>>,
     settled: Settled,
+    statistics: Statistics,
     patterns: RwLock<Arc<Patterns>>,
 }
 
@@ -153,6 +148,7 @@ pub(super) async fn open(
         running: tokio::sync::Mutex::new(Running::new(options)),
         attempts: RwLock::default(),
         settled: Settled::default(),
+        statistics: Statistics::default(),
         patterns: RwLock::default(),
     }))
 }
