@@ -173,6 +173,8 @@ impl Answer {
     }
 }
 
+const MOST_RESERVED: usize = 256 * 1024;
+
 /// Writes headers and records, one after another: what stands in the element of `GetRecord`,
 /// `ListIdentifiers` or `ListRecords`, to the end of the document.
 #[derive(Debug)]
@@ -188,10 +190,10 @@ impl RecordWriter {
         RecordWriter { verb, out: format!("<{verb}>") }
     }
 
-    /// Makes room for so many times what is written so far: a text that grows by and by is moved
-    /// again and again.
+    /// Makes room for so many times what is written so far, up to 256 KiB: a text that grows by and
+    /// by is moved again and again.
     pub fn reserve(&mut self, times: usize) {
-        self.out.reserve(self.out.len().saturating_mul(times));
+        self.out.reserve(self.out.len().saturating_mul(times).min(MOST_RESERVED));
     }
 
     /// A header alone.

@@ -89,3 +89,21 @@ pub(super) fn set_specs(sets: &str) -> Result<Vec<SetSpec>, StoreError> {
     specs.dedup();
     specs.into_iter().map(set_spec).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_of_any_size_is_read_and_a_broken_one_is_told_of() {
+        for size in [0, 1, 100_000, 5_000_000] {
+            let bytes = vec![b'a'; size];
+            let frame = zstd::bulk::compress(&bytes, 3).unwrap();
+            assert!(decompress(&frame).unwrap() == bytes, "{size}");
+            // Written by and by, it does not say how large it is.
+            assert!(decompress(&zstd::encode_all(&*bytes, 3).unwrap()).unwrap() == bytes, "{size}");
+            assert!(decompress(&frame[..frame.len() - 1]).is_err(), "{size}");
+        }
+        assert!(decompress(b"no frame").is_err());
+    }
+}
