@@ -16,7 +16,7 @@ const GOOD_FOR: u32 = 20;
 /// So many counts are remembered.
 const MOST_COUNTS: usize = 1000;
 
-/// Pages of XML shrink to a fifth or less at the level that is fast.
+/// Pages of XML shrink to a tenth at the level that is fast.
 const LEVEL: i32 = 1;
 
 /// Pages by what was asked for, compressed, up to a number of bytes; the oldest go first.
