@@ -5,10 +5,12 @@ use sqlx::{Arguments, Row, query, query_scalar, query_with};
 use uuid::Uuid;
 
 use super::json::canonical;
-use crate::record::{Datestamp, SetSpec};
+use crate::record::{Datestamp, SetSpec, content_hash};
 use crate::store::columns::{decompress, origin, set_spec, set_specs, unsigned};
 use crate::store::listing::Patterns;
 use crate::store::{Item, ItemContent, ItemHeader, ItemQuery, Set, SourceBytes, StoreError};
+
+const SNAPSHOT: &str = "select pg_current_snapshot()::text || ' ' || pg_postmaster_start_time()";
 
 // Parameters of every list: $1, $2 the position to go on from, $3 until, $4 the set or null.
 macro_rules! all {
@@ -150,6 +152,15 @@ pub(super) async fn list(
     arguments.add(i64::from(item_query.limit)).map_err(sqlx::Error::Encode)?;
     let rows = query_with(sql, arguments).fetch_all(connection).await?;
     rows.iter().map(|row| item(row, item_query.content)).collect()
+}
+
+/// What a transaction that begins now would see, and since when the server has been running: the
+/// same transactions that are through are the same rows. Also what others write, in any database
+/// of the server, makes another one of it, and each second `response_date` does.
+pub(super) async fn generation(connection: &mut PgConnection) -> Result<Option<u64>, StoreError> {
+    let snapshot: String = query_scalar(SNAPSHOT).fetch_one(connection).await?;
+    let hash = content_hash(snapshot.as_bytes());
+    Ok(hash.first_chunk().map(|bytes| u64::from_be_bytes(*bytes)))
 }
 
 /// What a page of items amounts to.

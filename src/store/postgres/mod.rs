@@ -448,6 +448,10 @@ impl Store for PostgresStore {
         })
     }
 
+    async fn generation(&self) -> Result<Option<u64>, StoreError> {
+        items::generation(&mut *self.readers.acquire().await?).await
+    }
+
     async fn count_items(&self, query: &ItemQuery) -> Result<u64, StoreError> {
         let mut reader = self.readers.acquire().await?;
         items::count(&mut reader, query).await
