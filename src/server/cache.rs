@@ -58,7 +58,7 @@ struct PackedPage {
     /// The hash of what the store said of its items: another text, and the page is void.
     fingerprint: ContentHash,
     /// The store's generation when that was looked at last.
-    generation: Option<u64>,
+    generation: Option<String>,
     /// One zstd frame, and how many bytes are in it.
     zstd: Arc<[u8]>,
     bytes: usize,
@@ -93,15 +93,21 @@ impl PageCache {
     }
 
     /// The page, if nothing at all was changed since it was looked at last.
-    pub fn at(&self, key: &str, generation: Option<u64>) -> Option<CachedPage> {
-        let is_same = |page: &&PackedPage| generation.is_some() && page.generation == generation;
+    pub fn at(&self, key: &str, generation: Option<&str>) -> Option<CachedPage> {
+        let is_same =
+            |page: &&PackedPage| generation.is_some() && page.generation.as_deref() == generation;
         let page = locked(&self.pages).by_key.get(key).filter(is_same).cloned();
         page?.unpack()
     }
 
     /// The page that was made of the same items; they were looked at after the store had this
     /// generation.
-    pub fn get(&self, key: &str, fingerprint: &str, generation: Option<u64>) -> Option<CachedPage> {
+    pub fn get(
+        &self,
+        key: &str,
+        fingerprint: &str,
+        generation: Option<String>,
+    ) -> Option<CachedPage> {
         let fingerprint = content_hash(fingerprint.as_bytes());
         let page = {
             let mut pages = locked(&self.pages);
@@ -114,6 +120,9 @@ impl PageCache {
 
     /// Keeps a page, with the fingerprint of the items that it was made of.
     pub fn put(&self, key: String, fingerprint: &str, xml: &[u8], end: PageEnd) {
+        if xml.len() > self.most_bytes {
+            return;
+        }
         let Ok(zstd) = zstd::bulk::compress(xml, LEVEL) else { return };
         let fingerprint = content_hash(fingerprint.as_bytes());
         let (zstd, bytes) = (zstd.into(), xml.len());
@@ -184,10 +193,16 @@ mod tests {
     fn a_page_is_good_for_the_generation_in_which_it_was_looked_at() {
         let cache = PageCache::new(10_000);
         put(&cache, "a", "1", "one");
-        assert!(cache.at("a", None).is_none() && cache.at("a", Some(7)).is_none());
-        assert!(cache.get("a", "2", Some(7)).is_none() && cache.at("a", Some(7)).is_none());
-        assert!(cache.get("a", "1", Some(7)).is_some() && cache.at("a", Some(7)).is_some());
-        assert!(cache.at("a", Some(8)).is_none() && cache.at("a", None).is_none());
+        assert!(cache.at("a", None).is_none() && cache.at("a", Some("7")).is_none());
+        assert!(
+            cache.get("a", "2", Some("7".to_owned())).is_none()
+                && cache.at("a", Some("7")).is_none()
+        );
+        assert!(
+            cache.get("a", "1", Some("7".to_owned())).is_some()
+                && cache.at("a", Some("7")).is_some()
+        );
+        assert!(cache.at("a", Some("8")).is_none() && cache.at("a", None).is_none());
     }
 
     #[test]

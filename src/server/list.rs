@@ -61,7 +61,10 @@ pub(super) async fn list(
     // What could not be written is told of anew each time.
     let fingerprint = page.state.take().filter(|_| !page.is_capped && page.left_out == 0);
     if let Some(fingerprint) = fingerprint {
-        shared.cache.put(key, &fingerprint, &xml, PageEnd { records, more, after });
+        let (shared, xml) = (Arc::clone(shared), xml.clone());
+        let end = PageEnd { records, more, after };
+        // Nobody waits for that: who asks before it is done has the page made anew.
+        spawn_blocking(move || shared.cache.put(key, &fingerprint, &xml, end));
     }
     page.close().await?;
     Ok(Records::whole([xml, Bytes::from(page.writer.take())], records))
@@ -292,7 +295,7 @@ impl Page {
     async fn kept(&mut self, key: &str) -> Result<Option<CachedPage>, ServerError> {
         let Shared { state, cache, .. } = &*self.shared;
         let generation = state.store.generation().await?;
-        if let Some(page) = cache.at(key, generation) {
+        if let Some(page) = cache.at(key, generation.as_deref()) {
             return Ok(Some(page));
         }
         self.query.limit = state.config.page_size + 1;

@@ -456,8 +456,8 @@ pub trait Store: FileStore {
         Ok(None)
     }
 
-    /// Another number as soon as anything that can be read has changed, where the keeper can tell.
-    async fn generation(&self) -> Result<Option<u64>, StoreError> {
+    /// Another text as soon as anything that can be read has changed, where the keeper can tell.
+    async fn generation(&self) -> Result<Option<String>, StoreError> {
         Ok(None)
     }
 

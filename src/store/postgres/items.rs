@@ -5,7 +5,7 @@ use sqlx::{Arguments, Row, query, query_scalar, query_with};
 use uuid::Uuid;
 
 use super::json::canonical;
-use crate::record::{Datestamp, SetSpec, content_hash};
+use crate::record::{Datestamp, SetSpec};
 use crate::store::columns::{decompress, origin, set_spec, set_specs, unsigned};
 use crate::store::listing::Patterns;
 use crate::store::{Item, ItemContent, ItemHeader, ItemQuery, Set, SourceBytes, StoreError};
@@ -157,10 +157,8 @@ pub(super) async fn list(
 /// What a transaction that begins now would see, and since when the server has been running: the
 /// same transactions that are through are the same rows. Also what others write, in any database
 /// of the server, makes another one of it, and each second `response_date` does.
-pub(super) async fn generation(connection: &mut PgConnection) -> Result<Option<u64>, StoreError> {
-    let snapshot: String = query_scalar(SNAPSHOT).fetch_one(connection).await?;
-    let hash = content_hash(snapshot.as_bytes());
-    Ok(hash.first_chunk().map(|bytes| u64::from_be_bytes(*bytes)))
+pub(super) async fn generation(connection: &mut PgConnection) -> Result<String, StoreError> {
+    Ok(query_scalar(SNAPSHOT).fetch_one(connection).await?)
 }
 
 /// What a page of items amounts to.

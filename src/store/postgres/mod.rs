@@ -13,6 +13,7 @@ mod schema;
 mod running;
 mod sets;
 mod things;
+mod url;
 mod lookup;
 mod write;
 mod settling;
@@ -36,7 +37,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor};
 use uuid::Uuid;
 
@@ -61,22 +62,6 @@ const READERS: u32 = 8;
 const WRITERS: u32 = 16;
 // How long a caller waits for a free connection, and for a server that is not there.
 const ACQUIRE: Duration = Duration::from_secs(10);
-
-/// The parameters of a URL that are understood; another one may be a password under a wrong name.
-const PARAMETERS: &[&str] = &[
-    "application_name",
-    "dbname",
-    "host",
-    "hostaddr",
-    "options",
-    "password",
-    "port",
-    "sslcert",
-    "sslkey",
-    "sslmode",
-    "sslrootcert",
-    "user",
-];
 
 /// A store in a PostgreSQL database.
 pub(super) struct PostgresStore {
@@ -106,20 +91,7 @@ pub(super) async fn open(
     missing: Missing,
 ) -> Result<Arc<dyn Store>, StoreError> {
     let refused = |message: String| StoreError::Open { url: without_secrets(url), message };
-    let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
-    for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
-        let name = parameter.split('=').next().unwrap_or(parameter);
-        if !PARAMETERS.contains(&name) {
-            let known = PARAMETERS.join(", ");
-            return Err(refused(format!("unknown parameter {name}, expected one of {known}")));
-        }
-    }
-    let options: PgConnectOptions =
-        url.parse().map_err(|error: sqlx::Error| refused(error.to_string()))?;
-    let options = options
-        .application_name("windrow")
-        .statement_cache_capacity(200)
-        .disable_statement_logging();
+    let options = url::options(url).map_err(refused)?;
     let wrong = |error: StoreError| match error {
         error @ StoreError::NewerSchema { .. } => error,
         StoreError::Away(message) | StoreError::Failed(message) => refused(message),
@@ -448,8 +420,11 @@ impl Store for PostgresStore {
         })
     }
 
-    async fn generation(&self) -> Result<Option<u64>, StoreError> {
-        items::generation(&mut *self.readers.acquire().await?).await
+    async fn generation(&self) -> Result<Option<String>, StoreError> {
+        while_away!(async {
+            let mut reader = self.readers.acquire().await?;
+            items::generation(&mut reader).await.map(Some)
+        })
     }
 
     async fn count_items(&self, query: &ItemQuery) -> Result<u64, StoreError> {

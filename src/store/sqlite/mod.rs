@@ -370,7 +370,7 @@ impl Store for SqliteStore {
         items::fingerprint(&mut reader, query).await.map(Some)
     }
 
-    async fn generation(&self) -> Result<Option<u64>, StoreError> {
+    async fn generation(&self) -> Result<Option<String>, StoreError> {
         self.settling.generation().await
     }
 

@@ -42,13 +42,13 @@ impl Settling {
 
     /// See `Store::generation`: what others have committed, as this connection sees it. Its own
     /// commits, by which `response_date` goes on each second, are not counted.
-    pub(super) async fn generation(&self) -> Result<Option<u64>, StoreError> {
+    pub(super) async fn generation(&self) -> Result<Option<String>, StoreError> {
         let Ok(mut place) = timeout(A_MOMENT, self.connection.lock()).await else {
             return Ok(None);
         };
         let Some(connection) = &mut *place else { return Ok(None) };
         let version: i64 = query_scalar("pragma data_version").fetch_one(connection).await?;
-        Ok(u64::try_from(version).ok())
+        Ok(Some(version.to_string()))
     }
 
     // Connecting may have to wait longer: for another process that is just opening the file.
