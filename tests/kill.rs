@@ -2,8 +2,6 @@
 
 #![cfg(unix)]
 
-use std::os::unix::process::ExitStatusExt;
-use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,7 +9,8 @@ use serde_json::Value;
 
 use crate::quickstart::generator::write;
 use crate::support::{
-    Ended, Folder, assert_same_rows, brief_record, count, dump, end, read, rows, value, windrow,
+    Ended, Folder, assert_same_rows, brief_record, count, dump, end, kill_when, read, rows, value,
+    windrow,
 };
 
 const ROUNDS: u64 = 24;
@@ -99,16 +98,9 @@ impl Rounds {
         command.arg("run").arg(pipeline).arg("--json").arg("--store");
         command.arg(format!("sqlite:{}", store.store().display()));
         let Some(share) = share else { return Some(end(&mut command)) };
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(self.pace.mul_f64(share));
-        child.kill().unwrap();
-        let output = child.wait_with_output().unwrap();
-        if output.status.signal().is_some() {
-            self.killed.fetch_add(1, Ordering::Relaxed);
-            return None;
-        }
-        let stdout = String::from_utf8(output.stdout).unwrap();
-        Some(Ended { status: output.status.code(), stdout, stderr: String::new() })
+        let ended = kill_when(&mut command, || true, self.pace.mul_f64(share));
+        self.killed.fetch_add(u64::from(ended.is_none()), Ordering::Relaxed);
+        ended
     }
 
     /// Kills a run once at the round's moment and up to twice more, and lets it end.

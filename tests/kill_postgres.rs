@@ -3,7 +3,6 @@
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
-use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,7 @@ use serde_json::Value;
 
 use crate::kill::{random, seed, without_attempt, write_dumps};
 use crate::private_postgres::{Database, Server, database};
-use crate::support::{Ended, Folder, Process, assert_same_rows, count, end, windrow};
+use crate::support::{Ended, Folder, Process, assert_same_rows, count, end, kill_when, windrow};
 
 /// So many rounds, unless `WINDROW_TEST_ROUNDS` says otherwise.
 const ROUNDS: u64 = 5;
@@ -94,21 +93,26 @@ fn dumps() -> Folder {
     folder
 }
 
-/// Runs the dumps into a database; killed after a while, when one is given: then `None`.
-fn attempt(dumps: &Folder, database: &Database, kill_after: Option<Duration>) -> Option<Ended> {
+/// Runs the dumps into a database; killed a moment after so many records are behind its
+/// checkpoints, when that is given: then `None`.
+fn attempt(dumps: &Folder, database: &Database, kill: Option<(i64, Duration)>) -> Option<Ended> {
     let mut command = windrow();
     command.arg("run").arg(dumps.path("pipeline.yaml")).arg("--json");
     command.env("WINDROW_STORE", &database.url);
-    let Some(while_) = kill_after else { return Some(end(&mut command)) };
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    std::thread::sleep(while_);
-    child.kill().unwrap();
-    let output = child.wait_with_output().unwrap();
-    if output.status.signal().is_some() {
-        return None;
+    match kill {
+        Some((goal, moment)) => kill_when(&mut command, || progress(database) >= goal, moment),
+        None => Some(end(&mut command)),
     }
-    let stdout = String::from_utf8(output.stdout).unwrap();
-    Some(Ended { status: output.status.code(), stdout, stderr: String::new() })
+}
+
+/// Records behind the checkpoints of a database that may not have its tables yet.
+fn progress(database: &Database) -> i64 {
+    let there = database.text("select (to_regclass('windrow_split') is not null)::text");
+    if there == "false" {
+        return 0;
+    }
+    let sum = "select coalesce(sum(read), 0)::text from windrow_split";
+    database.text(sum).parse().unwrap()
 }
 
 #[test]
@@ -117,7 +121,8 @@ fn a_run_in_lanes_that_is_killed_and_gone_on_with_ends_as_an_undisturbed_one() {
     let dumps = dumps();
     let begun = Instant::now();
     let expected_report = without_attempt(&attempt(&dumps, &undisturbed, None).unwrap().report(1));
-    let pace = begun.elapsed();
+    // Kills fall where the run gets to, at any moment of the work that follows.
+    let batch = begun.elapsed() / 10;
     assert_eq!(expected_report["counts"]["read"], 5200);
     let expected = state(&undisturbed);
     for nothing in ["revisions that do not follow each other", "source bytes of nobody"] {
@@ -129,10 +134,12 @@ fn a_run_in_lanes_that_is_killed_and_gone_on_with_ends_as_an_undisturbed_one() {
     for round in 0..rounds {
         let database = database().unwrap();
         let what = format!("round {round} of seed {seed}");
-        let mut share = (round as f64 + random(seed, round * 10)) / rounds as f64;
+        let random = |number: u64| random(seed, round * 10 + number);
+        let mut goal = (round as f64 + random(0)) / rounds as f64 * 5000.0;
         let mut found = None;
         for again in 1..=3 {
-            match attempt(&dumps, &database, Some(pace.mul_f64(share))) {
+            let kill = (goal as i64, batch.mul_f64(random(3 + again)));
+            match attempt(&dumps, &database, Some(kill)) {
                 Some(ended) => found = Some(ended.report(1)),
                 // Killed behind its end the run is done, and there is nothing to go on with.
                 None => found = report_of_done(&database),
@@ -141,7 +148,7 @@ fn a_run_in_lanes_that_is_killed_and_gone_on_with_ends_as_an_undisturbed_one() {
                 break;
             }
             kills += 1;
-            share = random(seed, round * 10 + again) * 0.5;
+            goal += random(again) * (5000.0 - goal);
         }
         let found = found.unwrap_or_else(|| attempt(&dumps, &database, None).unwrap().report(1));
         resumed += u64::from(found["attempt"] != 1);
@@ -173,17 +180,9 @@ fn a_run_whose_server_is_killed_and_started_again_goes_on_by_itself() {
     command.env("WINDROW_STORE", &database.url);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut process = Process(child);
-    let records = || -> i64 {
-        let there = database.text("select (to_regclass('windrow_split') is not null)::text");
-        if there == "false" {
-            return 0;
-        }
-        let sum = "select coalesce(sum(read), 0)::text from windrow_split";
-        database.text(sum).parse().unwrap()
-    };
     let mut kills = 0;
     for goal in [1, 1500, 3000] {
-        while records() < goal && process.0.try_wait().unwrap().is_none() {
+        while progress(&database) < goal && process.0.try_wait().unwrap().is_none() {
             std::thread::sleep(Duration::from_millis(2));
         }
         if process.0.try_wait().unwrap().is_none() {

@@ -13,7 +13,7 @@ use crate::migrate::{dump, file, parts};
 use crate::migrate_files::{load, one, pipeline, stored, verb};
 use crate::private_postgres::{Database, database};
 use crate::s3_double::S3Double;
-use crate::support::{Ended, Folder, assert_same_rows, count, end, rows};
+use crate::support::{Ended, Folder, assert_same_rows, count, end, kill_when, rows};
 
 #[test]
 fn a_location_that_is_gone_ends_the_run_and_the_next_one_goes_on() {
@@ -49,6 +49,16 @@ fn many(folder: &Folder) -> Vec<Value> {
 
 const OF_THE_ATTEMPT: &[&str] = &["windrow_run.attempt", "windrow_run.report", "windrow_setting"];
 
+/// So many files are in a folder where files come and go.
+fn files_in(folder: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let count = |entry: std::fs::DirEntry| match entry.path().is_dir() {
+        true => files_in(&entry.path()),
+        false => 1,
+    };
+    entries.map(count).sum()
+}
+
 /// Names and content of all that is kept.
 fn content(folder: &std::path::Path) -> Vec<(String, Vec<u8>)> {
     let read = |name: String| (name.clone(), std::fs::read(folder.join(name)).unwrap());
@@ -64,13 +74,12 @@ fn a_run_that_is_killed_while_files_are_copied_ends_as_an_undisturbed_one() {
     folder.write("records_dump_0.json", dump(&records));
     let command = |store: &str| {
         let url = format!("sqlite:{}", folder.path(store).display());
-        let mut command = folder.windrow(&["run", "pipeline.yaml", "--json", "--store", &url]);
-        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
-        command
+        folder.windrow(&["run", "pipeline.yaml", "--json", "--store", &url])
     };
     let begun = Instant::now();
     let undisturbed = end(&mut command("undisturbed.db")).report(1);
-    let pace = begun.elapsed();
+    // Kills fall where the run gets to, at any moment of the work that follows.
+    let batch = begun.elapsed() / 10;
     let (tables, kept) =
         (rows(&folder.path("undisturbed.db"), OF_THE_ATTEMPT), content(&folder.path("kept")));
     assert_eq!(parts(&undisturbed, "files"), [330, 300, 0, 0, 30]);
@@ -80,11 +89,11 @@ fn a_run_that_is_killed_while_files_are_copied_ends_as_an_undisturbed_one() {
         std::fs::create_dir(folder.path("kept")).unwrap();
         let store = format!("round-{round}.db");
         for again in 0..3 {
-            let share = (round as f64 + random(seed, round * 10 + again)) / 6.0;
-            let mut child = command(&store).spawn().unwrap();
-            std::thread::sleep(pace.mul_f64(share));
-            child.kill().unwrap();
-            killed += u32::from(child.wait().unwrap().code().is_none());
+            let random = |number: u64| random(seed, round * 10 + 2 * again + number);
+            let goal = (round * 3 + again) as f64 + random(0);
+            let reached = || files_in(&folder.path("kept")) >= (goal / 18.0 * 300.0) as usize;
+            let ended = kill_when(&mut command(&store), reached, batch.mul_f64(random(1)));
+            killed += u32::from(ended.is_none());
         }
         let ended = end(&mut command(&store));
         let what = format!("round {round} of seed {seed}");
@@ -101,7 +110,8 @@ fn a_run_that_is_killed_while_files_are_copied_ends_as_an_undisturbed_one() {
         assert!(content(&folder.path("kept")) == kept, "{what}: {:?}", tree(&folder.path("kept")));
         verb(&folder, &["files", "verify", "--store", &url], 0);
     }
-    assert!(killed > 5, "{killed} runs were killed");
+    eprintln!("{killed} kills in 6 rounds");
+    assert!(killed > 5);
 }
 
 /// What a store on PostgreSQL holds of files.
@@ -133,13 +143,12 @@ fn a_run_in_lanes_that_is_killed_while_files_are_copied_ends_as_an_undisturbed_o
     folder.write("records_dump_0.json", dump(&records));
     let command = |database: &Database| {
         let url = &database.url;
-        let mut command = folder.windrow(&["run", "pipeline.yaml", "--json", "--store", url]);
-        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
-        command
+        folder.windrow(&["run", "pipeline.yaml", "--json", "--store", url])
     };
     let begun = Instant::now();
     let expected = end(&mut command(&undisturbed)).report(1);
-    let pace = begun.elapsed();
+    // Kills fall where the run gets to, at any moment of the work that follows.
+    let batch = begun.elapsed() / 10;
     assert_eq!(parts(&expected, "files"), [330, 300, 0, 0, 30]);
     let (tables, kept) = (with_files(&undisturbed), content(&folder.path("kept")));
     let (mut killed, mut resumed) = (0, 0);
@@ -148,11 +157,11 @@ fn a_run_in_lanes_that_is_killed_while_files_are_copied_ends_as_an_undisturbed_o
         std::fs::create_dir(folder.path("kept")).unwrap();
         let database = database().unwrap();
         for again in 0..2 {
-            let share = (round as f64 + random(seed, round * 10 + again)) / 5.0;
-            let mut child = command(&database).spawn().unwrap();
-            std::thread::sleep(pace.mul_f64(share));
-            child.kill().unwrap();
-            killed += u32::from(child.wait().unwrap().code().is_none());
+            let random = |number: u64| random(seed, round * 10 + 2 * again + number);
+            let goal = (round * 2 + again) as f64 + random(0);
+            let reached = || files_in(&folder.path("kept")) >= (goal / 8.0 * 300.0) as usize;
+            let ended = kill_when(&mut command(&database), reached, batch.mul_f64(random(1)));
+            killed += u32::from(ended.is_none());
         }
         let what = format!("round {round} of seed {seed}");
         let report = end(&mut command(&database)).report(1);

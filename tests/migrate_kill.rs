@@ -3,8 +3,6 @@
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
-use std::os::unix::process::ExitStatusExt;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -13,7 +11,7 @@ use crate::kill::{OF_THE_ATTEMPT, random, seed, without_attempt};
 use crate::kill_postgres::state;
 use crate::private_postgres::database;
 use crate::quickstart::generator::invenio_v1::{Shape, write_dump};
-use crate::support::{Ended, Folder, assert_same_rows, end, project, rows, windrow};
+use crate::support::{Ended, Folder, assert_same_rows, end, kill_when, project, rows, windrow};
 
 const ROUNDS: u64 = 10;
 const ROUNDS_ON_POSTGRES: u64 = 4;
@@ -38,16 +36,10 @@ fn dumps() -> Folder {
 fn attempt(dumps: &Folder, store: &str, kill_after: Option<Duration>) -> Option<Ended> {
     let mut command = windrow();
     command.arg("run").arg(dumps.path("pipeline.yaml")).args(["--json", "--store", store]);
-    let Some(after) = kill_after else { return Some(end(&mut command)) };
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    std::thread::sleep(after);
-    child.kill().unwrap();
-    let output = child.wait_with_output().unwrap();
-    if output.status.signal().is_some() {
-        return None;
+    match kill_after {
+        Some(moment) => kill_when(&mut command, || true, moment),
+        None => Some(end(&mut command)),
     }
-    let stdout = String::from_utf8(output.stdout).unwrap();
-    Some(Ended { status: output.status.code(), stdout, stderr: String::new() })
 }
 
 /// Kills a run up to three times and lets it end; its report, and how often it was killed.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
@@ -169,6 +170,25 @@ pub fn end(command: &mut Command) -> Ended {
     }
 }
 
+/// Kills a command a moment after `reached` first says so; `None` then, or how it ended before.
+#[cfg(unix)]
+pub fn kill_when(
+    command: &mut Command,
+    mut reached: impl FnMut() -> bool,
+    moment: Duration,
+) -> Option<Ended> {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    while child.try_wait().unwrap().is_none() && !reached() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    std::thread::sleep(moment);
+    child.kill().unwrap();
+    let output = child.wait_with_output().unwrap();
+    // Without a status it ended by the signal.
+    let status = Some(output.status.code()?);
+    Some(Ended { status, stdout: String::from_utf8(output.stdout).unwrap(), stderr: String::new() })
+}
+
 /// A process that does not outlive its test.
 pub struct Process(pub Child);
 
@@ -213,7 +233,7 @@ pub fn dump(seed: u64, numbers: std::ops::Range<u64>) -> Vec<u8> {
 /// Opens a store beside whoever writes it.
 pub fn read(store: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.busy_timeout(Duration::from_secs(5))?;
     Ok(connection)
 }
 

@@ -39,7 +39,9 @@ fn a_killed_harvest_goes_on_and_loses_and_doubles_nothing() {
     for round in 0..8 {
         let double = changed(Repository::new(300, 5), |request, mut answer| {
             if request.is_list() {
-                answer.pause = Some(Duration::from_millis(4));
+                // The whole takes longer than all who are killed live: none is killed when it is
+                // through.
+                answer.pause = Some(Duration::from_millis(12));
             }
             answer
         });
