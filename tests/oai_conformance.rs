@@ -8,7 +8,7 @@
 mod between;
 mod envelope;
 mod hostile;
-mod http;
+pub mod http;
 mod lists;
 mod records;
 mod site;

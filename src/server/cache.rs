@@ -5,8 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
+use super::gzip::Deflated;
+use super::{COMPRESSED_FROM, ServerError};
 use crate::record::{ContentHash, Datestamp, content_hash};
 
 /// A count is good for so many times as long as it took: counting never takes more than a
@@ -35,10 +38,34 @@ struct Pages {
 
 /// The records of a page.
 pub(super) struct CachedPage {
-    /// From the verb's element on, up to the token.
-    pub xml: Bytes,
+    pub text: PageText,
     /// What else is known of it.
     pub end: PageEnd,
+}
+
+/// A page from the verb's element on, up to the token.
+#[derive(Clone)]
+pub(super) enum PageText {
+    /// As it is.
+    Plain(Bytes),
+    /// For who takes gzip.
+    Deflated(Arc<Deflated>),
+}
+
+impl PageText {
+    /// Deflates a page that is worth it.
+    ///
+    /// # Errors
+    /// [`ServerError::Unfinished`]
+    pub async fn of(xml: String, in_gzip: bool) -> Result<PageText, ServerError> {
+        if !in_gzip || xml.len() < COMPRESSED_FROM {
+            return Ok(PageText::Plain(xml.into()));
+        }
+        let work = spawn_blocking(move || Deflated::new(xml.as_bytes())).await;
+        let page = work.unwrap_or_else(|error| Err(error.into()));
+        let page = page.map_err(|error| ServerError::Unfinished(error.to_string()))?;
+        Ok(PageText::Deflated(Arc::new(page)))
+    }
 }
 
 /// What a page leads to.
@@ -59,20 +86,34 @@ struct PackedPage {
     fingerprint: ContentHash,
     /// The store's generation when that was looked at last.
     generation: Option<String>,
-    /// One zstd frame, and how many bytes are in it.
-    zstd: Arc<[u8]>,
-    bytes: usize,
+    packed: Packed,
     end: PageEnd,
+}
+
+#[derive(Clone)]
+enum Packed {
+    /// One frame, and how many bytes are in it.
+    Zstd(Arc<[u8]>, usize),
+    Deflated(Arc<Deflated>),
 }
 
 impl PackedPage {
     fn size(&self, key: &str) -> usize {
-        2 * key.len() + size_of::<PackedPage>() + self.zstd.len()
+        let packed = match &self.packed {
+            Packed::Zstd(frame, _) => frame.len(),
+            Packed::Deflated(page) => page.size(),
+        };
+        2 * key.len() + size_of::<PackedPage>() + packed
     }
 
     fn unpack(&self) -> Option<CachedPage> {
-        let xml = zstd::bulk::decompress(&self.zstd, self.bytes).ok()?;
-        Some(CachedPage { xml: xml.into(), end: self.end })
+        let text = match &self.packed {
+            Packed::Zstd(frame, bytes) => {
+                PageText::Plain(zstd::bulk::decompress(frame, *bytes).ok()?.into())
+            }
+            Packed::Deflated(page) => PageText::Deflated(Arc::clone(page)),
+        };
+        Some(CachedPage { text, end: self.end })
     }
 }
 
@@ -119,14 +160,17 @@ impl PageCache {
     }
 
     /// Keeps a page, with the fingerprint of the items that it was made of.
-    pub fn put(&self, key: String, fingerprint: &str, xml: &[u8], end: PageEnd) {
-        if xml.len() > self.most_bytes {
-            return;
-        }
-        let Ok(zstd) = zstd::bulk::compress(xml, LEVEL) else { return };
+    pub fn put(&self, key: String, fingerprint: &str, text: PageText, end: PageEnd) {
+        let packed = match text {
+            PageText::Plain(xml) if xml.len() > self.most_bytes => return,
+            PageText::Plain(xml) => match zstd::bulk::compress(&xml, LEVEL) {
+                Ok(frame) => Packed::Zstd(frame.into(), xml.len()),
+                Err(_) => return,
+            },
+            PageText::Deflated(page) => Packed::Deflated(page),
+        };
         let fingerprint = content_hash(fingerprint.as_bytes());
-        let (zstd, bytes) = (zstd.into(), xml.len());
-        let page = PackedPage { fingerprint, generation: None, zstd, bytes, end };
+        let page = PackedPage { fingerprint, generation: None, packed, end };
         let added = page.size(&key);
         if added > self.most_bytes / 4 {
             return;
@@ -175,7 +219,14 @@ mod tests {
     const END: PageEnd = PageEnd { records: 1, more: false, after: None };
 
     fn put(cache: &PageCache, key: &str, fingerprint: &str, xml: &str) {
-        cache.put(key.to_owned(), fingerprint, xml.as_bytes(), END);
+        cache.put(key.to_owned(), fingerprint, PageText::Plain(xml.to_owned().into()), END);
+    }
+
+    fn plain(page: Option<CachedPage>) -> Bytes {
+        match page.unwrap().text {
+            PageText::Plain(xml) => xml,
+            PageText::Deflated(_) => panic!("deflated"),
+        }
     }
 
     #[test]
@@ -186,7 +237,7 @@ mod tests {
         assert!(cache.get("a", "2", None).is_none());
         put(&cache, "a", "2", "two");
         assert!(cache.get("a", "1", None).is_none());
-        assert_eq!(&*cache.get("a", "2", None).unwrap().xml, b"two");
+        assert_eq!(plain(cache.get("a", "2", None)), "two");
     }
 
     #[test]
@@ -226,7 +277,7 @@ mod tests {
         let xml = "<identifier>oai:example.org:1</identifier>".repeat(1000);
         put(&cache, "a", "1", &xml);
         assert!(locked(&cache.pages).bytes < xml.len() / 20);
-        assert_eq!(&*cache.get("a", "1", None).unwrap().xml, xml.as_bytes());
+        assert_eq!(plain(cache.get("a", "1", None)), xml);
     }
 
     #[test]

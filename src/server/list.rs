@@ -11,8 +11,8 @@ use axum::body::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::cache::{CachedPage, PageEnd};
-use super::oai_pmh::{Moment, Records, Refusal, no_set_hierarchy, no_such_format};
+use super::cache::{CachedPage, PageEnd, PageText};
+use super::oai_pmh::{Moment, RecordPieces, Records, Refusal, no_set_hierarchy, no_such_format};
 use super::record::Bench;
 use super::{ServerError, Shared};
 use crate::oai::{
@@ -37,10 +37,10 @@ pub(super) async fn list(
     shared: &Arc<Shared>,
     verb: ListVerb,
     start: &ListStart,
-    moment: Moment,
+    (moment, in_gzip): (Moment, bool),
 ) -> Result<Records, Refusal> {
     let mut page = Page::begin(shared, verb, start, moment)?;
-    let key = page.key(start);
+    let key = page.key(start, in_gzip);
     // What is not kept needs no fingerprint: its items tell that when they are read.
     if shared.cache.has(&key)
         && let Some(cached) = page.kept(&key).await?
@@ -56,25 +56,24 @@ pub(super) async fn list(
     if !page.is_done {
         return Ok(stream(page));
     }
-    let xml = Bytes::from(page.writer.take());
+    let text = PageText::of(page.writer.take(), in_gzip).await?;
     let (records, more, after) = (page.given, page.more, page.query.after);
     // What could not be written is told of anew each time.
     let fingerprint = page.state.take().filter(|_| !page.is_capped && page.left_out == 0);
     if let Some(fingerprint) = fingerprint {
-        let (shared, xml) = (Arc::clone(shared), xml.clone());
+        let (shared, text) = (Arc::clone(shared), text.clone());
         let end = PageEnd { records, more, after };
         // Nobody waits for that: who asks before it is done has the page made anew.
-        spawn_blocking(move || shared.cache.put(key, &fingerprint, &xml, end));
+        spawn_blocking(move || shared.cache.put(key, &fingerprint, text, end));
     }
-    page.close().await?;
-    Ok(Records::whole([xml, Bytes::from(page.writer.take())], records))
+    Ok(page.whole(text).await?)
 }
 
 /// Goes on with a page while the client reads.
 fn stream(mut page: Page) -> Records {
     // One piece is on its way while the next is made: no more is held, however long the page.
     let (sender, receiver) = mpsc::channel(1);
-    let first = vec![Bytes::from(page.writer.take())];
+    let first = Bytes::from(page.writer.take());
     let records = page.given;
     tokio::spawn(async move {
         while !page.is_done {
@@ -91,7 +90,7 @@ fn stream(mut page: Page) -> Records {
             }
         }
     });
-    Records { first, coming: Some(receiver), records }
+    Records { pieces: RecordPieces::Coming(first, receiver), records }
 }
 
 /// A page in the making.
@@ -183,10 +182,13 @@ impl Page {
     }
 
     /// What the page is known by as long as the store is unchanged.
-    fn key(&self, start: &ListStart) -> String {
+    fn key(&self, start: &ListStart, in_gzip: bool) -> String {
+        let coding = if in_gzip { "gzip " } else { "" };
         match start {
-            ListStart::Token(token) => token.clone(),
-            ListStart::Selection(selection) => format!("{} {selection:?}", self.verb.as_str()),
+            ListStart::Token(token) => format!("{coding}{token}"),
+            ListStart::Selection(selection) => {
+                format!("{coding}{} {selection:?}", self.verb.as_str())
+            }
         }
     }
 
@@ -316,10 +318,16 @@ impl Page {
     /// A page that was given before, with a token of now.
     async fn again(mut self, cached: CachedPage) -> Result<Records, ServerError> {
         self.writer.take();
-        let CachedPage { xml, end: PageEnd { records, more, after } } = cached;
+        let CachedPage { text, end: PageEnd { records, more, after } } = cached;
         (self.given, self.more, self.query.after) = (records, more, after);
+        self.whole(text).await
+    }
+
+    /// The page with its end.
+    async fn whole(mut self, text: PageText) -> Result<Records, ServerError> {
         self.close().await?;
-        Ok(Records::whole([xml, Bytes::from(self.writer.take())], records))
+        let behind = Bytes::from(self.writer.take());
+        Ok(Records { pieces: RecordPieces::Whole(text, behind), records: self.given })
     }
 
     /// Writes the token, where the list has more than this page, and the end of the document.

@@ -7,6 +7,7 @@ mod config;
 mod connections;
 mod error;
 mod following;
+mod gzip;
 mod health;
 mod list;
 mod metrics;
@@ -37,7 +38,7 @@ pub use error::ServerError;
 pub const MAX_FORM_BYTES: usize = 64 * 1024;
 
 /// Answers from so many bytes on are compressed for whoever takes that.
-const COMPRESSED_FROM: u64 = 1024;
+const COMPRESSED_FROM: usize = 1024;
 
 /// What the server works with.
 #[derive(Clone)]
@@ -109,7 +110,7 @@ fn router(shared: &Arc<Shared>) -> Router {
         .gzip(has(Compression::Gzip))
         .zstd(has(Compression::Zstd))
         .quality(CompressionLevel::Fastest)
-        .compress_when(SizeAbove::new(COMPRESSED_FROM));
+        .compress_when(SizeAbove::new(COMPRESSED_FROM as u64));
     Router::new()
         .route("/oai", get(oai_pmh::get).post(oai_pmh::post))
         .route("/health", get(health::get))

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, RawQuery, Request as HttpRequest, State};
-use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::mpsc::Receiver;
@@ -26,8 +26,9 @@ use tokio::time::timeout;
 
 use super::access::Outcome;
 use super::body::Pieces;
+use super::cache::PageText;
 use super::record::Bench;
-use super::{ServerConfig, ServerError, ServerState, Shared, list};
+use super::{Compression, ServerConfig, ServerError, ServerState, Shared, gzip, list};
 use crate::oai::{
     Answer, Envelope, ErrorCode, Identify, MetadataFormat, OaiError, RecordWriter, Request,
     SetEntry, container, local_part, oai_identifier,
@@ -44,7 +45,7 @@ pub(super) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, ServerError> {
     let arguments = pairs(query.unwrap_or_default().as_bytes());
-    let mut response = respond(&shared, &arguments).await?;
+    let mut response = respond(&shared, &arguments, &headers).await?;
     if is_known(&headers, &response) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         *response.body_mut() = Body::empty();
@@ -71,7 +72,7 @@ pub(super) async fn post(
     let form = form.map_err(|_| ServerError::FormUnreadable("it did not come".to_owned()))??;
     let mut arguments = pairs(query.unwrap_or_default().as_bytes());
     arguments.extend(pairs(&form));
-    respond(&shared, &arguments).await
+    respond(&shared, &arguments, &headers).await
 }
 
 fn pairs(encoded: &[u8]) -> Vec<(String, String)> {
@@ -122,31 +123,32 @@ enum Reply {
 
 /// The records of an answer, from the verb's element on.
 pub(super) struct Records {
-    /// What is there.
-    pub first: Vec<Bytes>,
-    /// What comes behind it.
-    pub coming: Option<Receiver<Result<Bytes, ServerError>>>,
-    /// How many records are in `first`.
+    pub pieces: RecordPieces,
+    /// How many records are there already.
     pub records: u64,
 }
 
-impl Records {
-    /// All of them.
-    pub fn whole(pieces: [Bytes; 2], records: u64) -> Records {
-        Records { first: pieces.into(), coming: None, records }
-    }
+/// What the records of an answer are in.
+pub(super) enum RecordPieces {
+    /// All of them, and what is behind them.
+    Whole(PageText, Bytes),
+    /// The first ones, and what comes.
+    Coming(Bytes, Receiver<Result<Bytes, ServerError>>),
 }
 
 async fn respond(
     shared: &Arc<Shared>,
     arguments: &[(String, String)],
+    headers: &HeaderMap,
 ) -> Result<Response, ServerError> {
+    let in_gzip =
+        shared.state.config.compressions.contains(&Compression::Gzip) && gzip::is_welcome(headers);
     let moment = Moment::of(&shared.state).await?;
     let mut verb = "";
     let result = match Request::parse(arguments) {
         Ok(request) => {
             verb = request.verb();
-            answer(shared, request, moment).await
+            answer(shared, request, moment, in_gzip).await
         }
         Err(errors) => Err(Refusal::Protocol(errors)),
     };
@@ -171,14 +173,21 @@ async fn respond(
             }
             response
         }
-        Reply::Records(Records { first, coming, records }) => {
+        Reply::Records(Records { pieces, records }) => {
             outcome.records = records;
-            let pieces = [Bytes::from(envelope.open())].into_iter().chain(first);
-            match coming {
-                Some(coming) => Pieces::streamed(pieces, coming),
-                None => Pieces::whole(pieces),
+            let open = envelope.open();
+            match pieces {
+                RecordPieces::Coming(first, coming) => {
+                    Pieces::streamed([open.into(), first], coming).into_response()
+                }
+                RecordPieces::Whole(PageText::Plain(xml), behind) => {
+                    Pieces::whole([open.into(), xml, behind]).into_response()
+                }
+                RecordPieces::Whole(PageText::Deflated(page), behind) => {
+                    let body = Pieces::whole(page.between(open.as_bytes(), &behind));
+                    ([(CONTENT_ENCODING, "gzip"), (VARY, "accept-encoding")], body).into_response()
+                }
             }
-            .into_response()
         }
     };
     response.headers_mut().insert(CONTENT_TYPE, XML);
@@ -212,7 +221,12 @@ impl From<StoreError> for Refusal {
     }
 }
 
-async fn answer(shared: &Arc<Shared>, request: Request, moment: Moment) -> Result<Reply, Refusal> {
+async fn answer(
+    shared: &Arc<Shared>,
+    request: Request,
+    moment: Moment,
+    in_gzip: bool,
+) -> Result<Reply, Refusal> {
     match request {
         Request::Identify => identify(&shared.state, moment).await.map(Reply::Answer),
         Request::ListMetadataFormats { identifier } => {
@@ -223,7 +237,7 @@ async fn answer(shared: &Arc<Shared>, request: Request, moment: Moment) -> Resul
             get_record(shared, &identifier, &metadata_prefix).await
         }
         Request::List { verb, start } => {
-            list::list(shared, verb, &start, moment).await.map(Reply::Records)
+            list::list(shared, verb, &start, (moment, in_gzip)).await.map(Reply::Records)
         }
     }
 }
