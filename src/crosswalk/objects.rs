@@ -152,7 +152,7 @@ impl<'r> Run<'r> {
             },
             Node::Xml(node) => node.values().start,
             Node::Json(value) => {
-                let found = self.json().and_then(|input| input.found(value));
+                let found = self.json().and_then(|input| input.found(*value));
                 found.and_then(|found| self.first_origin(&found)).unwrap_or(0) as usize
             }
             Node::Root => 0,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::account::{Account, State};
 use super::ignore::IgnoreCache;
-use super::input::{FieldIndex, JsonInput, Leaves, MarcInput, Source, XmlInput};
+use super::input::{FieldIndex, JsonInput, MarcInput, Source, XmlInput};
 use super::known::KnownByClass;
 use super::plan::{Input, OfUnmapped, Plan};
 use super::run::{Held, Run};
@@ -12,7 +12,10 @@ use super::shape::Buffers;
 use super::trace::Trace;
 use crate::formats::SourceRecord;
 use crate::formats::envelope::{Header, header};
+use crate::formats::marc21::Marc;
+use crate::json::tree::Tree;
 use crate::record::Locator;
+use crate::xml::tree::Tree as XmlTree;
 
 /// What is kept from record to record only for its memory.
 #[derive(Debug, Default)]
@@ -37,13 +40,20 @@ pub(super) struct Memory {
     pub trace: Option<Box<Trace>>,
 }
 
+/// A record to be mapped.
+#[derive(Debug, Clone, Copy)]
+enum Given<'g> {
+    Marc(&'g Marc),
+    Json(&'g Tree<'g>),
+    Xml(&'g XmlTree),
+}
+
 /// Runs one plan over many records, reusing its memory. One runner a worker.
 #[derive(Debug)]
 pub struct Runner<'p> {
     plan: &'p Plan,
     memory: Memory,
     index: FieldIndex,
-    leaves: Leaves,
     /// Whether the last record is surely valid.
     sure: bool,
     /// Whether what became of each value is noted.
@@ -62,7 +72,6 @@ impl<'p> Runner<'p> {
             plan,
             memory,
             index: FieldIndex::default(),
-            leaves: Leaves::default(),
             sure: false,
             accounts: true,
             account: Account::default(),
@@ -127,22 +136,35 @@ impl<'p> Runner<'p> {
     /// # Errors
     /// [`Held`] when a policy holds the record back; `out` is then of no use.
     pub fn run(&mut self, source: &SourceRecord, out: &mut Vec<u8>) -> Result<(), Held> {
+        let id = source.control_number().unwrap_or("");
+        match source {
+            SourceRecord::Marc(marc) => self.map(Given::Marc(marc), id, out),
+            SourceRecord::Json(root) => self.run_json(&Tree::of(root), id, out),
+            SourceRecord::Xml(tree) => self.map(Given::Xml(tree), id, out),
+        }
+    }
+
+    /// As [`Runner::run`], of a document; messages name it by `id`.
+    ///
+    /// # Errors
+    /// Like [`Runner::run`].
+    pub fn run_json(&mut self, json: &Tree<'_>, id: &str, out: &mut Vec<u8>) -> Result<(), Held> {
+        self.map(Given::Json(json), id, out)
+    }
+
+    fn map(&mut self, given: Given<'_>, id: &str, out: &mut Vec<u8>) -> Result<(), Held> {
         out.clear();
         let plan = self.plan;
-        let id = source.control_number().unwrap_or("");
-        let is_tombstone = !plan.tombstone.is_empty() && is_tombstone(source, &plan.input);
+        let is_tombstone = !plan.tombstone.is_empty() && is_tombstone(given, &plan.input);
         let rules = if is_tombstone { &plan.tombstone } else { &plan.rules };
-        let source = match (source, &plan.input) {
-            (SourceRecord::Marc(marc), Input::Marc) => {
+        let source = match (given, &plan.input) {
+            (Given::Marc(marc), Input::Marc) => {
                 Source::Marc(MarcInput::new(marc, &plan.chains, &mut self.account, &mut self.index))
             }
-            (SourceRecord::Json(root), Input::Json | Input::Columns) => {
-                if self.accounts {
-                    self.leaves.number(root);
-                }
-                Source::Json(JsonInput::new(root, &self.leaves))
+            (Given::Json(tree), Input::Json | Input::Columns) => {
+                Source::Json(JsonInput::new(tree, self.accounts))
             }
-            (SourceRecord::Xml(tree), Input::Xml { record, namespaces }) => {
+            (Given::Xml(tree), Input::Xml { record, namespaces }) => {
                 // A tombstone is its header.
                 let record = record.as_ref().filter(|_| !is_tombstone);
                 match XmlInput::new(tree, record.map(String::as_str), namespaces) {
@@ -197,13 +219,13 @@ impl<'p> Runner<'p> {
 
 /// Whether a record is deleted and has nothing else to say: an OAI-PMH header without metadata, or
 /// a MARC record without data fields.
-fn is_tombstone(source: &SourceRecord, input: &Input) -> bool {
-    match (source, input) {
-        (SourceRecord::Marc(marc), Input::Marc) => {
+fn is_tombstone(given: Given<'_>, input: &Input) -> bool {
+    match (given, input) {
+        (Given::Marc(marc), Input::Marc) => {
             let is_deleted = marc.leader().0.get(5) == Some(&b'd');
             is_deleted && marc.fields().all(|field| field.tag().is_control())
         }
-        (SourceRecord::Xml(tree), Input::Xml { record, namespaces }) => {
+        (Given::Xml(tree), Input::Xml { record, namespaces }) => {
             header(tree).is_some_and(Header::is_deleted)
                 && (record.is_none()
                     || XmlInput::new(tree, record.as_deref(), namespaces).is_none())

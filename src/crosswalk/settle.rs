@@ -125,7 +125,7 @@ impl Run<'_> {
                 }
             }
             Node::Json(value) => {
-                let origins = self.json().map_or(Origins::None, |input| input.origins(value));
+                let origins = self.json().map_or(Origins::None, |input| input.origins(*value));
                 self.mark(origins, state);
             }
             Node::Xml(node) => {

@@ -2,11 +2,12 @@
 //!
 //! One table for all: single records mint by it, and pipelines name its rows in `load.pids`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::crosswalk::{JsonPath, SelectorError};
 use crate::identifiers;
+use crate::json::tree::Tree;
 use crate::oai::oai_identifier;
 use crate::record::{PidName, PidNameError};
 use crate::yaml::{Checker, Kind, Node};
@@ -231,9 +232,10 @@ impl PidRules {
                 PidRule::Doi { prefix } => take(pid("doi", &format!("{prefix}/{recid}"))),
                 PidRule::Oai { namespace } => take(pid("oai", &oai_identifier(namespace, recid))),
                 PidRule::Path { pid_type, path } => {
-                    path.select(record, record, &mut |found| match found {
-                        Value::String(text) => take(pid(pid_type, text)),
-                        other => take(pid(pid_type, &other.to_string())),
+                    let tree = Tree::of(record);
+                    path.select(tree.root(), tree.root(), &mut |found| match found.as_str() {
+                        Some(text) => take(pid(pid_type, text)),
+                        None => take(pid(pid_type, &json!(found).to_string())),
                     });
                 }
             }

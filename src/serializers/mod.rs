@@ -11,6 +11,7 @@ pub use table::{OAI_DC, custom, serializers};
 use crate::crosswalk::{Crosswalk, Held, Runner};
 use crate::formats::marc21::marcxml;
 use crate::formats::{self, ReadOptions, SourceRecord};
+use crate::json::tree::Tree;
 use crate::record::Origin;
 use crate::store::{Item, ItemContent, SourceBytes};
 
@@ -157,9 +158,11 @@ impl ItemWriter<'_> {
     /// The record's JSON through the crosswalk.
     fn mapped(&mut self, item: &Item) -> Result<&str, String> {
         let json = item.json.as_deref().ok_or("it has no JSON")?;
-        let record = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+        let json = std::str::from_utf8(json).map_err(|error| error.to_string())?;
+        let record = Tree::parse(json).map_err(|error| error.to_string())?;
         let runner = self.runner.as_mut().ok_or("the format has no crosswalk")?;
-        runner.run(&SourceRecord::Json(record), &mut self.out).map_err(|held| reason(&held))?;
+        let name = &item.header.pid_value;
+        runner.run_json(&record, name, &mut self.out).map_err(|held| reason(&held))?;
         std::str::from_utf8(&self.out).map_err(|error| error.to_string())
     }
 

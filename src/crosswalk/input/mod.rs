@@ -14,9 +14,10 @@ use super::selector::XmlNode;
 use super::shape::Quoting;
 use super::values::{Sink, position};
 use crate::formats::marc21::Field;
+use crate::json::tree::Branch;
 use crate::xml::tree::Element;
 
-pub use json::{JsonInput, Leaves};
+pub use json::JsonInput;
 pub use marc::{FieldIndex, MarcInput, indicator};
 pub use xml::{XmlInput, found};
 
@@ -56,7 +57,7 @@ pub(super) enum Node<'r> {
     /// A MARC field.
     Field(Field<'r>),
     /// A JSON value.
-    Json(&'r serde_json::Value),
+    Json(Branch<'r>),
     /// An element, attribute or text.
     Xml(XmlNode<'r>),
     /// A value, for the items that are built around it.
@@ -255,7 +256,7 @@ impl<'r> Run<'r> {
     pub(super) fn value_at(&self, node: &Node<'r>) -> Option<Found<'r>> {
         match node {
             Node::Value(value) => Some(value.clone()),
-            Node::Json(value) => self.json()?.found(value),
+            Node::Json(value) => self.json()?.found(*value),
             Node::Xml(node) => Some(found(*node)),
             Node::Field(field) => {
                 let subfield = field.subfields().next()?;
@@ -280,9 +281,9 @@ impl<'r> Run<'r> {
             ("ind1", _) => self.field_of(node).map(|field| Found::of(indicator(field, 0))),
             ("ind2", _) => self.field_of(node).map(|field| Found::of(indicator(field, 1))),
             ("value", _) => self.value_at(node),
-            (_, Node::Json(value)) => self.json_member(name, value),
+            (_, Node::Json(value)) => self.json_member(name, *value),
             (_, Node::Xml(node)) => self.xml_member(name, *node),
-            (_, Node::Root) => self.json_member(name, self.json()?.root),
+            (_, Node::Root) => self.json_member(name, self.json()?.root()),
             _ => None,
         }
     }

@@ -1,6 +1,6 @@
 //! What a test expects beside what came out, path by path.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::shown;
 use crate::crosswalk::Crosswalk;
@@ -9,6 +9,7 @@ use crate::crosswalk::selector::{JsonPath, Namespaces, XmlNode, XmlPath};
 use crate::crosswalk::syntax::InlineTest;
 use crate::formats::Model;
 use crate::formats::marc21::{Marc, line, marcxml};
+use crate::json::tree::Tree as JsonTree;
 use crate::xml::Options;
 use crate::xml::tree::Tree;
 
@@ -56,8 +57,8 @@ fn compare_json(case: &InlineTest, output: &Value, failures: &mut Vec<String>) {
             failures.push(format!("{}: is no path", path.value));
             continue;
         };
-        let mut found = Vec::new();
-        selector.select(output, output, &mut |value| found.push(value.clone()));
+        let (mut found, tree) = (Vec::new(), JsonTree::of(output));
+        selector.select(tree.root(), tree.root(), &mut |value| found.push(json!(value)));
         let found = if found.len() == 1 { found.pop() } else { None };
         expect_equal(&path.value, expected, found.as_ref(), failures);
     }

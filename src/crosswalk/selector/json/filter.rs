@@ -6,6 +6,7 @@ use regex::Regex;
 use serde_json::{Number, Value};
 
 use super::{JsonPath, JsonVisit};
+use crate::json::tree::{Branch, Kind};
 
 /// What is asked of an item.
 #[derive(Debug, Clone)]
@@ -47,24 +48,18 @@ pub(super) enum Relation {
 }
 
 impl Test {
-    pub(super) fn passes(&self, root: &Value, item: &Value) -> bool {
+    pub(super) fn passes(&self, root: Branch<'_>, item: Branch<'_>) -> bool {
         match self {
             Test::All(tests) => tests.iter().all(|test| test.passes(root, item)),
             Test::Any(tests) => tests.iter().any(|test| test.passes(root, item)),
             Test::Not(test) => !test.passes(root, item),
             Test::Exists(path) if path.is_singular() => path.value(root, item).is_some(),
             Test::Exists(path) => count(path, root, item) > 0,
-            Test::Compare(left, relation, right) => match (left, right) {
-                (Operand::Path(path), Operand::Literal(word)) => {
-                    relation.holds(path.value(root, item), Some(word))
-                }
-                _ => {
-                    let (left, right) = (left.value(root, item), right.value(root, item));
-                    relation.holds(left.as_ref(), right.as_ref())
-                }
-            },
+            Test::Compare(left, relation, right) => {
+                relation.holds(left.value(root, item), right.value(root, item))
+            }
             Test::Matches(path, regex) => {
-                let text = path.value(root, item).and_then(Value::as_str);
+                let text = path.value(root, item).and_then(Branch::as_str);
                 text.is_some_and(|text| regex.is_match(text))
             }
         }
@@ -73,8 +68,8 @@ impl Test {
     /// Tells whose values it compares.
     pub(super) fn reads<'v>(
         &self,
-        root: &'v Value,
-        item: &'v Value,
+        root: Branch<'v>,
+        item: Branch<'v>,
         visit: &mut dyn FnMut(JsonVisit<'v>),
     ) {
         let mut read = |path: &JsonPath| {
@@ -101,7 +96,7 @@ impl Test {
     }
 }
 
-fn count(path: &JsonPath, root: &Value, item: &Value) -> usize {
+fn count(path: &JsonPath, root: Branch<'_>, item: Branch<'_>) -> usize {
     let mut count = 0;
     let start = if path.absolute { root } else { item };
     super::walk(&path.steps, root, start, &mut |met| {
@@ -110,52 +105,90 @@ fn count(path: &JsonPath, root: &Value, item: &Value) -> usize {
     count
 }
 
+/// What is compared.
+#[derive(Debug, Clone, Copy)]
+enum Side<'v> {
+    Null,
+    Bool(bool),
+    Number(&'v Number),
+    Count(usize),
+    Text(&'v str),
+    /// An array or object.
+    Whole(Branch<'v>),
+}
+
+impl<'v> Side<'v> {
+    fn of(value: Branch<'v>) -> Side<'v> {
+        match value.kind() {
+            Kind::Null => Side::Null,
+            Kind::Bool(truth) => Side::Bool(*truth),
+            Kind::Number(number) => Side::Number(number),
+            Kind::Text(text) => Side::Text(text),
+            Kind::Array | Kind::Object => Side::Whole(value),
+        }
+    }
+}
+
 impl Operand {
-    fn value(&self, root: &Value, item: &Value) -> Option<Value> {
+    fn value<'v>(&'v self, root: Branch<'v>, item: Branch<'v>) -> Option<Side<'v>> {
         match self {
-            Operand::Literal(value) => Some(value.clone()),
-            Operand::Path(path) => path.value(root, item).cloned(),
-            Operand::Count(path) => Some(count(path, root, item).into()),
-            Operand::Length(path) => match path.value(root, item)? {
-                Value::String(text) => Some(text.chars().count().into()),
-                Value::Array(items) => Some(items.len().into()),
-                Value::Object(members) => Some(members.len().into()),
-                _ => None,
-            },
+            Operand::Literal(Value::Null) => Some(Side::Null),
+            Operand::Literal(Value::Bool(truth)) => Some(Side::Bool(*truth)),
+            Operand::Literal(Value::Number(number)) => Some(Side::Number(number)),
+            Operand::Literal(Value::String(text)) => Some(Side::Text(text)),
+            // The grammar has no others.
+            Operand::Literal(_) => None,
+            Operand::Path(path) => path.value(root, item).map(Side::of),
+            Operand::Count(path) => Some(Side::Count(count(path, root, item))),
+            Operand::Length(path) => {
+                let value = path.value(root, item)?;
+                match value.kind() {
+                    Kind::Text(text) => Some(Side::Count(text.chars().count())),
+                    Kind::Array | Kind::Object => Some(Side::Count(value.children().count())),
+                    _ => None,
+                }
+            }
         }
     }
 }
 
 impl Relation {
-    fn holds(self, left: Option<&Value>, right: Option<&Value>) -> bool {
+    fn holds(self, left: Option<Side<'_>>, right: Option<Side<'_>>) -> bool {
+        let is_equal = || match (left, right) {
+            (Some(left), Some(right)) => equal(left, right),
+            (left, right) => left.is_none() && right.is_none(),
+        };
+        let order = || order(left?, right?);
         match self {
-            Relation::Equal => equal(left, right),
-            Relation::Other => !equal(left, right),
-            Relation::Less => order(left, right) == Some(Ordering::Less),
-            Relation::Greater => order(left, right) == Some(Ordering::Greater),
-            Relation::LessOrEqual => {
-                order(left, right) == Some(Ordering::Less) || equal(left, right)
-            }
-            Relation::GreaterOrEqual => {
-                order(left, right) == Some(Ordering::Greater) || equal(left, right)
-            }
+            Relation::Equal => is_equal(),
+            Relation::Other => !is_equal(),
+            Relation::Less => order() == Some(Ordering::Less),
+            Relation::Greater => order() == Some(Ordering::Greater),
+            Relation::LessOrEqual => order() == Some(Ordering::Less) || is_equal(),
+            Relation::GreaterOrEqual => order() == Some(Ordering::Greater) || is_equal(),
         }
     }
 }
 
-fn equal(left: Option<&Value>, right: Option<&Value>) -> bool {
+fn equal(left: Side<'_>, right: Side<'_>) -> bool {
     match (left, right) {
-        (Some(Value::Number(_)), Some(Value::Number(_))) => {
-            order(left, right) == Some(Ordering::Equal)
+        (Side::Null, Side::Null) => true,
+        (Side::Bool(left), Side::Bool(right)) => left == right,
+        (Side::Whole(left), Side::Whole(right)) => {
+            serde_json::to_value(left).ok() == serde_json::to_value(right).ok()
         }
-        _ => left == right,
+        _ => order(left, right) == Some(Ordering::Equal),
     }
 }
 
-fn order(left: Option<&Value>, right: Option<&Value>) -> Option<Ordering> {
-    match (left?, right?) {
-        (Value::String(left), Value::String(right)) => Some(left.cmp(right)),
-        (Value::Number(left), Value::Number(right)) => numbers(left, right),
+fn order(left: Side<'_>, right: Side<'_>) -> Option<Ordering> {
+    let counted = |count: usize| Number::from(count);
+    match (left, right) {
+        (Side::Text(left), Side::Text(right)) => Some(left.cmp(right)),
+        (Side::Number(left), Side::Number(right)) => numbers(left, right),
+        (Side::Count(left), Side::Count(right)) => Some(left.cmp(&right)),
+        (Side::Count(left), Side::Number(right)) => numbers(&counted(left), right),
+        (Side::Number(left), Side::Count(right)) => numbers(left, &counted(right)),
         _ => None,
     }
 }

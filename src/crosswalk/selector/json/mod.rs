@@ -7,9 +7,8 @@
 mod filter;
 mod parse;
 
-use serde_json::Value;
-
 use super::SelectorError;
+use crate::json::tree::{Branch, Kind};
 use filter::Test;
 
 /// One step of a path.
@@ -43,9 +42,9 @@ struct Slice {
 #[derive(Debug, Clone, Copy)]
 pub enum JsonVisit<'v> {
     /// The path leads here.
-    Found(&'v Value),
+    Found(Branch<'v>),
     /// A filter compared this on the way, and passed.
-    Read(&'v Value),
+    Read(Branch<'v>),
 }
 
 /// A parsed path.
@@ -74,9 +73,9 @@ impl JsonPath {
     /// Calls `found` with every value the path leads to but null, in document order.
     pub fn select<'v>(
         &self,
-        root: &'v Value,
-        current: &'v Value,
-        found: &mut dyn FnMut(&'v Value),
+        root: Branch<'v>,
+        current: Branch<'v>,
+        found: &mut dyn FnMut(Branch<'v>),
     ) {
         self.visit(root, current, &mut |visit| {
             if let JsonVisit::Found(value) = visit {
@@ -88,13 +87,13 @@ impl JsonPath {
     /// As [`JsonPath::select`], and tells also what filters compared in the values that passed.
     pub fn visit<'v>(
         &self,
-        root: &'v Value,
-        current: &'v Value,
+        root: Branch<'v>,
+        current: Branch<'v>,
         visit: &mut dyn FnMut(JsonVisit<'v>),
     ) {
         let start = if self.absolute { root } else { current };
         walk(&self.steps, root, start, &mut |met| match met {
-            JsonVisit::Found(Value::Null) => {}
+            JsonVisit::Found(value) if matches!(value.kind(), Kind::Null) => {}
             met => visit(met),
         });
     }
@@ -115,7 +114,7 @@ impl JsonPath {
     }
 
     /// The value it leads to, null too, when it [`JsonPath::is_singular`].
-    fn value<'v>(&self, root: &'v Value, current: &'v Value) -> Option<&'v Value> {
+    fn value<'v>(&self, root: Branch<'v>, current: Branch<'v>) -> Option<Branch<'v>> {
         let start = if self.absolute { root } else { current };
         self.steps.iter().try_fold(start, |value, step| step.of(value))
     }
@@ -123,8 +122,8 @@ impl JsonPath {
 
 fn walk<'v>(
     steps: &[Step],
-    root: &'v Value,
-    mut value: &'v Value,
+    root: Branch<'v>,
+    mut value: Branch<'v>,
     visit: &mut dyn FnMut(JsonVisit<'v>),
 ) {
     let mut rest = steps;
@@ -144,8 +143,7 @@ fn walk<'v>(
     match step {
         Step::All => inside(value, &mut |item| walk(rest, root, item, visit)),
         Step::Slice(slice) => {
-            let items = value.as_array().map_or(&[][..], Vec::as_slice);
-            slice.of(items, &mut |item| walk(rest, root, item, visit));
+            slice.of(&items(value), &mut |item| walk(rest, root, item, visit));
         }
         Step::Where(test) => inside(value, &mut |item| {
             if test.passes(root, item) {
@@ -171,46 +169,48 @@ fn walk<'v>(
 
 fn descend<'v>(
     rest: &[Step],
-    root: &'v Value,
-    value: &'v Value,
+    root: Branch<'v>,
+    value: Branch<'v>,
     visit: &mut dyn FnMut(JsonVisit<'v>),
 ) {
     walk(rest, root, value, visit);
     inside(value, &mut |item| descend(rest, root, item, visit));
 }
 
-/// The items of an array, the members of an object.
-fn inside<'v>(value: &'v Value, found: &mut dyn FnMut(&'v Value)) {
-    match value {
-        Value::Array(items) => items.iter().for_each(found),
-        Value::Object(members) => members.values().for_each(found),
-        _ => {}
+/// The items of an array, the members of an object by their names.
+fn inside<'v>(value: Branch<'v>, found: &mut dyn FnMut(Branch<'v>)) {
+    value.visit(&mut |_, item| found(item));
+}
+
+fn items(value: Branch<'_>) -> Vec<Branch<'_>> {
+    match value.kind() {
+        Kind::Array => value.children().collect(),
+        _ => Vec::new(),
     }
 }
 
 impl Step {
-    fn of<'v>(&self, value: &'v Value) -> Option<&'v Value> {
+    fn of<'v>(&self, value: Branch<'v>) -> Option<Branch<'v>> {
         match self {
-            Step::Name(name) => value.as_object()?.get(name),
-            Step::Index(n) => {
-                let items = value.as_array()?;
-                items.get(position(*n, items.len())?)
+            Step::Name(name) => value.get(name),
+            Step::Index(n) if matches!(value.kind(), Kind::Array) => {
+                let from_end = || position(*n, value.children().count());
+                let n = usize::try_from(*n).ok().or_else(from_end)?;
+                value.children().nth(n)
             }
             _ => None,
         }
     }
 }
 
+/// The place of a negative index.
 fn position(n: i64, length: usize) -> Option<usize> {
-    match usize::try_from(n) {
-        Ok(n) => Some(n),
-        Err(_) => length.checked_sub(usize::try_from(n.unsigned_abs()).ok()?),
-    }
+    length.checked_sub(usize::try_from(n.unsigned_abs()).ok()?)
 }
 
 impl Slice {
     // RFC 9535, 2.3.4.2.2
-    fn of<'v>(self, items: &'v [Value], found: &mut dyn FnMut(&'v Value)) {
+    fn of<'v>(self, items: &[Branch<'v>], found: &mut dyn FnMut(Branch<'v>)) {
         let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
         let place = |n: i64| if n >= 0 { n } else { n.saturating_add(length) };
         let (lowest, highest) = if self.step > 0 { (0, length) } else { (-1, length - 1) };
@@ -220,7 +220,7 @@ impl Slice {
         let mut at = start;
         while self.step > 0 && at < end || self.step < 0 && at > end {
             if let Some(item) = usize::try_from(at).ok().and_then(|at| items.get(at)) {
-                found(item);
+                found(*item);
             }
             at = at.saturating_add(self.step);
         }

@@ -1,13 +1,14 @@
 //! JSON selectors on small documents.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::json::tree::Tree;
 
 fn select(root: &Value, current: &Value, path: &str) -> Vec<Value> {
     let parsed = JsonPath::parse(path).unwrap_or_else(|error| panic!("{path} {error:?}"));
-    let mut values = Vec::new();
-    parsed.select(root, current, &mut |value| values.push(value.clone()));
+    let (root, current, mut values) = (Tree::of(root), Tree::of(current), Vec::new());
+    parsed.select(root.root(), current.root(), &mut |value| values.push(json!(value)));
     values
 }
 
@@ -125,9 +126,10 @@ fn what_filters_compare_is_told() {
         ("$.ids[?match(@.scheme, 'd.*') || @.id=='2'].id", json!(["doi", "1", "url", "2"])),
     ] {
         let mut read = Vec::new();
-        JsonPath::parse(path).unwrap().visit(&record, &record, &mut |visit| {
+        let tree = Tree::of(&record);
+        JsonPath::parse(path).unwrap().visit(tree.root(), tree.root(), &mut |visit| {
             if let JsonVisit::Read(value) = visit {
-                read.push(value.clone());
+                read.push(json!(value));
             }
         });
         assert_eq!(Value::Array(read), expected, "{path}");
