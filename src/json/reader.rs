@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr2;
 use thiserror::Error;
 
 /// Arrays and objects may be nested so deep.
@@ -223,26 +222,29 @@ impl<'j> Reader<'j> {
     // The text whose quote is next.
     fn string(&mut self) -> Result<Cow<'j, str>, JsonError> {
         self.at += 1;
-        let mut resolved = String::new();
+        let bytes = self.text.as_bytes();
+        let (mut resolved, mut begin) = (String::new(), self.at);
         loop {
-            let rest = self.rest();
-            let Some(length) = memchr2(b'"', b'\\', rest.as_bytes()) else {
-                let message =
-                    format!("the text that ends at byte {} is not closed", self.text.len());
+            self.at += plain_length(bytes.get(self.at..).unwrap_or_default());
+            let Some(&byte) = bytes.get(self.at) else {
+                let message = format!("the text that ends at byte {} is not closed", bytes.len());
                 return Err(JsonError { code: "json.truncated", message });
             };
-            let (piece, after) = rest.split_at_checked(length).unwrap_or_default();
-            self.bare_controls += piece.bytes().filter(|&byte| byte < b' ').count();
-            self.at += length + 1;
-            if after.starts_with('"') {
-                if resolved.is_empty() {
-                    return Ok(Cow::Borrowed(piece));
+            let piece = self.text.get(begin..self.at).unwrap_or_default();
+            self.at += 1;
+            match byte {
+                b'"' if resolved.is_empty() => return Ok(Cow::Borrowed(piece)),
+                b'"' => {
+                    resolved.push_str(piece);
+                    return Ok(Cow::Owned(resolved));
                 }
-                resolved.push_str(piece);
-                return Ok(Cow::Owned(resolved));
+                b'\\' => {
+                    resolved.push_str(piece);
+                    resolved.push(self.escape()?);
+                    begin = self.at;
+                }
+                _ => self.bare_controls += 1,
             }
-            resolved.push_str(piece);
-            resolved.push(self.escape()?);
         }
     }
 
@@ -305,6 +307,29 @@ impl<'j> Reader<'j> {
         let message = format!("found {found:?} at byte {}, expected {expected}", self.at);
         JsonError { code: "json.syntax", message }
     }
+}
+
+const ONES: u64 = u64::from_ne_bytes([1; 8]);
+const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+
+/// How many bytes stand before the first quote, backslash or control character.
+fn plain_length(bytes: &[u8]) -> usize {
+    // The high bit of each byte that is zero; above the first one it may be wrong.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
+    let mut at = 0;
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let word = u64::from_le_bytes(*chunk);
+        let controls = word.wrapping_sub(ONES * u64::from(b' ')) & !word;
+        let quotes = zeros(word ^ (ONES * u64::from(b'"')));
+        let ends = (controls | quotes | zeros(word ^ (ONES * u64::from(b'\\')))) & HIGHS;
+        if ends != 0 {
+            return at + ends.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    let is_end = |byte: &u8| matches!(byte, b'"' | b'\\') || *byte < b' ';
+    at + rest.iter().position(is_end).unwrap_or(rest.len())
 }
 
 fn code_unit(text: &str) -> Option<u32> {
@@ -374,6 +399,19 @@ mod tests {
         }
         assert!(echo(&format!("{}{}", "[".repeat(128), "]".repeat(128))).is_ok());
         assert_eq!(echo(&"[".repeat(10_000)), Err("json.depth"));
+    }
+
+    #[test]
+    fn a_text_is_passed_over_up_to_what_ends_it() {
+        for end in ['"', '\\', '\n', '\0', '\u{1F}'] {
+            for before in 0..20 {
+                let text =
+                    format!("{}{end}é\"", "é !~\u{7F}".repeat(4).get(..before * 2).unwrap_or("!"));
+                let length = text.len() - end.len_utf8() - "é\"".len();
+                assert_eq!(plain_length(text.as_bytes()), length, "{text:?}");
+            }
+        }
+        assert_eq!(plain_length("é ü and more than a word".as_bytes()), 26);
     }
 
     proptest::proptest! {
