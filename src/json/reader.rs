@@ -222,8 +222,21 @@ impl<'j> Reader<'j> {
     // The text whose quote is next.
     fn string(&mut self) -> Result<Cow<'j, str>, JsonError> {
         self.at += 1;
+        let begin = self.at;
         let bytes = self.text.as_bytes();
-        let (mut resolved, mut begin) = (String::new(), self.at);
+        self.at += plain_length(bytes.get(begin..).unwrap_or_default());
+        if bytes.get(self.at) == Some(&b'"') {
+            let text = self.text.get(begin..self.at).unwrap_or_default();
+            self.at += 1;
+            return Ok(Cow::Borrowed(text));
+        }
+        self.string_from(begin)
+    }
+
+    // The same of a text with something in it that is not plain; it begins there.
+    #[cold]
+    fn string_from(&mut self, mut begin: usize) -> Result<Cow<'j, str>, JsonError> {
+        let (bytes, mut resolved) = (self.text.as_bytes(), String::new());
         loop {
             self.at += plain_length(bytes.get(self.at..).unwrap_or_default());
             let Some(&byte) = bytes.get(self.at) else {
@@ -313,7 +326,7 @@ const ONES: u64 = u64::from_ne_bytes([1; 8]);
 const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
 
 /// How many bytes stand before the first quote, backslash or control character.
-fn plain_length(bytes: &[u8]) -> usize {
+pub(super) fn plain_length(bytes: &[u8]) -> usize {
     // The high bit of each byte that is zero; above the first one it may be wrong.
     let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
     let mut at = 0;

@@ -8,7 +8,7 @@ use std::fmt;
 use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
-use super::reader::JsonError;
+use super::reader::{JsonError, plain_length};
 use crate::record::Warning;
 
 /// Objects and arrays may be nested so deep.
@@ -206,24 +206,28 @@ impl<'t> Parser<'t, '_> {
         self.at += 1;
         loop {
             let rest = self.rest();
-            let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1F);
-            let Some(length) = rest.as_bytes().iter().position(special) else {
-                let message = format!("byte {open}: the string has no end");
-                return Err(JsonError { code: "json.truncated", message });
-            };
-            out.push_str(rest.get(..length).unwrap_or_default());
+            let length = plain_length(rest.as_bytes());
+            let piece = rest.get(..length).unwrap_or_default();
+            match out.is_empty() {
+                true => out = String::from(piece),
+                false => out.push_str(piece),
+            }
             self.at += length;
             match self.peek() {
                 Some(b'"') => break,
                 Some(b'\\') => self.escape(&mut out)?,
                 // Only ASCII comes here: each byte is one character.
-                byte => {
+                Some(byte) => {
                     if self.controls == 0 {
                         self.control = self.at;
                     }
                     self.controls += 1;
-                    out.extend(byte.map(char::from));
+                    out.push(char::from(byte));
                     self.at += 1;
+                }
+                None => {
+                    let message = format!("byte {open}: the string has no end");
+                    return Err(JsonError { code: "json.truncated", message });
                 }
             }
         }
