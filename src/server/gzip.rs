@@ -67,7 +67,7 @@ fn store(out: &mut Vec<u8>, bytes: &[u8], ends_stream: bool) {
     loop {
         let block = blocks.next().unwrap_or_default();
         let is_last = blocks.peek().is_none();
-        let length = block.len() as u16;
+        let length = u16::try_from(block.len()).unwrap_or(u16::MAX);
         out.push(u8::from(is_last && ends_stream));
         out.extend(length.to_le_bytes());
         out.extend((!length).to_le_bytes());

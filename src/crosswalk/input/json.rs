@@ -152,7 +152,7 @@ impl<'r> Run<'r> {
     /// The member of the current value that a name in a condition or expression means.
     pub(super) fn json_member(&self, name: &str, current: Branch<'r>) -> Option<Found<'r>> {
         let mut names = name.split('.').filter(|name| *name != "value");
-        let value = names.try_fold(current, |value, name| value.get(name))?;
+        let value = names.try_fold(current, Branch::get)?;
         self.json()?.found(value)
     }
 }
