@@ -14,7 +14,7 @@ const MAX_DEPTH: u32 = 128;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message}")]
 pub struct JsonError {
-    /// `json.syntax`, `json.depth` or `json.truncated`.
+    /// `json.syntax`, `json.depth`, `json.truncated`, `json.number` or `json.text`.
     pub code: &'static str,
     /// What was found and what was expected.
     pub message: String,

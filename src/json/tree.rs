@@ -53,10 +53,11 @@ pub struct Branch<'t> {
 }
 
 impl<'j> Tree<'j> {
-    /// Reads a text.
+    /// Reads a text, and changes nothing of it.
     ///
     /// # Errors
-    /// Those of [`Reader::next`], and `json.number` for a number that no double holds.
+    /// Those of [`Reader::next`], `json.number` for a number that no double holds, `json.text` for
+    /// half a surrogate pair or a control character in a text.
     pub fn parse(text: &'j str) -> Result<Tree<'j>, JsonError> {
         let mut reader = Reader::new(text);
         // A value has some 30 bytes, its key with it.
@@ -70,6 +71,10 @@ impl<'j> Tree<'j> {
                 Token::EndObject | Token::EndArray => {
                     building.close();
                     continue;
+                }
+                Token::Eof if reader.lone_surrogates() + reader.bare_controls() > 0 => {
+                    let message = "half a surrogate pair or a control character stands in a text";
+                    return Err(JsonError { code: "json.text", message: message.to_owned() });
                 }
                 Token::Eof => return Ok(building.tree),
                 Token::BeginObject => Kind::Object,
@@ -310,8 +315,14 @@ mod tests {
         let mut keys = Vec::new();
         root.visit(&mut |key, _| keys.push(key));
         assert_eq!(keys, ["a", "aa", "b"]);
-        assert_eq!(Tree::parse("[1").unwrap_err().code, "json.truncated");
-        assert_eq!(Tree::parse("[1e999]").unwrap_err().code, "json.number");
+        for (text, code) in [
+            ("[1", "json.truncated"),
+            ("[1e999]", "json.number"),
+            ("[\"a\tb\"]", "json.text"),
+            ("[\"\\ud83d\"]", "json.text"),
+        ] {
+            assert_eq!(Tree::parse(text).unwrap_err().code, code, "{text}");
+        }
     }
 
     #[test]

@@ -36,8 +36,10 @@ impl Deflated {
         encoder.flush()?;
         let mut crc = Crc::new();
         crc.update(bytes);
-        // The end that the encoder writes when it is dropped goes into another vector.
-        Ok(Deflated { blocks: std::mem::take(encoder.get_mut()).into(), crc })
+        // The end that the encoder writes when it is dropped goes into another vector. What is
+        // kept takes no more room than it needs.
+        let blocks = std::mem::take(encoder.get_mut()).into_boxed_slice();
+        Ok(Deflated { blocks: blocks.into(), crc })
     }
 
     /// How many bytes it takes.

@@ -342,14 +342,14 @@ fn endless_and_slow_answers_are_not_waited_for() {
     expect(&found, 0, 3, &[]);
     assert_eq!(found.report["retries"], 1);
     let late = |request: &Request, answer: Answer| {
-        std::thread::sleep(Duration::from_millis(if request.before == 0 { 900 } else { 0 }));
+        std::thread::sleep(Duration::from_millis(if request.before == 0 { 2500 } else { 0 }));
         answer
     };
-    let found = harvest(&of_list(3, 3, late), &["--timeout", "0.4"]);
+    let found = harvest(&of_list(3, 3, late), &["--timeout", "1.2"]);
     expect(&found, 0, 3, &[]);
     assert_eq!(found.report["retries"], 1);
     // It never rests for long, and never ends.
-    let endless = ["--idle-timeout", "5", "--whole-timeout", "0.4", "--retries", "1"];
+    let endless = ["--idle-timeout", "5", "--whole-timeout", "1.2", "--retries", "1"];
     let found = harvest(&of_list(3, 3, slow), &endless);
     expect(&found, 0, 3, &[]);
     assert_eq!(found.report["retries"], 1);
